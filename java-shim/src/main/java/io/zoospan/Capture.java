@@ -1,0 +1,221 @@
+package io.zoospan;
+
+import java.lang.ref.WeakReference;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.jute.Record;
+import org.apache.zookeeper.ZooDefs.OpCode;
+import org.apache.zookeeper.jmx.ZKMBeanInfo;
+import org.apache.zookeeper.server.DataTree;
+import org.apache.zookeeper.server.RequestProcessor;
+import org.apache.zookeeper.server.ZooKeeperServer;
+import org.apache.zookeeper.server.ZooSpanHooks;
+import org.apache.zookeeper.server.quorum.ZooSpanQuorumHooks;
+import org.apache.zookeeper.txn.TxnHeader;
+
+/**
+ * Puts a tap into the request chain of every server that this JVM starts, and knows whether what the taps see is
+ * without a gap.
+ *
+ * <p>A JVM starts a new ZooKeeperServer, with a new chain, for each role that it takes, over a database that lives
+ * on. Not everything reaches that database through a chain: replay at start-up, synchronisation with a leader and
+ * fast-forward at the end of a role go around it. So at each new chain three things are compared:
+ * <ol>
+ * <li>the tree: the same object as at the last chain (a snapshot, a truncation or a restore makes a new one);
+ * <li>L0, the tree's last zxid when the server registered its first bean, before it synchronises: equal to the last
+ *     zxid that was offered, or something went around the chain since;
+ * <li>L, the tree's last zxid at the splice: still L0, or the start of a new epoch, whose counter is 0.
+ * </ol>
+ * If all hold, the new chain continues the old one. On any doubt it does not, and whoever reads the backlog learns
+ * that it starts anew. Between the splice and the first txn a follower may still be given txns around the chain; so
+ * the first txn checks once more.
+ *
+ * <p>The lock is for taps only, and who looks on takes none: one chain calls its tap from one thread at a time, and
+ * chains follow each other, so nobody ever waits for it but at a change of role.
+ */
+final class Capture {
+    private static final long COUNTER = 0xffffffffL;
+
+    private final Object lock = new Object();
+    private Sink sink;
+    private volatile CaptureProcessor current;
+    /** The last zxid that was offered, or where the last chain began. */
+    private long last = -1;
+    private volatile long failures;
+    private final AtomicReference<Throwable> failure = new AtomicReference<>();
+
+    private WeakReference<ZooKeeperServer> starting = new WeakReference<>(null);
+    private WeakReference<DataTree> startingTree = new WeakReference<>(null);
+    private long startingZxid;
+    private volatile Throwable hookFailure;
+
+    Capture(Sink sink) {
+        this.sink = sink;
+    }
+
+    // --- the splice ------------------------------------------------------------------------------------------------
+
+    /** Called with the starting server's monitor held; must be quick and must not throw. */
+    void onBean(ZKMBeanInfo bean, ZKMBeanInfo parent) {
+        try {
+            ZooKeeperServer zks = ZooSpanHooks.serverOf(bean);
+            if (zks != null) {
+                onServerBean(zks);
+            } else if (ZooSpanHooks.isTreeBean(bean)) {
+                ZooKeeperServer owner = ZooSpanHooks.serverOf(parent);
+                onTreeBean(owner != null ? owner : starting.get());
+            }
+        } catch (Throwable t) {
+            hookFailure = t;
+        }
+    }
+
+    private void onServerBean(ZooKeeperServer zks) {
+        if (ZooSpanQuorumHooks.isReadOnly(zks)) {
+            return;
+        }
+        note(zks);
+        if (!ZooSpanQuorumHooks.isQuorum(zks) && ZooSpanHooks.hasChain(zks)) {
+            ZooSpanHooks.rebuildStandalone(zks, begin(zks, ZooSpanHooks.newFinalProcessor(zks)));
+        }
+    }
+
+    /** Remembers where a server's tree is before the server synchronises. */
+    void note(ZooKeeperServer zks) {
+        DataTree tree = zks.getZKDatabase().getDataTree();
+        starting = new WeakReference<>(zks);
+        startingTree = new WeakReference<>(tree);
+        startingZxid = tree.lastProcessedZxid;
+    }
+
+    private void onTreeBean(ZooKeeperServer zks) {
+        if (zks == null || !ZooSpanQuorumHooks.isQuorum(zks)) {
+            return;
+        }
+        RequestProcessor next = ZooSpanQuorumHooks.afterCommit(zks);
+        if (next == null) {
+            throw new IllegalStateException("the server has no CommitProcessor with a successor");
+        }
+        if (!(next instanceof CaptureProcessor)) {
+            ZooSpanQuorumHooks.setAfterCommit(zks, begin(zks, next));
+        }
+    }
+
+    /** The chain begins before its tap is in place, so no txn can come between. */
+    CaptureProcessor begin(ZooKeeperServer zks, RequestProcessor next) {
+        DataTree tree = zks.getZKDatabase().getDataTree();
+        long base = tree.lastProcessedZxid;
+        CaptureProcessor tap = new CaptureProcessor(this, zks, next, tree, base);
+        synchronized (lock) {
+            begin(tree, base, continues(zks, tree, base));
+            last = base;
+            current = tap;
+        }
+        hookFailure = null;
+        return tap;
+    }
+
+    /** A tree that was empty before may hold anything once something has gone around the chain. */
+    private void begin(DataTree tree, long base, boolean contiguous) {
+        if (ZooSpanHooks.isEmpty(tree)) {
+            sink.beginning(base);
+        } else if (!contiguous) {
+            sink.beginning(Sink.NO_BEGINNING);
+        }
+        sink.begin(base, contiguous);
+    }
+
+    private boolean continues(ZooKeeperServer zks, DataTree tree, long base) {
+        return current != null && current.tree.get() == tree && starting.get() == zks && startingTree.get() == tree
+            && startingZxid == last && (base == last || beginsEpochAfter(base, last));
+    }
+
+    private static boolean beginsEpochAfter(long base, long before) {
+        return (base & COUNTER) == 0 && base >>> 32 > before >>> 32;
+    }
+
+    // --- txns ------------------------------------------------------------------------------------------------------
+
+    void take(CaptureProcessor tap, TxnHeader hdr, Record txn) {
+        synchronized (lock) {
+            if (tap != current) {
+                return; // a chain that has been succeeded; what it still applies, its successor finds in the tree
+            }
+            long zxid = hdr.getZxid();
+            try {
+                DataTree tree = tap.zks.getZKDatabase().getDataTree();
+                checkTree(tap, tree, zxid);
+                serialise(tap, tree, hdr, txn);
+                sink.offer(zxid, tap.bytes.array(), tap.bytes.length());
+            } catch (Throwable t) {
+                count(t);
+                sink.lost(zxid);
+            }
+            last = zxid;
+        }
+    }
+
+    private void checkTree(CaptureProcessor tap, DataTree tree, long zxid) {
+        if (tap.begun && tap.tree.get() == tree) {
+            return;
+        }
+        long at = tree.lastProcessedZxid;
+        boolean expected = !tap.begun && tap.tree.get() == tree && (at == tap.base || at == (zxid & ~COUNTER));
+        tap.begun = true;
+        if (!expected) {
+            tap.tree = new WeakReference<>(tree);
+            begin(tree, at, false);
+        }
+    }
+
+    private static void serialise(CaptureProcessor tap, DataTree tree, TxnHeader hdr, Record txn) throws Exception {
+        if (txn == null && hdr.getType() == OpCode.closeSession) {
+            Set<String> paths = tree.getEphemerals(hdr.getClientId());
+            tap.bytes.writeCloseSession(hdr, new TreeSet<>(paths));
+        } else {
+            tap.bytes.write(hdr, txn);
+        }
+    }
+
+    private void count(Throwable t) {
+        failures = failures + 1; // under the lock; others only read it
+        failure.set(t);
+    }
+
+    void failed(Throwable t) {
+        synchronized (lock) {
+            count(t);
+        }
+    }
+
+    /** No more txns are handed on. Afterwards no call of the sink is under way. */
+    void close() {
+        synchronized (lock) {
+            sink = Sink.NONE;
+        }
+    }
+
+    // --- being seen ------------------------------------------------------------------------------------------------
+
+    /** The tap of a running server if it really is in that server's chain, else null. */
+    CaptureProcessor tapOf(ZooKeeperServer zks) throws ReflectiveOperationException {
+        RequestProcessor tap = ZooSpanQuorumHooks.isQuorum(zks) ? ZooSpanQuorumHooks.afterCommit(zks)
+            : ZooSpanHooks.standaloneTap(zks);
+        CaptureProcessor now = current;
+        return tap != null && tap == now ? now : null;
+    }
+
+    Throwable hookFailure() {
+        return hookFailure;
+    }
+
+    long failures() {
+        return failures;
+    }
+
+    /** The newest failure since the last call, or null. */
+    Throwable takeFailure() {
+        return failure.getAndSet(null);
+    }
+}

@@ -1,0 +1,96 @@
+package io.zoospan;
+
+import java.nio.charset.StandardCharsets;
+
+/**
+ * The native side, opened. Frees it exactly once, and only when nobody is in it: {@link Capture#close} has kept the
+ * commit thread out by then, the log thread has ended, and everybody else passes this object's lock.
+ */
+final class Engine implements Sink {
+    static final int NOTHING = -1;
+    static final int END = -2;
+
+    private final long capture; // the handle as the commit thread uses it: without a lock, until Capture.close
+    private long handle;
+    private volatile boolean ended;
+
+    /** Opens the native side, which starts its links. Throws StartException. */
+    Engine(Settings settings) {
+        byte[][] error = new byte[1][];
+        handle = Native.open(settings.keys(), settings.values(), settings.file(), error);
+        if (handle == 0) {
+            throw new StartException(error[0] == null ? "out of memory" : text(error[0]), null);
+        }
+        capture = handle;
+    }
+
+    static byte[] bytes(String text) {
+        return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public void beginning(long zxid) {
+        Native.beginning(capture, zxid);
+    }
+
+    @Override
+    public void begin(long base, boolean contiguous) {
+        Native.begin(capture, base, contiguous);
+    }
+
+    @Override
+    public boolean offer(long zxid, byte[] bytes, int len) {
+        return Native.offer(capture, zxid, bytes, len);
+    }
+
+    @Override
+    public void lost(long zxid) {
+        Native.lost(capture, zxid);
+    }
+
+    /** The data of /zoospan/history; null: there is none. */
+    synchronized void history(byte[] text) {
+        if (handle != 0) {
+            Native.history(handle, text);
+        }
+    }
+
+    /** Whether this server serves with the tap in its chain: if not, the links leave the field to other servers. */
+    synchronized void serving(boolean serving) {
+        if (handle != 0) {
+            Native.serving(handle, serving);
+        }
+    }
+
+    /** JSON, or null after close. */
+    synchronized String status() {
+        byte[] status = handle == 0 ? null : Native.status(handle);
+        return status == null ? null : text(status);
+    }
+
+    boolean ended() {
+        return ended;
+    }
+
+    /** For the log thread alone, which must have ended before {@link #free}. */
+    int nextLog(int timeoutMs, byte[][] line) {
+        return Native.nextLog(capture, timeoutMs, line);
+    }
+
+    /** Ends the links and the log. */
+    void stop() {
+        ended = true;
+        Native.stop(capture);
+    }
+
+    synchronized void free() {
+        if (handle != 0) {
+            Native.free(handle);
+            handle = 0;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+package io.zoospan;
+
+import java.io.File;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * The native methods of libzoospan.so. Text crosses as UTF-8 bytes. They throw nothing but what the JVM itself raises
+ * when it is out of memory; a handle is what open returned, and must not be used by anyone once free has been called:
+ * {@link Engine} sees to that.
+ */
+final class Native {
+    private Native() {
+    }
+
+    /** Loads the library and makes sure that it was built from the same sources as this jar. */
+    static void load(File library) {
+        try {
+            System.load(library.getPath());
+        } catch (UnsatisfiedLinkError e) {
+            throw new StartException(library + " cannot be loaded: " + e.getMessage()
+                + "; check that it is readable, built for this machine, and that the libraries it needs are installed"
+                + " (librabbitmq, libjansson, liblz4; ldd shows which is missing)", e);
+        }
+        String version;
+        try {
+            version = new String(version(), StandardCharsets.UTF_8);
+        } catch (UnsatisfiedLinkError e) {
+            throw new StartException(library + " is not ZooSpan's library; zoospan.library must name libzoospan.so", e);
+        }
+        if (!version.equals(Version.TEXT)) {
+            throw new StartException(library + " is of version " + version + ", zoospan.jar of version " + Version.TEXT
+                + "; install both from the same build", null);
+        }
+    }
+
+    static native byte[] version();
+
+    /** A handle, or 0 with the reason in error[0]. */
+    static native long open(byte[][] keys, byte[][] values, byte[] file, byte[][] error);
+
+    static native void beginning(long handle, long zxid);
+
+    static native void begin(long handle, long base, boolean contiguous);
+
+    static native boolean offer(long handle, long zxid, byte[] bytes, int len);
+
+    static native void lost(long handle, long zxid);
+
+    static native void history(long handle, byte[] text);
+
+    static native void serving(long handle, boolean serving);
+
+    static native byte[] status(long handle);
+
+    /** The level of line[0], 0 (error) to 3 (debug); -1: nothing came in time; -2: nothing will come any more. */
+    static native int nextLog(long handle, int timeoutMs, byte[][] line);
+
+    static native void stop(long handle);
+
+    static native void free(long handle);
+}

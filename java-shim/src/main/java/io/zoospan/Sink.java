@@ -1,0 +1,44 @@
+package io.zoospan;
+
+/** Where committed txns go; called by one thread at a time. */
+interface Sink {
+    long NO_BEGINNING = -1;
+
+    /** After the plugin has been closed, while the server still runs. */
+    Sink NONE = new Sink() {
+        @Override
+        public void beginning(long zxid) {
+        }
+
+        @Override
+        public void begin(long base, boolean contiguous) {
+        }
+
+        @Override
+        public boolean offer(long zxid, byte[] bytes, int len) {
+            return false;
+        }
+
+        @Override
+        public void lost(long zxid) {
+        }
+    };
+
+    /**
+     * At this zxid the tree held nothing that could be replicated: a link to a new destination may start there.
+     * {@link #NO_BEGINNING}: no such zxid is known any more.
+     */
+    void beginning(long zxid);
+
+    /**
+     * Everything above {@code base} will be offered from here on. {@code contiguous}: nothing lies between what was
+     * offered last and {@code base}.
+     */
+    void begin(long base, boolean contiguous);
+
+    /** One txn, as it stands in the txn log. Never blocks; false if it was not stored. */
+    boolean offer(long zxid, byte[] bytes, int len);
+
+    /** This txn was committed but could not be offered. */
+    void lost(long zxid);
+}

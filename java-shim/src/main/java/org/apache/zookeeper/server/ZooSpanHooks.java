@@ -1,0 +1,86 @@
+package org.apache.zookeeper.server;
+
+import java.lang.reflect.Field;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
+import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.data.Stat;
+import org.apache.zookeeper.jmx.ZKMBeanInfo;
+
+/** What ZooSpan needs of a server and what only this package may touch; the same in ZooKeeper 3.5.5 to 3.9.5. */
+public final class ZooSpanHooks {
+    private static final Set<String> OURS = new HashSet<>(Arrays.asList("zookeeper", "zoospan"));
+
+    private ZooSpanHooks() {
+    }
+
+    /** The server that a bean belongs to, or null. */
+    public static ZooKeeperServer serverOf(ZKMBeanInfo bean) {
+        return bean instanceof ZooKeeperServerBean ? ((ZooKeeperServerBean) bean).zks : null;
+    }
+
+    public static boolean isTreeBean(ZKMBeanInfo bean) {
+        return bean instanceof DataTreeBean;
+    }
+
+    /** A standalone server has built its chain by the time it registers its server bean; the others have not. */
+    public static boolean hasChain(ZooKeeperServer zks) {
+        return zks.firstProcessor != null;
+    }
+
+    public static RequestProcessor newFinalProcessor(ZooKeeperServer zks) {
+        return new FinalRequestProcessor(zks);
+    }
+
+    /**
+     * Builds the chain of a standalone server anew, Prep -> Sync -> tap -> Final, because its links are final fields.
+     * The server is not running yet: nothing is in the old one.
+     */
+    public static void rebuildStandalone(ZooKeeperServer zks, RequestProcessor tap) {
+        RequestProcessor old = zks.firstProcessor;
+        SyncRequestProcessor sync = new SyncRequestProcessor(zks, tap);
+        PrepRequestProcessor prep = new PrepRequestProcessor(zks, sync);
+        sync.start();
+        prep.start();
+        zks.firstProcessor = prep;
+        old.shutdown();
+    }
+
+    /** The processor behind Sync of a standalone server, or null if its chain looks unlike any that is known. */
+    public static RequestProcessor standaloneTap(ZooKeeperServer zks) throws ReflectiveOperationException {
+        RequestProcessor prep = zks.firstProcessor;
+        if (!(prep instanceof PrepRequestProcessor)) {
+            return null;
+        }
+        RequestProcessor sync = next(PrepRequestProcessor.class, prep);
+        return sync instanceof SyncRequestProcessor ? next(SyncRequestProcessor.class, sync) : null;
+    }
+
+    private static RequestProcessor next(Class<?> type, RequestProcessor processor) throws ReflectiveOperationException {
+        Field field = type.getDeclaredField("nextProcessor");
+        field.setAccessible(true);
+        return (RequestProcessor) field.get(processor);
+    }
+
+    /** Whether nothing was ever written but beneath /zookeeper and /zoospan, or all of it has been deleted again. */
+    public static boolean isEmpty(DataTree tree) {
+        DataNode root = tree.getNode("/");
+        synchronized (root) {
+            return root.stat.getVersion() == 0 && root.stat.getAversion() == 0 && OURS.containsAll(root.getChildren());
+        }
+    }
+
+    /** The data of a znode, or null if there is no such znode (or no data in it). */
+    public static byte[] data(ZooKeeperServer zks, String path) {
+        ZKDatabase database = zks.getZKDatabase();
+        if (database.getNode(path) == null) {
+            return null;
+        }
+        try {
+            return database.getData(path, new Stat(), null);
+        } catch (KeeperException.NoNodeException e) {
+            return null;
+        }
+    }
+}

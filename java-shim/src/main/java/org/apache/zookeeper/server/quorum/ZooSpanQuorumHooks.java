@@ -1,0 +1,50 @@
+package org.apache.zookeeper.server.quorum;
+
+import org.apache.zookeeper.server.RequestProcessor;
+import org.apache.zookeeper.server.ZooKeeperServer;
+
+/** What ZooSpan needs of the servers of an ensemble and what only this package may touch. */
+public final class ZooSpanQuorumHooks {
+    private ZooSpanQuorumHooks() {
+    }
+
+    /** "leader", "follower", "observer", "read-only" or "standalone". */
+    public static String role(ZooKeeperServer zks) {
+        if (zks instanceof LeaderZooKeeperServer) {
+            return "leader";
+        }
+        if (zks instanceof FollowerZooKeeperServer) {
+            return "follower";
+        }
+        if (zks instanceof ObserverZooKeeperServer) {
+            return "observer";
+        }
+        return isReadOnly(zks) ? "read-only" : "standalone";
+    }
+
+    /** Cut off from its ensemble it serves reads: it commits nothing. */
+    public static boolean isReadOnly(ZooKeeperServer zks) {
+        return zks instanceof ReadOnlyZooKeeperServer;
+    }
+
+    public static boolean isQuorum(ZooKeeperServer zks) {
+        return zks instanceof LeaderZooKeeperServer || zks instanceof LearnerZooKeeperServer;
+    }
+
+    /** What follows CommitProcessor, or null if there is no CommitProcessor. */
+    public static RequestProcessor afterCommit(ZooKeeperServer zks) {
+        CommitProcessor commit = commitProcessor(zks);
+        return commit == null ? null : commit.nextProcessor;
+    }
+
+    public static void setAfterCommit(ZooKeeperServer zks, RequestProcessor tap) {
+        commitProcessor(zks).nextProcessor = tap;
+    }
+
+    private static CommitProcessor commitProcessor(ZooKeeperServer zks) {
+        if (zks instanceof LeaderZooKeeperServer) {
+            return ((LeaderZooKeeperServer) zks).commitProcessor;
+        }
+        return zks instanceof LearnerZooKeeperServer ? ((LearnerZooKeeperServer) zks).commitProcessor : null;
+    }
+}

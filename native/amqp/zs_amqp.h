@@ -1,0 +1,140 @@
+// One AMQP 0-9-1 connection to RabbitMQ with one channel, over rabbitmq-c, with everything that library leaves to
+// its user: a bound on every blocking call, heartbeats, and every frame that a broker may send out of turn.
+//
+// A connection belongs to one thread. After a false return with ZS_RETRY or ZS_FATAL, and after any error of zs_amqp_next,
+// the connection is dead: close it and open another. ZS_BUSY, ZS_INVALID and ZS_DENIED of a declare, a bind or a consume
+// leave it usable as long as neither confirms nor a consumer had been turned on (the broker closes the channel, which
+// is opened anew; what belonged to the old one is lost). A call on a dead connection says ZS_RETRY.
+//
+// Blocking calls (open, declare, publish on a full socket) are bounded by the watchdog: a thread that shuts the
+// socket down when a call is overdue, because amqp_basic_publish of rabbitmq-c waits without limit on a broker that
+// does not read. What is bounded is how long the broker takes no bytes: a big message on a slow line may take longer.
+// The resolution of the host's name has the resolver's own bound. No call raises SIGPIPE.
+#ifndef ZS_AMQP_H
+#define ZS_AMQP_H
+
+#include "zs_bytes.h"
+#include "zs_error.h"
+
+struct zs_watchdog;
+
+// Starts the watchdog's thread, "zs-watchdog" (asleep unless a call is under way). One serves any number of
+// connections and must outlive them.
+struct zs_watchdog *zs_watchdog_new(struct zs_error *e);
+void zs_watchdog_free(struct zs_watchdog *watchdog);
+
+// Where and as whom to log in. Made from amqp://user@host:port/vhost or amqps://... (vhost percent-encoded, as in
+// RabbitMQ's URI specification; the default port is 5672 or 5671, the default vhost, also for a bare '/' at the end, is
+// "/"). The user must be there. Query parameters are refused.
+struct zs_amqp_address {
+    char host[256];
+    int port;
+    bool tls;
+    char vhost[256];
+    char user[256];
+    char password[1024]; // from a file or the environment, never from the URI
+    char ca_file[1024];  // TLS: trusted certificates (PEM); "" is the system's
+};
+
+// Sets every field (password and ca_file to ""). Errors: ZS_INVALID; a URI with a password in it is refused. The
+// message says what is expected and never quotes the URI.
+bool zs_amqp_parse_uri(const char *uri, struct zs_amqp_address *out, struct zs_error *e);
+
+struct zs_amqp_settings {
+    const char *name;    // shown as the connection's name in the management UI
+    int heartbeat_s;     // 0 turns heartbeats off
+    int call_timeout_ms; // bound of every blocking call
+};
+
+struct zs_amqp;
+
+// Connects, logs in (capabilities connection.blocked, consumer_cancel_notify, publisher_confirms, basic.nack and the
+// connection's name) and opens the channel. TLS verifies the certificate and the host's name.
+// Errors: ZS_DENIED (login refused, no such vhost or no access), ZS_INVALID (trusted certificates), ZS_RETRY, ZS_FATAL.
+struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,
+                             struct zs_watchdog *watchdog, struct zs_error *e);
+// Says goodbye if the connection is sound (within a second), and frees it. NULL is fine.
+void zs_amqp_close(struct zs_amqp *amqp);
+
+enum zs_amqp_overflow { ZS_OVERFLOW_NONE, ZS_OVERFLOW_DROP_HEAD, ZS_OVERFLOW_REJECT_PUBLISH };
+
+struct zs_amqp_queue {
+    const char *name;
+    bool durable, exclusive;
+    enum zs_amqp_overflow overflow;
+    int64_t length_max; // messages; 0: no bound
+    int64_t bytes_max;  // 0: no bound
+};
+
+// Errors: ZS_BUSY (405: another connection holds the exclusive queue), ZS_INVALID (406: exists with other arguments;
+// the message names the broker's text), ZS_DENIED (403), ZS_RETRY.
+bool zs_amqp_declare_queue(struct zs_amqp *amqp, const struct zs_amqp_queue *queue, struct zs_error *e);
+// A durable exchange of type "direct" or "fanout", and a binding of a queue to it.
+bool zs_amqp_declare_exchange(struct zs_amqp *amqp, const char *name, const char *type, struct zs_error *e);
+bool zs_amqp_bind(struct zs_amqp *amqp, const char *queue, const char *exchange, const char *key,
+                  struct zs_error *e);
+
+// Turns publisher confirms on. From then on messages are numbered 1, 2, ... in the order of zs_amqp_publish.
+bool zs_amqp_confirm_mode(struct zs_amqp *amqp, struct zs_error *e);
+
+struct zs_amqp_header { // of a message; text, or a number when `text` is NULL
+    const char *name;
+    const char *text;
+    int64_t number;
+};
+
+struct zs_amqp_message {
+    const char *exchange, *key;
+    bool mandatory;
+    bool persistent;
+    const char *content_type, *content_encoding; // NULL: not set
+    const char *type, *app_id, *message_id;      // NULL: not set
+    int64_t timestamp_s;                         // 0: not set
+    const struct zs_amqp_header *headers;
+    size_t header_count;
+    struct zs_slice body;
+};
+
+// Sends one message. `delivery_tag` (may be NULL) receives its number (0 without confirms). Errors: ZS_RETRY, ZS_INVALID
+// (more than 16 headers: nothing was sent).
+bool zs_amqp_publish(struct zs_amqp *amqp, const struct zs_amqp_message *message, uint64_t *delivery_tag,
+                     struct zs_error *e);
+
+// Starts consuming with explicit acknowledgements. Errors: ZS_BUSY (another exclusive consumer), ZS_RETRY (404: no such
+// queue yet), ZS_DENIED.
+bool zs_amqp_consume(struct zs_amqp *amqp, const char *queue, const char *consumer_tag, bool exclusive,
+                     uint16_t prefetch, struct zs_error *e);
+bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, struct zs_error *e);
+
+// Wait with poll on this for POLLIN, but no longer than zs_amqp_idle_ms milliseconds (asked anew before each wait), then
+// call zs_amqp_next until it yields ZS_AMQP_NONE. That time is for heartbeats, which are sent and checked only there, and
+// is 0 while frames that came in during another call lie in the library's buffers, where poll does not see them. The
+// descriptor is valid until zs_amqp_close.
+int zs_amqp_fd(const struct zs_amqp *amqp);
+int zs_amqp_idle_ms(const struct zs_amqp *amqp);
+
+enum zs_amqp_event_type {
+    ZS_AMQP_NONE,    // nothing more now
+    ZS_AMQP_CONFIRM, // basic.ack: tag, multiple
+    ZS_AMQP_NACK, // basic.nack: tag, multiple: the broker did not take the message (queue full, internal error)
+    ZS_AMQP_RETURNED, // basic.return: no queue is bound; `text` says why. Its confirm follows by itself
+    ZS_AMQP_DELIVERY, // tag, redelivered, body
+    ZS_AMQP_BLOCKED,  // connection.blocked: `text` is the broker's reason (an alarm)
+    ZS_AMQP_UNBLOCKED,
+};
+
+struct zs_amqp_event {
+    enum zs_amqp_event_type type;
+    uint64_t tag;
+    bool multiple, redelivered;
+    struct zs_slice body; // DELIVERY; valid until the next call on this connection
+    char message_id[64];  // DELIVERY, RETURNED: the message's id, cut to fit; "": none
+    char text[256];
+};
+
+// Never waits for the broker, not even for the rest of a message that has begun to arrive. A message above `body_max`
+// bytes is read and dropped: a DELIVERY with body {NULL, 0} and a text. Errors: ZS_RETRY (closed by the broker with its
+// reason, heartbeat missed, socket gone, consumer cancelled), ZS_DENIED, as the text says.
+bool zs_amqp_next(struct zs_amqp *amqp, size_t body_max, struct zs_amqp_event *event, struct zs_error *e);
+
+#endif

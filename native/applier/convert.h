@@ -1,0 +1,29 @@
+// Between our types and the ZooKeeper C client's.
+#ifndef ZS_CONVERT_H
+#define ZS_CONVERT_H
+
+#include <zookeeper/zookeeper.h>
+
+#include "zs_target.h"
+
+// Steps as the client library wants them; borrows everything that the steps point to.
+struct zs_converted {
+    zoo_op_t *ops;
+    struct ACL_vector *vectors; // one per step; empty for those without ACLs
+    struct ACL *acls;
+};
+// False: out of memory.
+bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct zs_converted *out);
+void zs_converted_free(struct zs_converted *converted);
+
+enum zs_outcome zs_convert_rc(int rc);
+
+// Copies an answer into a request; false: out of memory.
+bool zs_answer_data(struct zs_request *request, const char *value, int len);
+bool zs_answer_acls(struct zs_request *request, const struct ACL_vector *acls);
+bool zs_answer_names(struct zs_request *request, const struct String_vector *names);
+void zs_answer_stat(struct zs_request *request, const struct Stat *stat);
+// The first op that the server itself refused; those before it were rolled back, those behind it not tried.
+uint32_t zs_answer_failed_step(const struct zs_request *request);
+
+#endif

@@ -1,0 +1,121 @@
+// Reports to the origin, over a connection of their own: a busy or blocked one must not hold up the batches.
+#include "link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void zs_feedback_close(struct zs_link *link) {
+    zs_amqp_close(link->feedback.amqp);
+    link->feedback.amqp = NULL;
+    link->feedback.blocked = false;
+}
+
+static void failed(struct zs_link *link, const struct zs_error *e) {
+    struct zs_feedback *feedback = &link->feedback;
+    zs_logf(link->log, feedback->failing ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN, "%s: no report to the origin: %s",
+            link->names.link, e->text);
+    feedback->failing = true;
+    zs_feedback_close(link);
+    zs_backoff_fail(&feedback->backoff);
+}
+
+static bool open_connection(struct zs_link *link, struct zs_error *e) {
+    char name[128];
+    snprintf(name, sizeof name, "zoospan-applier %s %s feedback", link->settings.site, link->names.link);
+    struct zs_amqp_settings settings = {.name = name,
+                                        .heartbeat_s = link->settings.amqp_heartbeat_s,
+                                        .call_timeout_ms = link->settings.amqp_timeout_ms};
+    link->feedback.amqp = zs_amqp_open(&link->settings.address, &settings, link->watchdog, e);
+    return link->feedback.amqp != NULL;
+}
+
+static void fill_report(struct zs_link *link) {
+    struct zs_report *report = &link->feedback.report;
+    *report = (struct zs_report){.history = link->marker.history,
+                                 .applied = link->position,
+                                 .clock = link->clock,
+                                 .time_ms = zs_wall_ms(),
+                                 .vector_count = link->position_count,
+                                 .session_count = link->marker.session_count};
+    snprintf(report->origin, sizeof report->origin, "%s", link->settings.origin);
+    snprintf(report->destination, sizeof report->destination, "%s", link->settings.site);
+    memcpy(report->vector, link->positions, sizeof link->positions);
+    memcpy(report->sessions, link->marker.sessions, sizeof report->sessions);
+    if (link->other_history) {
+        report->need = ZS_NEED_IMAGE;
+        snprintf(report->image_path, sizeof report->image_path, "/");
+    } else if (link->gap) {
+        report->need = ZS_NEED_FROM;
+    }
+}
+
+static bool send_report(struct zs_link *link, struct zs_error *e) {
+    struct zs_feedback *feedback = &link->feedback;
+    fill_report(link);
+    if (!zs_report_encode(&feedback->report, &feedback->json, e))
+        return false;
+    struct zs_amqp_message message = {.exchange = link->names.feedback,
+                                      .key = "",
+                                      .persistent = true,
+                                      .content_type = ZS_REPORT_CONTENT_TYPE,
+                                      .type = "report",
+                                      .app_id = "zoospan",
+                                      .timestamp_s = feedback->report.time_ms / 1000,
+                                      .body = {.at = feedback->json.at, .len = feedback->json.len}};
+    return zs_amqp_publish(feedback->amqp, &message, NULL, e);
+}
+
+void zs_feedback_tick(struct zs_link *link) {
+    struct zs_feedback *feedback = &link->feedback;
+    struct zs_error e;
+    int64_t now = zs_mono_ms();
+    // Only who consumes knows where the site is: an applier that stands by would report where it was at its start.
+    if (!link->positioned || !link->receive || feedback->blocked)
+        return;
+    bool fresh = !feedback->amqp;
+    if (!feedback->due && now < feedback->next_ms)
+        return;
+    if (!feedback->amqp && now < feedback->backoff.until_ms)
+        return;
+    if ((!feedback->amqp && !open_connection(link, &e)) || !send_report(link, &e)) {
+        failed(link, &e);
+        return;
+    }
+    feedback->due = false;
+    feedback->next_ms = zs_mono_ms() + link->settings.feedback_ms;
+    if (fresh)
+        return; // whether there is such an exchange shows only after this
+    if (feedback->failing)
+        zs_logf(link->log, ZS_LEVEL_INFO, "%s: reports to the origin again", link->names.link);
+    feedback->failing = false;
+    zs_backoff_reset(&feedback->backoff);
+}
+
+// A publish to an exchange that does not exist ends the channel a moment later: the answer is read here.
+void zs_feedback_service(struct zs_link *link) {
+    struct zs_feedback *feedback = &link->feedback;
+    struct zs_amqp_event event;
+    struct zs_error e;
+    while (feedback->amqp) {
+        if (!zs_amqp_next(feedback->amqp, 1024, &event, &e)) {
+            failed(link, &e);
+            feedback->due = true;
+        } else if (event.type == ZS_AMQP_NONE) {
+            return;
+        } else if (event.type == ZS_AMQP_BLOCKED || event.type == ZS_AMQP_UNBLOCKED) {
+            feedback->blocked = event.type == ZS_AMQP_BLOCKED; // a publish would wait; reports can
+        }
+    }
+}
+
+int zs_feedback_wait_ms(const struct zs_link *link) {
+    const struct zs_feedback *feedback = &link->feedback;
+    if (!link->positioned || !link->receive || feedback->blocked)
+        return 1000;
+    int64_t due = feedback->due ? 0 : feedback->next_ms - zs_mono_ms();
+    if (!feedback->amqp && feedback->backoff.until_ms - zs_mono_ms() > due)
+        due = feedback->backoff.until_ms - zs_mono_ms();
+    if (due > 1000)
+        return 1000;
+    return due < 0 ? 0 : (int)due;
+}

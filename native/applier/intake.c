@@ -1,0 +1,419 @@
+// Batches on their way in, and units on their way out.
+//
+// A delivery is decoded at once and held. Admission, in order, decides what it is for us:
+//   not our link, not decodable, or a record that this version does not know how to apply: rejected (a gap follows)
+//   another history than the marker's: discarded, the origin has to send its image
+//   prev above what was admitted before: a gap; discarded, and the origin is asked to go on after our position. What is
+//   admitted already may still come in once more meanwhile: that does not close the gap
+//   else it continues; txns that are admitted already are left out one by one, and the rest become units.
+// What is discarded is acked by itself; what is admitted is acked when its last unit is done.
+//
+// While the first batch of all is admitted the marker is made, and whatever waits for ZooKeeper also takes deliveries:
+// `held` may have grown when admission comes back.
+//
+// The origin's applier sessions: a marker and a report list them with the newest last, a heartbeat with the newest
+// first. When there are too many the oldest goes: the living ones are among the newest.
+#include "link.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RECORDS_MAX = 1000000 };
+
+// --- arenas ----------------------------------------------------------------------------------------------------------
+
+static struct zs_batch_limits batch_limits(const struct zs_link *link) {
+    return (struct zs_batch_limits){.message_bytes_max = link->settings.message_bytes_max,
+                                    .raw_bytes_max = link->settings.message_bytes_max,
+                                    .records_max = RECORDS_MAX};
+}
+
+// Ceilings, not memory: a batch that its sender could make must fit, or it would be sent again for ever. One arena
+// takes the decoded batch, the other one its units and what ephemerals turn its ops into: at worst a delete of a few
+// bytes becomes two ops, in an array that has doubled on the way, and the path of a record.
+static struct zs_arena *take_arena(struct zs_link *link) {
+    enum { REWRITE_RATIO = 8 };
+    if (link->spare_count)
+        return link->spare_arenas[--link->spare_count];
+    struct zs_batch_limits limits = batch_limits(link);
+    return zs_arena_new(zs_batch_arena_bytes(&limits) * REWRITE_RATIO);
+}
+
+static void give_arena(struct zs_link *link, struct zs_arena *arena) {
+    const uint32_t room = ZS_SPARE_ARENAS;
+    if (!arena)
+        return;
+    if (link->spare_count == room) {
+        zs_arena_free(arena);
+        return;
+    }
+    zs_arena_reset(arena);
+    link->spare_arenas[link->spare_count++] = arena;
+}
+
+static void free_held(struct zs_link *link, struct zs_held *held) {
+    give_arena(link, held->arena);
+    give_arena(link, held->rewrite);
+    free(held);
+}
+
+// --- deliveries ------------------------------------------------------------------------------------------------------
+
+void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple) {
+    if (!link->receive || link->receive_failed)
+        return;
+    if (!zs_amqp_ack(link->receive, tag, multiple, &link->receive_error))
+        link->receive_failed = true;
+}
+
+static void reject(struct zs_link *link, uint64_t tag, const char *reason) {
+    link->counters.rejected++;
+    zs_logf(link->log, ZS_LEVEL_ERROR, "%s: batch rejected: %s", link->names.link, reason);
+    zs_intake_ack(link, tag, false);
+}
+
+static const char *record_problem(const struct zs_batch *batch) {
+    for (uint32_t i = 0; i < batch->head.records; i++) {
+        switch (batch->records[i].type) {
+        case ZS_RECORD_TXN:
+        case ZS_RECORD_MARK:
+        case ZS_RECORD_HEARTBEAT:
+            break;
+        case ZS_RECORD_NODE:
+        case ZS_RECORD_TOMBSTONE:
+        case ZS_RECORD_SNAPSHOT_BEGIN:
+        case ZS_RECORD_SNAPSHOT_END:
+            return "it holds records of an image, which this version cannot take; update the applier";
+        }
+    }
+    return NULL;
+}
+
+static const char *batch_problem(const struct zs_link *link, const struct zs_batch *batch) {
+    const struct zs_batch_head *head = &batch->head;
+    if (strcmp(head->origin, link->settings.origin) != 0 ||
+        strcmp(head->destination, link->settings.site) != 0)
+        return "it is not of this link: origin or destination in its header differ";
+    if (!zs_history_known(&head->history))
+        return "it names no history";
+    return record_problem(batch);
+}
+
+void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body, const char *dropped) {
+    struct zs_error e;
+    if (!body.at) {
+        reject(link, tag, dropped);
+        return;
+    }
+    struct zs_held *held = calloc(1, sizeof *held);
+    if (held)
+        held->arena = take_arena(link);
+    if (held)
+        held->rewrite = take_arena(link);
+    if (!held || !held->arena || !held->rewrite) {
+        if (held)
+            free_held(link, held);
+        reject(link, tag, "out of memory");
+        return;
+    }
+    held->tag = tag;
+    struct zs_batch_limits limits = batch_limits(link);
+    const char *problem = NULL;
+    if (!zs_batch_decode(body.at, body.len, &limits, held->arena, &held->batch, &e))
+        problem = e.text;
+    else
+        problem = batch_problem(link, &held->batch);
+    if (problem) {
+        reject(link, tag, problem);
+        free_held(link, held);
+        return;
+    }
+    link->counters.batches++;
+    link->heard_at = zs_mono_ms();
+    if (held->batch.head.last > link->counters.received)
+        link->counters.received = held->batch.head.last;
+    if (link->held_last)
+        link->held_last->next = held;
+    else
+        link->held = held;
+    link->held_last = held;
+    if (!link->fresh)
+        link->fresh = held;
+}
+
+// --- admission -------------------------------------------------------------------------------------------------------
+
+static void unlink_held(struct zs_link *link, struct zs_held *held) {
+    struct zs_held *before = NULL, *at = link->held;
+    while (at != held) {
+        before = at;
+        at = at->next;
+    }
+    if (before)
+        before->next = held->next;
+    else
+        link->held = held->next;
+    if (link->held_last == held)
+        link->held_last = before;
+    if (link->fresh == held)
+        link->fresh = held->next;
+}
+
+static void discard(struct zs_link *link, struct zs_held *held) {
+    unlink_held(link, held);
+    zs_intake_ack(link, held->tag, false);
+    free_held(link, held);
+}
+
+static void append(struct zs_link *link, struct zs_unit *unit) {
+    zs_plan_measure(unit, &link->settings.limits);
+    if (link->last)
+        link->last->next = unit;
+    else
+        link->first = unit;
+    link->last = unit;
+    if (!link->planned)
+        link->planned = unit;
+}
+
+static struct zs_unit *new_unit(struct zs_held *held, int64_t zxid, zs_clock clock) {
+    struct zs_unit *unit = zs_arena_take(held->rewrite, 1, sizeof *unit);
+    if (!unit)
+        return NULL;
+    unit->held = held;
+    unit->zxid = zxid;
+    unit->clock = clock;
+    return unit;
+}
+
+static bool admit_txn(struct zs_link *link, struct zs_held *held, const struct zs_record_txn *txn,
+                      struct zs_error *e) {
+    struct zs_unit *unit = new_unit(held, txn->zxid, txn->clock);
+    if (!unit)
+        return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    unit->time_ms = txn->time_ms;
+    if (!zs_copies_rewrite(link->copies, txn->ops, txn->op_count, link->settings.filter, held->rewrite,
+                           &unit->ops, &unit->op_count, e))
+        return false;
+    append(link, unit);
+    return true;
+}
+
+static void note_session(struct zs_link *link, int64_t session) {
+    struct zs_marker *marker = &link->marker;
+    if (!session)
+        return;
+    for (uint32_t i = 0; i < marker->session_count; i++) {
+        if (marker->sessions[i] == session)
+            return;
+    }
+    if (marker->session_count == ZS_SESSIONS_MAX) { // the oldest one goes
+        memmove(marker->sessions, marker->sessions + 1, (ZS_SESSIONS_MAX - 1) * sizeof *marker->sessions);
+        marker->session_count--;
+    }
+    marker->sessions[marker->session_count++] = session;
+}
+
+// The sessions may run ahead of the marker (a session that was an applier's stays one); the positions may not.
+static bool admit_mark(struct zs_link *link, struct zs_held *held, const struct zs_record *record,
+                       struct zs_error *e) {
+    struct zs_unit *unit = new_unit(held, record->mark.zxid, record->mark.clock);
+    if (!unit)
+        return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    note_session(link, record->mark.session);
+    unit->mark = record;
+    append(link, unit);
+    return true;
+}
+
+static bool admit_record(struct zs_link *link, struct zs_held *held, const struct zs_record *record,
+                         struct zs_error *e) {
+    if (record->type == ZS_RECORD_TXN)
+        return record->txn.zxid <= link->expected || admit_txn(link, held, &record->txn, e);
+    if (record->type == ZS_RECORD_MARK)
+        return record->mark.zxid <= link->expected || admit_mark(link, held, record, e);
+    assert(record->type == ZS_RECORD_HEARTBEAT); // record_problem has let nothing else in
+    if (held->batch.head.last < link->expected)
+        return true; // an old batch once more: it knows less than we do
+    link->marker.session_count = 0;
+    for (uint32_t i = record->heartbeat.session_count; i-- > 0;)
+        note_session(link, record->heartbeat.sessions[i]);
+    struct zs_unit *unit = new_unit(held, 0, 0);
+    if (!unit)
+        return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    unit->mark = record;
+    append(link, unit);
+    return true;
+}
+
+static bool admit_records(struct zs_link *link, struct zs_held *held, struct zs_error *e) {
+    const struct zs_batch_head *head = &held->batch.head;
+    for (uint32_t i = 0; i < head->records; i++) {
+        if (!admit_record(link, held, &held->batch.records[i], e))
+            return false;
+    }
+    struct zs_unit *end = new_unit(held, head->last, head->clock_last);
+    if (!end)
+        return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    end->ends_batch = true;
+    append(link, end);
+    if (head->last > link->expected)
+        link->expected = head->last;
+    return true;
+}
+
+static void open_gap(struct zs_link *link, const struct zs_batch_head *head) {
+    if (link->gap)
+        return;
+    link->gap = true;
+    link->counters.gaps++;
+    link->feedback.due = true;
+    zs_logf(link->log, ZS_LEVEL_WARN, "%s: a batch continues after 0x%" PRIx64 ", this site is at 0x%" PRIx64,
+            link->names.link, (uint64_t)head->prev, (uint64_t)link->expected);
+}
+
+// Whether the batch speaks of the zxids that our position is one of.
+static bool same_history(struct zs_link *link, const struct zs_batch_head *head) {
+    bool same = zs_history_equal(&head->history, &link->marker.history);
+    if (same != link->other_history)
+        return same;
+    link->other_history = !same;
+    link->feedback.due = true;
+    if (!same) {
+        char ours[ZS_UUID_TEXT], theirs[ZS_UUID_TEXT];
+        zs_history_format(&link->marker.history, ours);
+        zs_history_format(&head->history, theirs);
+        zs_logf(link->log, ZS_LEVEL_ERROR,
+                "%s: the origin's history is %s, this site followed %s: nothing is applied", link->names.link,
+                theirs, ours);
+    }
+    return same;
+}
+
+// Takes the first fresh batch out of `fresh`. False: it stays there (the place was lost; it is looked at again when we
+// have recovered), or it was rejected and the place is lost.
+static bool admit(struct zs_link *link, struct zs_held *held) {
+    const struct zs_batch_head *head = &held->batch.head;
+    if (!zs_history_known(&link->marker.history)) {
+        if (head->prev > 0) { // only a batch that covers the origin from its beginning may be the first
+            open_gap(link, head);
+            discard(link, held);
+            return true;
+        }
+        if (!zs_recover_adopt(link, head))
+            return false;
+    }
+    if (!same_history(link, head)) {
+        discard(link, held);
+        return true;
+    }
+    if (head->prev > link->expected) {
+        open_gap(link, head);
+        discard(link, held);
+        return true;
+    }
+    bool goes_on = head->last > link->expected || head->prev == link->expected;
+    if (link->gap && goes_on) {
+        link->gap = false;
+        link->feedback.due = true;
+    }
+    struct zs_error e;
+    if (admit_records(link, held, &e)) {
+        link->fresh = held->next;
+        return true;
+    }
+    // Units of it are listed and the records of ephemerals have moved on: begin anew without this batch.
+    reject(link, held->tag, e.text);
+    link->first = link->last = link->planned = link->slow_until = NULL;
+    unlink_held(link, held);
+    free_held(link, held);
+    zs_link_lose_place(link);
+    return false;
+}
+
+void zs_intake_admit(struct zs_link *link) {
+    while (link->positioned && link->fresh) {
+        if (!admit(link, link->fresh))
+            return;
+    }
+    if (link->positioned && link->receive)
+        zs_link_set_flow_state(link);
+}
+
+void zs_intake_readmit(struct zs_link *link) {
+    link->first = link->last = link->planned = link->slow_until = NULL;
+    link->expected = link->position;
+    link->fresh = link->held;
+    for (struct zs_held *held = link->held; held; held = held->next)
+        zs_arena_reset(held->rewrite);
+}
+
+void zs_intake_drop_all(struct zs_link *link) {
+    link->first = link->last = link->planned = link->slow_until = NULL;
+    while (link->held) {
+        struct zs_held *held = link->held;
+        link->held = held->next;
+        free_held(link, held);
+    }
+    link->held_last = link->fresh = NULL;
+    link->expected = link->position;
+}
+
+// --- done ------------------------------------------------------------------------------------------------------------
+
+static void note_position(struct zs_link *link, const struct zs_position *seen) {
+    for (uint32_t i = 0; i < link->position_count; i++) {
+        struct zs_position *known = &link->positions[i];
+        if (strcmp(known->site, seen->site) != 0)
+            continue;
+        known->zxid = seen->zxid;
+        return;
+    }
+    if (link->position_count < ZS_VECTOR_MAX)
+        link->positions[link->position_count++] = *seen;
+}
+
+static void take_over(struct zs_link *link, const struct zs_record *record) {
+    if (record->type == ZS_RECORD_MARK) {
+        note_position(link, &record->mark.seen);
+        return;
+    }
+    link->position_count = 0;
+    for (uint32_t i = 0; i < record->heartbeat.vector_count; i++)
+        note_position(link, &record->heartbeat.vector[i]);
+}
+
+void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
+    uint64_t tag = 0;
+    bool more = true;
+    while (more) {
+        struct zs_unit *unit = link->first;
+        assert(unit);
+        more = unit != last;
+        if (unit->zxid > link->position) {
+            link->position = unit->zxid;
+            link->clock = unit->clock;
+        }
+        if (unit->mark)
+            take_over(link, unit->mark);
+        link->counters.txns += unit->op_count > 0;
+        link->first = unit->next;
+        if (link->planned == unit)
+            link->planned = unit->next;
+        if (link->slow_until == unit)
+            link->slow_until = NULL;
+        if (!link->first)
+            link->last = NULL;
+        if (!unit->ends_batch)
+            continue;
+        struct zs_held *held = unit->held;
+        assert(held == link->held); // what stands before it is done or was discarded
+        tag = held->tag;
+        unlink_held(link, held);
+        free_held(link, held);
+    }
+    if (tag)
+        zs_intake_ack(link, tag, true);
+}

@@ -1,0 +1,271 @@
+#include "link.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SCRATCH_BYTES_MAX = 256 * 1024 * 1024,
+    MARKER_BYTES_MAX = ZS_PLAN_MARKER_ROOM / 2,
+    REPORT_BYTES_MAX = 65536
+};
+
+const char *zs_apply_state_name(enum zs_apply_state state) {
+    switch (state) {
+    case ZS_APPLY_STOPPED:
+        return "STOPPED";
+    case ZS_APPLY_TARGET:
+        return "TARGET";
+    case ZS_APPLY_RECOVER:
+        return "RECOVER";
+    case ZS_APPLY_BROKER:
+        return "BROKER";
+    case ZS_APPLY_WAITING:
+        return "WAITING";
+    case ZS_APPLY_LIVE:
+        return "LIVE";
+    case ZS_APPLY_GAP:
+        return "GAP";
+    case ZS_APPLY_HISTORY:
+        return "HISTORY";
+    }
+    return "UNKNOWN";
+}
+
+// --- state and log ---------------------------------------------------------------------------------------------------
+
+void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const char *reason) {
+    enum zs_apply_state old = link->counters.state;
+    if (state == old && strcmp(reason, link->counters.detail) == 0)
+        return;
+    // While a link flows its detail moves with every batch: that is for the status, not for the log.
+    bool quiet =
+        state == old && (state == ZS_APPLY_LIVE || state == ZS_APPLY_GAP || state == ZS_APPLY_HISTORY);
+    enum zs_level level = state == ZS_APPLY_LIVE || state == ZS_APPLY_STOPPED || state == ZS_APPLY_RECOVER ||
+                                  state == ZS_APPLY_WAITING || old == ZS_APPLY_STOPPED
+                              ? ZS_LEVEL_INFO
+                              : ZS_LEVEL_WARN;
+    zs_logf(link->log, quiet ? ZS_LEVEL_DEBUG : level, "%s: %s -> %s%s%s", link->names.link,
+            zs_apply_state_name(old), zs_apply_state_name(state), *reason ? ": " : "", reason);
+    link->counters.state = state;
+    snprintf(link->counters.detail, sizeof link->counters.detail, "%s", reason);
+    zs_link_publish_status(link);
+}
+
+void zs_link_set_flow_state(struct zs_link *link) {
+    char reason[256] = "";
+    if (link->other_history) {
+        zs_link_set_state(
+            link, ZS_APPLY_HISTORY,
+            "the origin has another history than the one this site followed: it was wiped, restored or "
+            "replaced; its image is needed");
+    } else if (link->gap) {
+        snprintf(reason, sizeof reason,
+                 "batches after 0x%" PRIx64 " are missing; asked the origin to go back",
+                 (uint64_t)link->expected);
+        zs_link_set_state(link, ZS_APPLY_GAP, reason);
+    } else {
+        zs_link_set_state(link, ZS_APPLY_LIVE, reason);
+    }
+}
+
+void zs_link_publish_status(struct zs_link *link) {
+    struct zs_apply_status *now = &link->counters;
+    now->applied = link->position;
+    now->copies = zs_copies_count(link->copies);
+    now->heard_ms = link->heard_at ? zs_mono_ms() - link->heard_at : -1;
+    now->lag_ms = 0;
+    for (const struct zs_unit *unit = link->first; unit; unit = unit->next) {
+        if (!unit->op_count)
+            continue;
+        int64_t age = zs_wall_ms() - unit->time_ms;
+        now->lag_ms = age > 0 ? age : 0;
+        break;
+    }
+    pthread_mutex_lock(&link->status_lock);
+    link->status = *now;
+    pthread_mutex_unlock(&link->status_lock);
+}
+
+void zs_link_status(struct zs_link *link, struct zs_apply_status *out) {
+    pthread_mutex_lock(&link->status_lock);
+    *out = link->status;
+    pthread_mutex_unlock(&link->status_lock);
+}
+
+void zs_link_log_silenced(struct zs_link *link) {
+    if (link->conflict_silent)
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: conflict: %" PRId64 " more, not shown one by one",
+                link->names.link, link->conflict_silent);
+    link->conflict_silent = 0;
+}
+
+void zs_link_log_finding(struct zs_link *link, const struct zs_unit *unit, const struct zs_finding *finding) {
+    enum { LINES_PER_SECOND = 10 };
+    if (strncmp(finding->path, ZS_ROOT "/", sizeof ZS_ROOT) == 0)
+        return; // our own records are no client's business
+    link->counters.conflicts[finding->verdict]++;
+    int64_t second = zs_mono_ms() / 1000;
+    if (second != link->conflict_second) {
+        zs_link_log_silenced(link);
+        link->conflict_second = second;
+        link->conflict_lines = 0;
+    }
+    if (++link->conflict_lines > LINES_PER_SECOND) {
+        link->conflict_silent++;
+        return;
+    }
+    zs_logf(link->log, ZS_LEVEL_WARN, "%s: conflict %s: zxid 0x%" PRIx64 " path %s", link->names.link,
+            zs_verdict_name(finding->verdict), (uint64_t)unit->zxid, finding->path);
+}
+
+// --- place and marker ------------------------------------------------------------------------------------------------
+
+void zs_link_lose_place(struct zs_link *link) {
+    link->positioned = false;
+}
+
+bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, struct zs_slice *out) {
+    link->marker.zxid = zxid;
+    link->marker.clock = clock;
+    link->marker.time_ms = zs_wall_ms();
+    zs_buffer_clear(&link->marker_json);
+    if (!zs_marker_encode(&link->marker, &link->marker_json))
+        return false;
+    *out = (struct zs_slice){.at = link->marker_json.at, .len = link->marker_json.len};
+    return true;
+}
+
+// --- backoff ---------------------------------------------------------------------------------------------------------
+
+void zs_backoff_fail(struct zs_backoff *backoff) {
+    backoff->now_ms = backoff->now_ms ? backoff->now_ms * 2 : backoff->min_ms;
+    if (backoff->now_ms > backoff->max_ms)
+        backoff->now_ms = backoff->max_ms;
+    backoff->seed =
+        backoff->seed * 1664525u + 1013904223u; // Numerical Recipes' generator: spread, not secrecy
+    int64_t jitter = backoff->now_ms * (int64_t)(backoff->seed >> 16) / 65536 / 2;
+    backoff->until_ms = zs_mono_ms() + backoff->now_ms / 2 + jitter;
+}
+
+void zs_backoff_reset(struct zs_backoff *backoff) {
+    backoff->now_ms = backoff->until_ms = 0;
+}
+
+// --- life ------------------------------------------------------------------------------------------------------------
+
+void zs_link_settings_clear(struct zs_link_settings *settings) {
+    explicit_bzero(settings->address.password, sizeof settings->address.password);
+    zs_filter_free(settings->filter);
+    zs_patterns_free(settings->except);
+    settings->filter = NULL;
+    settings->except = NULL;
+}
+
+static void init_names(struct zs_link *link) {
+    const struct zs_link_settings *s = &link->settings;
+    zs_link_names(s->origin, s->site, &link->names);
+    snprintf(link->marker_path, sizeof link->marker_path, "%s/%s", ZS_APPLIED_PATH, s->origin);
+    snprintf(link->records_path, sizeof link->records_path, "%s/%s", ZS_SESSIONS_PATH, s->origin);
+    snprintf(link->counters.origin, sizeof link->counters.origin, "%s", s->origin);
+}
+
+static void init_backoffs(struct zs_link *link) {
+    const struct zs_link_settings *s = &link->settings;
+    struct zs_backoff backoff = {.min_ms = s->retry_min_ms, .max_ms = s->retry_max_ms};
+    backoff.seed = (uint32_t)zs_fnv1a((uint64_t)zs_mono_ms(), s->origin, strlen(s->origin));
+    link->receive_backoff = link->recover_backoff = link->feedback.backoff = backoff;
+}
+
+static bool init_parts(struct zs_link *link, struct zs_error *e) {
+    const struct zs_link_settings *s = &link->settings;
+    struct zs_copies_settings copies = {
+        .origin = s->origin, .skip = s->skip_ephemerals, .except = s->except, .acls = s->acls};
+    link->copies = zs_copies_new(&copies, e);
+    link->client.mailbox = zs_mailbox_new(e);
+    if (!link->copies || !link->client.mailbox)
+        return false;
+    link->flights = calloc(s->depth, sizeof *link->flights);
+    link->scratch = zs_arena_new(SCRATCH_BYTES_MAX);
+    zs_buffer_init(&link->marker_json, MARKER_BYTES_MAX);
+    zs_buffer_init(&link->feedback.json, REPORT_BYTES_MAX);
+    if (!link->flights || !link->scratch)
+        return zs_fail(e, ZS_FATAL, "out of memory");
+    return true;
+}
+
+struct zs_link *zs_link_new(struct zs_link_settings *settings, struct zs_target target,
+                            struct zs_watchdog *watchdog, const struct zs_log *log, struct zs_error *e) {
+    struct zs_link *link = calloc(1, sizeof *link);
+    if (!link) {
+        zs_fail(e, ZS_FATAL, "out of memory");
+        zs_link_settings_clear(settings);
+        return NULL;
+    }
+    link->settings = *settings;
+    settings->filter = NULL;
+    settings->except = NULL;
+    link->log = log;
+    link->watchdog = watchdog;
+    pthread_mutex_init(&link->status_lock, NULL);
+    init_names(link);
+    init_backoffs(link);
+    link->client.target = target;
+    link->client.wait = zs_receiver_wait;
+    link->client.context = link;
+    if (!init_parts(link, e)) {
+        zs_link_free(link);
+        return NULL;
+    }
+    target.calls->subscribe(target.self, link->client.mailbox, true);
+    zs_link_publish_status(link);
+    return link;
+}
+
+struct zs_link *zs_link_start(struct zs_link_settings *settings, struct zs_target target,
+                              struct zs_watchdog *watchdog, const struct zs_log *log, struct zs_error *e) {
+    struct zs_link *link = zs_link_new(settings, target, watchdog, log, e);
+    if (!link)
+        return NULL;
+    if (pthread_create(&link->thread, NULL, zs_receiver_run, link) != 0) {
+        zs_fail(e, ZS_FATAL, "cannot start a thread");
+        zs_link_free(link);
+        return NULL;
+    }
+    char name[16];
+    snprintf(name, sizeof name, "zs-recv-%.7s", link->settings.origin);
+    pthread_setname_np(link->thread, name);
+    link->started = true;
+    return link;
+}
+
+void zs_link_ask_to_stop(struct zs_link *link) {
+    atomic_store(&link->stopping, true);
+    zs_mailbox_wake(link->client.mailbox);
+}
+
+void zs_link_free(struct zs_link *link) {
+    if (!link)
+        return;
+    if (link->started) {
+        zs_link_ask_to_stop(link);
+        pthread_join(link->thread, NULL);
+    }
+    assert(link->client.pending == 0);
+    if (link->client.mailbox)
+        link->client.target.calls->subscribe(link->client.target.self, link->client.mailbox, false);
+    zs_intake_drop_all(link);
+    for (uint32_t i = 0; i < link->spare_count; i++)
+        zs_arena_free(link->spare_arenas[i]);
+    zs_mailbox_free(link->client.mailbox);
+    zs_copies_free(link->copies);
+    zs_arena_free(link->scratch);
+    zs_buffer_free(&link->marker_json);
+    zs_buffer_free(&link->feedback.json);
+    free(link->flights);
+    zs_link_settings_clear(&link->settings);
+    pthread_mutex_destroy(&link->status_lock);
+    free(link);
+}

@@ -1,0 +1,228 @@
+// One link at its destination: batches of one origin come out of a queue and take effect in this site's tree, each txn
+// exactly once in effect, in the origin's order.
+//
+//   receiver.c   the thread: waits for broker, mailbox and time; deliveries go into `held`
+//   intake.c     admits a held batch: checks, the position rule, filter, ephemerals -> units; and finishes units: position, acks
+//   fast.c       units -> multis, pipelined, each with the marker; nothing is read
+//   slow.c       one unit at a time: reads what it touches, settles, writes; for what failed and what must go alone
+//   recover.c    finds its place again: session, marker, records of ephemerals
+//   feedback.c   tells the origin
+//
+// The marker /zoospan/applied/<origin> moves in the very multi that has the effects, with the version that we expect.
+//
+//   1. Multis are pipelined. One session is FIFO, and each expects the marker's version to be one more than the one
+//      before left it. So if one fails, all behind it fail too, and nothing is reordered or left out.
+//   2. The first failure in order decides. Outcome unknown (connection, session): recover. The marker's version:
+//      somebody else moved it, which fenced us: recover. An op: the tree is not what the origin's was; the txns of
+//      that multi take the slow path, one by one, and those behind it go the fast path again.
+//   3. Recover means: nothing is assumed. What is in flight is waited for, then the marker is read behind a sync, and
+//      says which of the held batches are done. Before the first write after that we register: the marker stays where
+//      it is, but its version leaps by more than anybody can have in flight. Without the leap, a multi of somebody
+//      else (or a late one of ours) that expects the version after next would find it as soon as we had moved the
+//      marker by one, although the multi before it had failed.
+//   4. What cannot ride in a multi with the marker (an ACL; a txn nearly as large as a request may be) goes bare,
+//      and must not hit a tree that another applier has moved on. Read the node's versions, then write the marker
+//      (which proves that we still own it), then write with the versions that were read: whoever took over in between
+//      either has spoilt our marker or the node's version.
+//   5. Registering also names the session, before it writes anything that is replicated: so the site's own plugin can
+//      tell an applier's writes from a client's (no loops). Requests carry the session's generation: a new, unregistered session
+//      refuses them.
+//      Only who consumes the queue registers, so that an applier that stands by disturbs nobody.
+//   6. A batch is acknowledged when all of it is done. Batches that a connection to the broker was lost with come again:
+//      they are dropped, and the position rule trims what is done.
+#ifndef ZS_LINK_H
+#define ZS_LINK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "client.h"
+#include "zs_amqp.h"
+#include "zs_applier.h"
+#include "zs_ephemerals.h"
+#include "zs_filter.h"
+#include "zs_names.h"
+#include "zs_plan.h"
+#include "zs_report.h"
+
+struct zs_link_settings {
+    char site[ZS_SITE_MAX + 1], origin[ZS_SITE_MAX + 1];
+    struct zs_amqp_address address;
+    int amqp_heartbeat_s, amqp_timeout_ms;
+    int64_t retry_min_ms, retry_max_ms, feedback_ms;
+    uint16_t prefetch;
+    uint32_t depth;
+    int64_t checkpoint_txns;
+    size_t message_bytes_max;
+    struct zs_plan_limits limits;
+    struct zs_filter *filter;   // owned
+    struct zs_patterns *except; // owned; may be NULL
+    bool skip_ephemerals;
+    struct zs_acls acls; // of what the link keeps under /zoospan; static
+};
+void zs_link_settings_clear(struct zs_link_settings *settings);
+
+// Waits between tries: doubles from min to max, with jitter so that many links do not knock at once.
+struct zs_backoff {
+    int64_t min_ms, max_ms, now_ms, until_ms; // until: when the next try is due (monotonic)
+    uint32_t seed;
+};
+void zs_backoff_fail(struct zs_backoff *backoff);
+void zs_backoff_reset(struct zs_backoff *backoff);
+
+enum { ZS_SPARE_ARENAS = 16 };
+
+// A batch between its delivery and its ack.
+struct zs_held {
+    struct zs_held *next;
+    uint64_t tag;
+    struct zs_arena *arena;   // what the batch was decoded into
+    struct zs_arena *rewrite; // units and rewritten ops: made anew when the batch is admitted again
+    struct zs_batch batch;
+};
+
+// A multi on its way.
+struct zs_flight {
+    struct zs_request request;
+    struct zs_unit *first, *last;
+    int64_t zxid; // where it moves the marker to
+    zs_clock clock;
+    uint32_t ops;
+};
+
+struct zs_feedback {
+    struct zs_amqp *amqp;
+    struct zs_backoff backoff;
+    int64_t next_ms;
+    bool due;     // something has changed that the origin should know at once
+    bool failing; // said so in the log
+    bool blocked; // by an alarm of the broker
+    struct zs_buffer json;
+    struct zs_report report; // scratch: it is large
+};
+
+struct zs_link {
+    struct zs_link_settings settings;
+    struct zs_link_names names;
+    char marker_path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 1];
+    char records_path[sizeof ZS_SESSIONS_PATH + ZS_SITE_MAX + 1];
+    const struct zs_log *log;
+    struct zs_watchdog *watchdog;
+    struct zs_client client;
+    pthread_t thread;
+    bool started;
+    atomic_bool stopping;
+
+    // the origin's broker
+    struct zs_amqp *receive;
+    struct zs_backoff receive_backoff;
+    bool receive_failed, waiting;
+    struct zs_error receive_error;
+    struct zs_feedback feedback;
+
+    // our place
+    bool positioned;
+    struct zs_backoff recover_backoff;
+    struct zs_marker marker; // as we last wrote or read it
+    bool marker_exists, registered;
+    int32_t marker_version; // that the next multi expects
+    int64_t durable;        // zxid of the newest marker that is known to be written
+    int64_t position;       // done, with or without effect
+    zs_clock clock;         // the origin's, at `position`
+    int64_t expected;       // admitted: the next batch must continue here
+    bool gap, other_history;
+    uint32_t position_count;
+    struct zs_position positions[ZS_VECTOR_MAX]; // what the origin said it had applied of others
+
+    // work
+    struct zs_held *held, *held_last, *fresh; // fresh: the first one that is not admitted yet
+    struct zs_arena *spare_arenas[ZS_SPARE_ARENAS];
+    uint32_t spare_count;
+    struct zs_unit *first, *last, *planned; // planned: the first unit that is in no multi yet
+    struct zs_unit *slow_until;             // up to and with this unit the slow path
+    struct zs_copies *copies;
+    struct zs_flight *flights; // a ring of settings.depth
+    uint32_t flight_first, flight_count;
+    struct zs_arena *scratch; // of a plan, or of one slow unit
+    struct zs_buffer marker_json;
+
+    // what is shown
+    int64_t heard_at; // when the last batch came (monotonic); 0: none yet
+    pthread_mutex_t status_lock;
+    struct zs_apply_status status;   // under the lock
+    struct zs_apply_status counters; // the thread's own
+    int64_t conflict_second, conflict_lines, conflict_silent;
+};
+
+// --- link.c ----------------------------------------------------------------------------------------------------------
+
+// Starts the receiver thread, "zs-recv-<origin>". Takes over what the settings own, also on failure.
+struct zs_link *zs_link_start(struct zs_link_settings *settings, struct zs_target target,
+                              struct zs_watchdog *watchdog, const struct zs_log *log, struct zs_error *e);
+// A link without a thread: zs_link_start does this and then runs it; tests drive the parts themselves.
+struct zs_link *zs_link_new(struct zs_link_settings *settings, struct zs_target target,
+                            struct zs_watchdog *watchdog, const struct zs_log *log, struct zs_error *e);
+void zs_link_ask_to_stop(struct zs_link *link); // thread: any
+void zs_link_free(struct zs_link *link);        // joins; all requests must be able to come back
+void zs_link_status(struct zs_link *link, struct zs_apply_status *out); // thread: any
+
+// The only way to change the state; logs old -> new with the reason. Same state, other reason: only the detail changes.
+void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const char *reason);
+// ... to what the link's flags say, when it is positioned and consumes.
+void zs_link_set_flow_state(struct zs_link *link);
+void zs_link_publish_status(struct zs_link *link);
+// One line per conflict, ten a second at most, then a count.
+void zs_link_log_finding(struct zs_link *link, const struct zs_unit *unit, const struct zs_finding *finding);
+void zs_link_log_silenced(struct zs_link *link);
+// The place is not known any more: recover before anything else is written.
+void zs_link_lose_place(struct zs_link *link);
+// The marker's next content; borrowed until the next call. False: no memory.
+bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, struct zs_slice *out);
+
+// --- intake.c --------------------------------------------------------------------------------------------------------
+
+// Decodes a delivery and puts it behind the others; rejects what is no batch of this link.
+void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body, const char *dropped);
+void zs_intake_admit(struct zs_link *link);    // all fresh batches
+void zs_intake_readmit(struct zs_link *link);  // all held batches anew, from `position` on
+void zs_intake_drop_all(struct zs_link *link); // forgets all held batches, unacked
+void zs_intake_finish(struct zs_link *link,
+                      const struct zs_unit *last); // units up to and with `last` are done
+void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple);
+
+// --- recover.c -------------------------------------------------------------------------------------------------------
+
+bool zs_recover(struct zs_link *link);          // true: positioned
+bool zs_recover_register(struct zs_link *link); // before the first write; true: may write
+// The first batch ever: makes the marker.
+bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head);
+
+// --- fast.c, slow.c --------------------------------------------------------------------------------------------------
+
+void zs_fast_collect(struct zs_link *link); // takes over what has come back; decides on the first failure
+void zs_fast_fill(struct zs_link *link);    // sends what may be sent
+void zs_fast_land(struct zs_link *link);    // waits for everything in flight
+// The next unit, if it has to take the slow path and nothing is in flight.
+void zs_slow_step(struct zs_link *link);
+// Writes the marker by itself: the checkpoint of silent progress, or the fence before a bare write.
+enum zs_outcome zs_slow_write_marker(struct zs_link *link, int64_t zxid, zs_clock clock);
+
+// --- receiver.c, feedback.c ------------------------------------------------------------------------------------------
+
+void *zs_receiver_run(void *context);                 // a link, as pthread_create wants it
+void zs_receiver_wait(void *context, int timeout_ms); // the link's zs_client.wait
+
+void zs_feedback_tick(struct zs_link *link);    // sends a report if one is due
+void zs_feedback_service(struct zs_link *link); // reads what the broker says there
+void zs_feedback_close(struct zs_link *link);
+int zs_feedback_wait_ms(const struct zs_link *link);
+
+// --- marker.c --------------------------------------------------------------------------------------------------------
+
+// Makes sure that /zoospan, its two folders and the history are there. Errors: ZS_RETRY (ZooKeeper went away),
+// ZS_DENIED, ZS_CORRUPT.
+bool zs_marker_make_home(struct zs_client *client, bool protected, struct zs_error *e);
+// ACL of what an applier keeps: the creator's alone when it has credentials, everybody's otherwise.
+struct zs_acls zs_marker_acls(bool protected);
+
+#endif

@@ -1,0 +1,174 @@
+// The receiver thread: one loop that looks after place, broker, work and reports in this order, and waits in one poll.
+#include "link.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+// --- waiting ---------------------------------------------------------------------------------------------------------
+
+static void take_deliveries(struct zs_link *link) {
+    struct zs_amqp_event event;
+    while (link->receive && !link->receive_failed) {
+        if (!zs_amqp_next(link->receive, link->settings.message_bytes_max, &event, &link->receive_error))
+            link->receive_failed = true;
+        else if (event.type == ZS_AMQP_DELIVERY)
+            zs_intake_deliver(link, event.tag, event.body, event.text);
+        else if (event.type == ZS_AMQP_NONE)
+            return;
+    }
+}
+
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+// Also runs while requests are awaited (zs_client.wait): deliveries are taken and held, nothing is done with them.
+void zs_receiver_wait(void *context, int timeout_ms) {
+    struct zs_link *link = context;
+    struct pollfd fds[3];
+    nfds_t count = 0;
+    fds[count++] = (struct pollfd){.fd = zs_mailbox_fd(link->client.mailbox), .events = POLLIN};
+    if (link->receive && !link->receive_failed) {
+        fds[count++] = (struct pollfd){.fd = zs_amqp_fd(link->receive), .events = POLLIN};
+        timeout_ms = smaller(timeout_ms, zs_amqp_idle_ms(link->receive));
+    }
+    if (link->feedback.amqp) {
+        fds[count++] = (struct pollfd){.fd = zs_amqp_fd(link->feedback.amqp), .events = POLLIN};
+        timeout_ms = smaller(timeout_ms, zs_amqp_idle_ms(link->feedback.amqp));
+    }
+    poll(fds, count, timeout_ms < 0 ? 0 : timeout_ms);
+    take_deliveries(link);
+    zs_feedback_service(link);
+}
+
+// --- the origin's broker ---------------------------------------------------------------------------------------------
+
+static bool open_receive(struct zs_link *link, struct zs_error *e) {
+    const struct zs_link_settings *s = &link->settings;
+    char name[128];
+    snprintf(name, sizeof name, "zoospan-applier %s %s receive", s->site, link->names.link);
+    struct zs_amqp_settings settings = {
+        .name = name, .heartbeat_s = s->amqp_heartbeat_s, .call_timeout_ms = s->amqp_timeout_ms};
+    link->receive = zs_amqp_open(&s->address, &settings, link->watchdog, e);
+    if (!link->receive)
+        return false;
+    if (zs_amqp_consume(link->receive, link->names.queue, name, true, s->prefetch, e))
+        return true;
+    zs_amqp_close(link->receive);
+    link->receive = NULL;
+    return false;
+}
+
+static bool target_answers(struct zs_link *link) {
+    struct zs_target_state target;
+    link->client.target.calls->state(link->client.target.self, &target);
+    if (!target.connected)
+        zs_link_set_state(link, ZS_APPLY_TARGET, target.detail);
+    return target.connected;
+}
+
+// Only with a ZooKeeper that can take them do we ask for batches: another applier may have one.
+static void connect_broker(struct zs_link *link) {
+    struct zs_error e;
+    char reason[512];
+    if (zs_mono_ms() < link->receive_backoff.until_ms || !target_answers(link))
+        return;
+    if (link->counters.state == ZS_APPLY_STOPPED || link->counters.state == ZS_APPLY_TARGET)
+        zs_link_set_state(link, ZS_APPLY_BROKER, "connecting");
+    if (open_receive(link, &e)) {
+        link->receive_failed = false;
+        zs_backoff_reset(&link->receive_backoff);
+        link->counters.reconnects++;
+        zs_link_set_state(link, ZS_APPLY_RECOVER, "consumes; reads the marker");
+        zs_link_lose_place(link);
+        return;
+    }
+    zs_backoff_fail(&link->receive_backoff);
+    if (e.code == ZS_BUSY)
+        snprintf(reason, sizeof reason, "another applier consumes %s", link->names.queue);
+    else
+        snprintf(reason, sizeof reason, "%.500s", e.text);
+    zs_link_set_state(link, e.code == ZS_BUSY ? ZS_APPLY_WAITING : ZS_APPLY_BROKER, reason);
+}
+
+// Everything unacked comes again over the next connection; what is in flight is waited for, so that the place is known.
+static void lose_broker(struct zs_link *link) {
+    zs_link_set_state(link, ZS_APPLY_BROKER, link->receive_error.text);
+    zs_fast_land(link);
+    zs_amqp_close(link->receive);
+    link->receive = NULL;
+    link->receive_failed = false;
+    zs_backoff_fail(&link->receive_backoff);
+    zs_link_lose_place(link); // the records of ephemerals in memory are ahead of what was done
+    zs_client_drain(&link->client);
+    zs_intake_drop_all(link);
+}
+
+// --- the loop --------------------------------------------------------------------------------------------------------
+
+static void check_session(struct zs_link *link) {
+    struct zs_target_state target;
+    link->client.target.calls->state(link->client.target.self, &target);
+    if (!link->positioned) {
+        if (target.connected && link->counters.state == ZS_APPLY_TARGET)
+            zs_backoff_reset(&link->recover_backoff); // it is what we were waiting for
+        return;
+    }
+    if (target.connected && target.generation == link->client.generation)
+        return;
+    zs_link_set_state(link, target.connected ? ZS_APPLY_RECOVER : ZS_APPLY_TARGET,
+                      target.connected ? "a new ZooKeeper session" : target.detail);
+    zs_link_lose_place(link);
+}
+
+static int wait_ms(const struct zs_link *link) {
+    int64_t now = zs_mono_ms(), wait = zs_feedback_wait_ms(link);
+    if (!link->positioned && link->recover_backoff.until_ms - now < wait)
+        wait = link->recover_backoff.until_ms - now;
+    if (!link->receive && link->receive_backoff.until_ms - now < wait)
+        wait = link->receive_backoff.until_ms - now;
+    bool slow_work = link->positioned && !link->flight_count && link->planned;
+    if (wait < 0 || slow_work || (link->positioned && link->fresh))
+        wait = 0;
+    return (int)wait;
+}
+
+static void turn(struct zs_link *link) {
+    if (link->receive_failed)
+        lose_broker(link);
+    check_session(link);
+    if (!link->positioned && zs_mono_ms() >= link->recover_backoff.until_ms)
+        zs_recover(link);
+    if (link->positioned && !link->receive && !link->receive_failed)
+        connect_broker(link);
+    zs_fast_collect(link);
+    zs_intake_admit(link);
+    zs_fast_fill(link);
+    zs_slow_step(link);
+    zs_fast_fill(link);
+    zs_feedback_tick(link);
+    if (zs_mono_ms() / 1000 != link->conflict_second)
+        zs_link_log_silenced(link);
+    zs_link_publish_status(link);
+    zs_receiver_wait(link, wait_ms(link));
+}
+
+void *zs_receiver_run(void *context) {
+    struct zs_link *link = context;
+    while (!atomic_load(&link->stopping))
+        turn(link);
+    // Stop: what is in flight ends and is acked; what is held is not, and goes back to the queue.
+    if (link->positioned)
+        zs_fast_land(link);
+    zs_client_drain(&link->client);
+    link->feedback.due = true;
+    if (link->feedback.amqp)
+        zs_feedback_tick(link);
+    zs_feedback_close(link);
+    zs_amqp_close(link->receive);
+    link->receive = NULL;
+    zs_link_set_state(link, ZS_APPLY_STOPPED, "");
+    return NULL;
+}

@@ -1,0 +1,329 @@
+// Finding our place: after a start, and whenever the outcome of something in flight is not known.
+#include "link.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zookeeper/zookeeper.h>
+
+enum {
+    MARKER_VERSION_MAX = 1 << 30, // far below the wrap, where -1 would mean "any version"
+    READS_AT_ONCE = 64,
+    LEAP = 300, // more than zoospan.depth can be
+};
+
+static bool fail(const struct zs_request *request, const char *what, const char *path, struct zs_error *e) {
+    enum zs_code code = request->outcome == ZS_UNKNOWN ? ZS_RETRY : ZS_DENIED;
+    return zs_fail(e, code, "cannot %s %s: %s", what, path, zs_rc_text(request->rc));
+}
+
+// --- the marker ------------------------------------------------------------------------------------------------------
+
+static bool read_marker(struct zs_link *link, struct zs_marker *marker, bool *exists, struct zs_error *e) {
+    struct zs_request sync = {.type = ZS_REQUEST_SYNC, .path = "/"};
+    bool fine = zs_client_ask(&link->client, &sync) == ZS_DONE;
+    if (!fine)
+        fail(&sync, "sync", "/", e);
+    zs_request_clear(&sync);
+    if (!fine)
+        return false;
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = link->marker_path};
+    enum zs_outcome outcome = zs_client_ask(&link->client, &read);
+    *exists = outcome == ZS_DONE;
+    link->marker_version = read.version;
+    if (outcome == ZS_DONE) {
+        fine = zs_marker_decode(read.data.at, read.data.len, marker, e);
+        if (!fine)
+            zs_error_context(e,
+                             "marker %s cannot be understood: it was changed by hand; restore what it held, "
+                             "do not delete it",
+                             link->marker_path);
+    } else {
+        *marker = (struct zs_marker){.zxid = 0};
+        fine = outcome == ZS_REFUSED && read.rc == ZNONODE;
+        if (!fine)
+            fail(&read, "read", link->marker_path, e);
+    }
+    zs_request_clear(&read);
+    return fine;
+}
+
+// The steps that leave the marker at its position and take it over (see link.h): the first one makes sure that nobody
+// else has moved it since it was read, the rest let its version leap. The marker's JSON stands in the first and the
+// last one, nothing in between. At a very high version the node is made anew instead.
+static uint32_t register_steps(const struct zs_link *link, struct zs_slice json,
+                               struct zs_step steps[static LEAP]) {
+    struct zs_step set = {
+        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
+    struct zs_step create = {
+        .type = ZS_STEP_CREATE, .path = link->marker_path, .data = json, .acls = link->settings.acls};
+    if (!link->marker_exists) {
+        steps[0] = create;
+        return 1;
+    }
+    if (link->marker_version >= MARKER_VERSION_MAX) {
+        steps[0] = set;
+        steps[0].type = ZS_STEP_DELETE;
+        steps[1] = create;
+        return 2;
+    }
+    steps[0] = set;
+    set.version = -1;
+    steps[LEAP - 1] = set;
+    set.data = (struct zs_slice){.at = NULL};
+    for (uint32_t i = 1; i < LEAP - 1; i++)
+        steps[i] = set;
+    return LEAP;
+}
+
+static bool register_session(struct zs_link *link, struct zs_error *e) {
+    struct zs_slice json;
+    zs_arena_reset(link->scratch);
+    struct zs_step *steps = zs_arena_take(link->scratch, LEAP, sizeof *steps);
+    if (!steps || !zs_link_encode_marker(link, link->marker.zxid, link->marker.clock, &json))
+        return zs_fail(e, ZS_FATAL, "the marker does not fit");
+    struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps};
+    request.step_count = register_steps(link, json, steps);
+    bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
+    if (fine) {
+        link->marker_version = request.step_count == LEAP ? link->marker_version + LEAP : 0;
+        link->marker_exists = link->registered = true;
+        link->durable = link->marker.zxid;
+    } else if (request.outcome == ZS_REFUSED &&
+               (request.rc == ZBADVERSION || request.rc == ZNONODE || request.rc == ZNODEEXISTS)) {
+        zs_fail(e, ZS_RETRY, "another applier moves the marker %s", link->marker_path);
+        link->counters.fenced++;
+    } else {
+        fail(&request, "write", link->marker_path, e);
+    }
+    zs_request_clear(&request);
+    return fine;
+}
+
+bool zs_recover_register(struct zs_link *link) {
+    struct zs_error e;
+    if (link->registered || register_session(link, &e))
+        return true;
+    zs_link_set_state(link, ZS_APPLY_RECOVER, e.text);
+    zs_link_lose_place(link);
+    zs_backoff_fail(&link->recover_backoff);
+    return false;
+}
+
+bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
+    struct zs_error e;
+    link->marker.history = head->history;
+    link->marker.zxid = link->position;
+    link->marker.session_count = 0;
+    if (register_session(link, &e)) {
+        char history[ZS_UUID_TEXT];
+        zs_history_format(&head->history, history);
+        zs_logf(link->log, ZS_LEVEL_INFO, "%s: follows history %s from 0x%" PRIx64, link->names.link, history,
+                (uint64_t)link->position);
+        link->feedback.due = true;
+        return true;
+    }
+    zs_link_set_state(link, ZS_APPLY_RECOVER, e.text);
+    link->marker.history = (struct zs_history){{0}};
+    zs_link_lose_place(link);
+    zs_backoff_fail(&link->recover_backoff);
+    return false;
+}
+
+// --- the records of ephemerals ---------------------------------------------------------------------------------------
+
+static bool read_names(struct zs_link *link, const char *path, struct zs_request *children,
+                       struct zs_error *e) {
+    *children = (struct zs_request){.type = ZS_REQUEST_CHILDREN, .path = path};
+    if (zs_client_ask(&link->client, children) == ZS_DONE)
+        return true;
+    fail(children, "list", path, e);
+    zs_request_clear(children);
+    return false;
+}
+
+static bool load_record(struct zs_link *link, int64_t session, const char *name,
+                        const struct zs_request *read, struct zs_error *e) {
+    if (read->outcome != ZS_DONE)
+        return fail(read, "read", name, e);
+    char *path = malloc(strlen(name) + 1);
+    if (!path)
+        return zs_fail(e, ZS_FATAL, "out of memory");
+    bool skipped = read->data.len == strlen(ZS_RECORD_SKIPPED);
+    bool fine = !zs_path_unescape(name, path, strlen(name) + 1) || // not one of ours: none of our business
+                zs_copies_load(link->copies, session, path, skipped, e);
+    free(path);
+    return fine;
+}
+
+// Reads the data of up to READS_AT_ONCE records of one session in one go.
+static bool load_some(struct zs_link *link, int64_t session, const char *folder, char **names, uint32_t count,
+                      struct zs_error *e) {
+    struct zs_request reads[READS_AT_ONCE] = {{.type = ZS_REQUEST_READ}};
+    char *paths[READS_AT_ONCE] = {NULL};
+    bool fine = true;
+    for (uint32_t i = 0; i < count && fine; i++) {
+        fine = asprintf(&paths[i], "%s/%s", folder, names[i]) >= 0;
+        if (!fine) {
+            paths[i] = NULL;
+            zs_fail(e, ZS_FATAL, "out of memory");
+            break;
+        }
+        reads[i] = (struct zs_request){.type = ZS_REQUEST_READ, .path = paths[i]};
+        zs_client_submit(&link->client, &reads[i]);
+    }
+    zs_client_drain(&link->client);
+    for (uint32_t i = 0; i < count; i++) {
+        if (fine)
+            fine = load_record(link, session, names[i], &reads[i], e);
+        zs_request_clear(&reads[i]);
+        free(paths[i]);
+    }
+    return fine;
+}
+
+// A session's node goes with its last record, but older versions left it. Whether this succeeds does not matter: where
+// the node is needed again, the slow path finds out. An applier that stands by changes nothing.
+static void drop_empty(struct zs_link *link, const char *folder) {
+    struct zs_step step = {.type = ZS_STEP_DELETE, .path = folder, .version = -1};
+    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
+    if (link->receive)
+        zs_client_ask(&link->client, &request);
+    zs_request_clear(&request);
+}
+
+static bool load_session(struct zs_link *link, const char *name, struct zs_error *e) {
+    char *end;
+    errno = 0;
+    int64_t session = (int64_t)strtoull(name, &end, 16);
+    if (errno || *end)
+        return true; // not one of ours
+    char folder[sizeof link->records_path + 64];
+    snprintf(folder, sizeof folder, "%s/%.32s", link->records_path, name);
+    struct zs_request children;
+    if (!read_names(link, folder, &children, e))
+        return false;
+    if (children.name_count == 0) {
+        zs_request_clear(&children);
+        drop_empty(link, folder);
+        return true;
+    }
+    if (!zs_copies_load_session(link->copies, session, e)) {
+        zs_request_clear(&children);
+        return false;
+    }
+    bool fine = true;
+    for (uint32_t at = 0; fine && at < children.name_count; at += READS_AT_ONCE) {
+        uint32_t left = children.name_count - at;
+        fine = load_some(link, session, folder, children.names + at,
+                         left < READS_AT_ONCE ? left : READS_AT_ONCE, e);
+    }
+    zs_request_clear(&children);
+    return fine;
+}
+
+static bool make_folder(struct zs_link *link, struct zs_error *e) {
+    struct zs_step step = {.type = ZS_STEP_CREATE,
+                           .path = link->records_path,
+                           .data = {.at = (const uint8_t *)"", .len = 0},
+                           .acls = link->settings.acls};
+    struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = &step, .step_count = 1};
+    bool fine = zs_client_ask(&link->client, &request) == ZS_DONE ||
+                (request.outcome == ZS_REFUSED && request.rc == ZNODEEXISTS);
+    if (!fine)
+        fail(&request, "create", link->records_path, e);
+    zs_request_clear(&request);
+    return fine;
+}
+
+static bool load_records(struct zs_link *link, struct zs_error *e) {
+    struct zs_request children;
+    zs_copies_clear(link->copies);
+    if (!make_folder(link, e) || !read_names(link, link->records_path, &children, e))
+        return false;
+    bool fine = true;
+    for (uint32_t i = 0; fine && i < children.name_count; i++)
+        fine = load_session(link, children.names[i], e);
+    zs_request_clear(&children);
+    return fine;
+}
+
+// --- the place -------------------------------------------------------------------------------------------------------
+
+// Takes over what the marker says, against what we remember.
+static void take_place(struct zs_link *link, const struct zs_marker *found, bool exists) {
+    bool back = found->zxid < link->durable || (link->marker_exists && !exists) ||
+                (zs_history_known(&link->marker.history) &&
+                 !zs_history_equal(&found->history, &link->marker.history));
+    if (back)
+        zs_logf(link->log, ZS_LEVEL_WARN,
+                "%s: the marker stands at 0x%" PRIx64 ", it was at 0x%" PRIx64
+                ": was this site's ZooKeeper restored?",
+                link->names.link, (uint64_t)found->zxid, (uint64_t)link->durable);
+    if (back || found->zxid >= link->position) {
+        link->position = found->zxid;
+        link->clock = found->clock;
+    } // else: what had no effect has been done since, and need not be done again
+    link->durable = found->zxid;
+    uint32_t known = link->marker.session_count;
+    link->marker_exists = exists;
+    if (known) { // we know of newer ones than the marker
+        link->marker.history = found->history;
+        link->marker.zxid = found->zxid;
+        link->marker.clock = found->clock;
+        link->marker.session = found->session;
+    } else {
+        link->marker = *found;
+    }
+    if (back) {
+        link->gap = false;
+        zs_intake_drop_all(link);
+        link->receive_failed = link->receive != NULL; // what was dropped is to be delivered again
+        zs_fail(&link->receive_error, ZS_RETRY, "the marker went back");
+    }
+    zs_intake_readmit(link);
+    link->feedback.due = true;
+}
+
+static bool recover(struct zs_link *link, struct zs_error *e) {
+    struct zs_target_state target;
+    link->client.target.calls->state(link->client.target.self, &target);
+    if (!target.connected)
+        return zs_fail(e, ZS_BUSY, "%s", target.detail);
+    link->client.generation = target.generation;
+    struct zs_marker found;
+    bool exists;
+    if (!read_marker(link, &found, &exists, e))
+        return false;
+    if (!load_records(link, e))
+        return false;
+    take_place(link, &found, exists);
+    // Registered is who wrote the marker last. Who does not, waits for the first write: an applier that stands by must
+    // not fence the one that works. (A marker that does not exist is made with the first batch.)
+    link->registered =
+        exists && link->marker.session == target.session && link->marker_version < MARKER_VERSION_MAX;
+    link->marker.session = target.session;
+    return true;
+}
+
+bool zs_recover(struct zs_link *link) {
+    struct zs_error e;
+    zs_client_drain(&link->client); // nothing of before may still be on its way from us
+    while (link->flight_count) {
+        zs_request_clear(&link->flights[link->flight_first].request);
+        link->flight_first = (link->flight_first + 1) % link->settings.depth;
+        link->flight_count--;
+    }
+    if (recover(link, &e)) {
+        zs_backoff_reset(&link->recover_backoff);
+        link->positioned = true;
+        zs_logf(link->log, ZS_LEVEL_INFO, "%s: stands at 0x%" PRIx64 ", %zu copies of ephemerals",
+                link->names.link, (uint64_t)link->position, zs_copies_count(link->copies));
+        return true;
+    }
+    zs_link_set_state(link, e.code == ZS_BUSY ? ZS_APPLY_TARGET : ZS_APPLY_RECOVER, e.text);
+    zs_backoff_fail(&link->recover_backoff);
+    return false;
+}

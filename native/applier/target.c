@@ -1,0 +1,383 @@
+// The one ZooKeeper session of an applier.
+//
+// The C client has its own two threads, for I/O and for completions. A handle survives lost connections but not its
+// session: a keeper thread closes a dead handle (which makes every request that was on its way come back) and opens
+// the next one. The lock covers the handle: a request is handed to the library under it, so a handle is never closed
+// under somebody's feet. Completions and the watcher run in the library's thread and never call the library.
+//
+// A request names the generation (= session) that it belongs to. Between a link's look at the state and its submit
+// the session may have been replaced, and the new one is not registered in the marker yet: such a request must not
+// reach the server.
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert.h"
+#include "zs_target.h"
+#include "zs_text.h"
+
+enum { SUBSCRIBERS_MAX = 128, REOPEN_MS = 1000 };
+
+struct zs_zookeeper {
+    const struct zs_log *log;
+    FILE *library_log;
+    int64_t library_minute; // under the FILE's own lock, as the next
+    int library_lines;
+    char *connect, *auth_scheme, *auth;
+    int session_ms;
+    pthread_t keeper;
+
+    pthread_mutex_t lock; // all that follows
+    pthread_cond_t wake_keeper;
+    zhandle_t *handle;
+    bool dead, refused, stopping;
+    struct zs_target_state state;
+    struct zs_mailbox *subscribers[SUBSCRIBERS_MAX];
+};
+
+// --- the session -----------------------------------------------------------------------------------------------------
+
+static void wake_subscribers(struct zs_zookeeper *zk) {
+    for (size_t i = 0; i < SUBSCRIBERS_MAX; i++) {
+        if (zk->subscribers[i])
+            zs_mailbox_wake(zk->subscribers[i]);
+    }
+}
+
+static const char *session_event_text(int state) {
+    if (state == ZOO_EXPIRED_SESSION_STATE)
+        return "the session has expired";
+    if (state == ZOO_AUTH_FAILED_STATE)
+        return "ZooKeeper refused the credentials: see zoospan.zookeeper_auth_file";
+    return "no connection to ZooKeeper: see zoospan.zookeeper";
+}
+
+static void on_session_event(zhandle_t *handle, int type, int state, const char *path, void *context) {
+    (void)path;
+    struct zs_zookeeper *zk = context;
+    if (type != ZOO_SESSION_EVENT)
+        return;
+    pthread_mutex_lock(&zk->lock);
+    struct zs_target_state *now = &zk->state;
+    now->connected = state == ZOO_CONNECTED_STATE;
+    if (now->connected) {
+        int64_t session = zoo_client_id(handle)->client_id;
+        if (session != now->session) {
+            now->session = session;
+            now->generation++;
+        }
+        now->detail[0] = '\0';
+        zs_logf(zk->log, ZS_LEVEL_INFO, "zookeeper: connected, session 0x%llx", (unsigned long long)session);
+    } else {
+        snprintf(now->detail, sizeof now->detail, "%s", session_event_text(state));
+        zs_logf(zk->log, ZS_LEVEL_WARN, "zookeeper: %s", now->detail);
+    }
+    if (state == ZOO_EXPIRED_SESSION_STATE || state == ZOO_AUTH_FAILED_STATE) {
+        zk->dead = true;
+        zk->refused = state == ZOO_AUTH_FAILED_STATE; // asking again at once would only be refused again
+        pthread_cond_signal(&zk->wake_keeper);
+    }
+    wake_subscribers(zk);
+    pthread_mutex_unlock(&zk->lock);
+}
+
+static void pause_keeper(struct zs_zookeeper *zk) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += REOPEN_MS / 1000;
+    while (!zk->stopping && pthread_cond_timedwait(&zk->wake_keeper, &zk->lock, &until) != ETIMEDOUT) {
+    }
+}
+
+// Called with the lock held; gives it up while the library resolves names and starts its threads.
+static void open_session(struct zs_zookeeper *zk) {
+    zk->dead = false;
+    pthread_mutex_unlock(&zk->lock);
+    zhandle_t *handle = zookeeper_init2(zk->connect, on_session_event, zk->session_ms, NULL, zk, 0, NULL);
+    int problem = errno;
+    if (handle && zk->auth_scheme)
+        zoo_add_auth(handle, zk->auth_scheme, zk->auth, (int)strlen(zk->auth), NULL, NULL);
+    pthread_mutex_lock(&zk->lock);
+    zk->handle = handle;
+    if (handle)
+        return;
+    snprintf(zk->state.detail, sizeof zk->state.detail,
+             "cannot use the connect string '%.100s' (%s): see zoospan.zookeeper", zk->connect,
+             strerror(problem));
+    zs_logf(zk->log, ZS_LEVEL_ERROR, "zookeeper: %s", zk->state.detail);
+    pause_keeper(zk);
+}
+
+static void close_session(struct zs_zookeeper *zk) {
+    zhandle_t *handle = zk->handle;
+    zk->handle = NULL;
+    zk->state.connected = false;
+    pthread_mutex_unlock(&zk->lock);
+    if (handle)
+        zookeeper_close(handle);
+    pthread_mutex_lock(&zk->lock);
+    wake_subscribers(zk);
+}
+
+static void *keep_session(void *context) {
+    struct zs_zookeeper *zk = context;
+    pthread_mutex_lock(&zk->lock);
+    while (!zk->stopping) {
+        if (!zk->handle) {
+            open_session(zk);
+        } else if (zk->dead) {
+            close_session(zk);
+            if (zk->refused)
+                pause_keeper(zk);
+        } else {
+            pthread_cond_wait(&zk->wake_keeper, &zk->lock);
+        }
+    }
+    close_session(zk);
+    pthread_mutex_unlock(&zk->lock);
+    return NULL;
+}
+
+// --- requests --------------------------------------------------------------------------------------------------------
+
+static void finish(struct zs_request *request, int rc) {
+    request->rc = rc;
+    request->outcome = zs_convert_rc(rc);
+    zs_mailbox_post(request->mailbox, request);
+}
+
+// What a completion gets back is the pointer that it was given, but const.
+static struct zs_request *request_of(const void *context) {
+    void *request;
+    memcpy(&request, &context, sizeof context);
+    return request;
+}
+
+static void on_void(int rc, const void *context) {
+    struct zs_request *request = request_of(context);
+    if (rc != ZOK && request->type == ZS_REQUEST_STEPS)
+        request->failed_step = zs_answer_failed_step(request);
+    finish(request, rc);
+}
+
+static void on_string(int rc, const char *value, const void *context) {
+    (void)value;
+    finish(request_of(context), rc);
+}
+
+static void on_data(int rc, const char *value, int len, const struct Stat *stat, const void *context) {
+    struct zs_request *request = request_of(context);
+    if (rc == ZOK) {
+        zs_answer_stat(request, stat);
+        if (!zs_answer_data(request, value, len))
+            rc = ZSYSTEMERROR;
+    }
+    finish(request, rc);
+}
+
+static void on_acls(int rc, struct ACL_vector *acls, struct Stat *stat, const void *context) {
+    struct zs_request *request = request_of(context);
+    if (rc == ZOK) {
+        zs_answer_stat(request, stat);
+        if (!zs_answer_acls(request, acls))
+            rc = ZSYSTEMERROR;
+    }
+    finish(request, rc);
+}
+
+static void on_names(int rc, const struct String_vector *names, const void *context) {
+    struct zs_request *request = request_of(context);
+    if (rc == ZOK && !zs_answer_names(request, names))
+        rc = ZSYSTEMERROR;
+    finish(request, rc);
+}
+
+static void on_stat(int rc, const struct Stat *stat, const void *context) {
+    (void)stat;
+    finish(request_of(context), rc);
+}
+
+static int send_bare(zhandle_t *handle, struct zs_request *request, const struct zs_converted *converted) {
+    const struct zs_step *step = request->steps;
+    const struct zoo_op *op = converted->ops;
+    switch (step->type) {
+    case ZS_STEP_CREATE:
+        return zoo_acreate(handle, step->path, op->create_op.data, op->create_op.datalen, converted->vectors,
+                           op->create_op.flags, on_string, request);
+    case ZS_STEP_DELETE:
+        return zoo_adelete(handle, step->path, step->version, on_void, request);
+    case ZS_STEP_SET:
+        return zoo_aset(handle, step->path, op->set_op.data, op->set_op.datalen, step->version, on_stat,
+                        request);
+    case ZS_STEP_SET_ACL:
+        return zoo_aset_acl(handle, step->path, step->version, converted->vectors, on_void, request);
+    }
+    return ZUNIMPLEMENTED;
+}
+
+static int send_steps(zhandle_t *handle, struct zs_request *request) {
+    struct zs_converted converted;
+    if (!zs_convert_steps(request->steps, request->step_count, &converted))
+        return ZSYSTEMERROR;
+    int rc = ZSYSTEMERROR;
+    if (request->type == ZS_REQUEST_BARE) {
+        rc = send_bare(handle, request, &converted);
+    } else {
+        request->results = calloc(request->step_count, sizeof(zoo_op_result_t));
+        if (request->results)
+            rc = zoo_amulti(handle, (int)request->step_count, converted.ops, request->results, on_void,
+                            request);
+    }
+    zs_converted_free(&converted);
+    request->steps = NULL;
+    return rc;
+}
+
+static int send_request(zhandle_t *handle, struct zs_request *request) {
+    switch (request->type) {
+    case ZS_REQUEST_SYNC:
+        return zoo_async(handle, request->path, on_string, request);
+    case ZS_REQUEST_READ:
+        return zoo_aget(handle, request->path, 0, on_data, request);
+    case ZS_REQUEST_NODE:
+        return zoo_aget_acl(handle, request->path, on_acls, request);
+    case ZS_REQUEST_CHILDREN:
+        return zoo_aget_children(handle, request->path, 0, on_names, request);
+    case ZS_REQUEST_STEPS:
+    case ZS_REQUEST_BARE:
+        return send_steps(handle, request);
+    }
+    return ZUNIMPLEMENTED;
+}
+
+static void target_submit(void *self, struct zs_request *request) {
+    struct zs_zookeeper *zk = self;
+    pthread_mutex_lock(&zk->lock);
+    int rc = ZCONNECTIONLOSS;
+    if (request->generation != zk->state.generation)
+        rc = ZSESSIONEXPIRED;
+    else if (zk->handle && zk->state.connected)
+        rc = send_request(zk->handle, request);
+    pthread_mutex_unlock(&zk->lock);
+    // ZOK: the library has it, and a completion may have posted it already. Anything else: it will never be called.
+    if (rc != ZOK)
+        finish(request, rc);
+}
+
+static void target_state(void *self, struct zs_target_state *out) {
+    struct zs_zookeeper *zk = self;
+    pthread_mutex_lock(&zk->lock);
+    *out = zk->state;
+    pthread_mutex_unlock(&zk->lock);
+}
+
+static void target_subscribe(void *self, struct zs_mailbox *mailbox, bool wanted) {
+    struct zs_zookeeper *zk = self;
+    pthread_mutex_lock(&zk->lock);
+    for (size_t i = 0; i < SUBSCRIBERS_MAX; i++) {
+        if (zk->subscribers[i] != (wanted ? NULL : mailbox))
+            continue;
+        zk->subscribers[i] = wanted ? mailbox : NULL;
+        break;
+    }
+    pthread_mutex_unlock(&zk->lock);
+}
+
+struct zs_target zs_zookeeper_target(struct zs_zookeeper *zookeeper) {
+    static const struct zs_target_calls calls = {
+        .state = target_state, .submit = target_submit, .subscribe = target_subscribe};
+    return (struct zs_target){.calls = &calls, .self = zookeeper};
+}
+
+// --- life ------------------------------------------------------------------------------------------------------------
+
+// The library logs to a FILE; ours takes each line to the log. (Its log callback has no context to find a log by.)
+// While no server answers it says so a hundred times a second: a few of those will do.
+static ssize_t take_library_line(void *cookie, const char *bytes, size_t len) {
+    enum { LINES_PER_MINUTE = 6 };
+    struct zs_zookeeper *zk = cookie;
+    const char *text = memmem(bytes, len, "ZOO_", 4);
+    size_t front = text ? (size_t)(text - bytes) : 0;
+    size_t end = len;
+    while (end > front && (bytes[end - 1] == '\n' || bytes[end - 1] == '\0'))
+        end--;
+    int64_t minute = zs_mono_ms() / 60000;
+    if (minute != zk->library_minute)
+        zk->library_lines = 0;
+    zk->library_minute = minute;
+    bool shown = end > front && ++zk->library_lines <= LINES_PER_MINUTE;
+    if (end > front)
+        zs_logf(zk->log, shown ? ZS_LEVEL_WARN : ZS_LEVEL_DEBUG, "zookeeper client: %.*s", (int)(end - front),
+                bytes + front);
+    return (ssize_t)len;
+}
+
+static void free_zookeeper(struct zs_zookeeper *zk) {
+    zoo_set_log_stream(NULL);
+    if (zk->library_log)
+        fclose(zk->library_log);
+    if (zk->auth)
+        explicit_bzero(zk->auth, strlen(zk->auth));
+    free(zk->auth);
+    free(zk->auth_scheme);
+    free(zk->connect);
+    free(zk);
+}
+
+struct zs_zookeeper *zs_zookeeper_start(const struct zs_zookeeper_settings *settings,
+                                        const struct zs_log *log, struct zs_error *e) {
+    struct zs_zookeeper *zk = calloc(1, sizeof *zk);
+    if (!zk) {
+        zs_fail(e, ZS_FATAL, "out of memory");
+        return NULL;
+    }
+    zk->log = log;
+    zk->session_ms = settings->session_ms;
+    zk->connect = strdup(settings->connect);
+    zk->auth_scheme = settings->auth_scheme ? strdup(settings->auth_scheme) : NULL;
+    zk->auth = settings->auth ? strdup(settings->auth) : NULL;
+    zk->library_log = fopencookie(zk, "w", (cookie_io_functions_t){.write = take_library_line});
+    if (!zk->connect || !zk->library_log || (settings->auth_scheme && (!zk->auth_scheme || !zk->auth))) {
+        zs_fail(e, ZS_FATAL, "out of memory");
+        free_zookeeper(zk);
+        return NULL;
+    }
+    setlinebuf(zk->library_log);
+    zoo_set_log_stream(zk->library_log);
+    zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
+    snprintf(zk->state.detail, sizeof zk->state.detail, "not connected yet");
+    pthread_mutex_init(&zk->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&zk->wake_keeper, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&zk->keeper, NULL, keep_session, zk) != 0) {
+        zs_fail(e, ZS_FATAL, "cannot start a thread");
+        pthread_cond_destroy(&zk->wake_keeper);
+        pthread_mutex_destroy(&zk->lock);
+        free_zookeeper(zk);
+        return NULL;
+    }
+    pthread_setname_np(zk->keeper, "zs-zookeeper");
+    return zk;
+}
+
+void zs_zookeeper_close(struct zs_zookeeper *zookeeper) {
+    struct zs_zookeeper *zk = zookeeper;
+    pthread_mutex_lock(&zk->lock);
+    zk->stopping = true;
+    pthread_cond_signal(&zk->wake_keeper);
+    pthread_mutex_unlock(&zk->lock);
+    pthread_join(zk->keeper, NULL);
+}
+
+void zs_zookeeper_free(struct zs_zookeeper *zookeeper) {
+    if (!zookeeper)
+        return;
+    pthread_cond_destroy(&zookeeper->wake_keeper);
+    pthread_mutex_destroy(&zookeeper->lock);
+    free_zookeeper(zookeeper);
+}

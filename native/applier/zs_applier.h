@@ -1,0 +1,57 @@
+// The applier of one site: one receiver thread per origin, one ZooKeeper session for all of them, and a thread that
+// looks after the site's own history and the status file. link.h tells how a link works.
+#ifndef ZS_APPLIER_H
+#define ZS_APPLIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "zs_bytes.h"
+#include "zs_error.h"
+#include "zs_log.h"
+#include "zs_options.h"
+#include "zs_settle.h"
+#include "zs_text.h"
+
+enum zs_apply_state {
+    ZS_APPLY_STOPPED,
+    ZS_APPLY_TARGET,  // no session with this site's ZooKeeper
+    ZS_APPLY_RECOVER, // finds its place: reads the marker and the records of ephemerals
+    ZS_APPLY_BROKER,  // no connection to the origin's broker
+    ZS_APPLY_WAITING, // another applier consumes this link
+    ZS_APPLY_LIVE,
+    ZS_APPLY_GAP,     // batches are missing; asked the origin to go back
+    ZS_APPLY_HISTORY, // the origin is not the one this site followed: it needs the origin's image
+};
+const char *zs_apply_state_name(enum zs_apply_state state); // "STOPPED", ...
+
+struct zs_apply_status {
+    char origin[ZS_SITE_MAX + 1];
+    enum zs_apply_state state;
+    char detail[512]; // why it is in this state, for an operator; "" if there is nothing to say
+    int64_t applied;  // the last origin zxid in effect here
+    int64_t received; // the last origin zxid that came out of the queue
+    int64_t
+        heard_ms; // time since the last batch (a heartbeat is one): grows while the origin is silent; -1: none yet
+    int64_t lag_ms; // age of the oldest txn that was received and is not applied; 0: none
+    uint64_t txns, multis, ops, batches;
+    uint64_t conflicts[ZS_VERDICT_COUNT];
+    uint64_t quarantined, gaps, rejected, fenced, reconnects;
+    uint64_t copies; // nodes held here for ephemerals of the origin
+};
+
+struct zs_applier;
+
+// Checks everything that can be checked without a connection (options, patterns, URIs, secrets): --check is this.
+// Errors: ZS_INVALID.
+bool zs_applier_check(const struct zs_options *options, struct zs_error *e);
+// Starts. Options and log are borrowed and must outlive the applier. Errors: ZS_INVALID, ZS_FATAL.
+struct zs_applier *zs_applier_start(const struct zs_options *options, const struct zs_log *log,
+                                    struct zs_error *e);
+size_t zs_applier_links(const struct zs_applier *applier);
+// The status file's content. False: no memory.
+bool zs_applier_status_json(struct zs_applier *applier, struct zs_buffer *out);
+// Stops consuming, waits for multis in flight (a few seconds at most), sends the last reports, frees. NULL is fine.
+void zs_applier_stop(struct zs_applier *applier);
+
+#endif

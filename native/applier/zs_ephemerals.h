@@ -1,0 +1,42 @@
+// Ephemeral nodes of an origin, at a destination where their sessions do not exist. By policy a path is mirrored (a
+// persistent copy, removed when the origin's session closes) or skipped. Either way a record node under
+// /zoospan/sessions/<origin>/<session>/ says so, written in the same multi: so the copies can be found again after a
+// restart, can be told from real nodes, and can be removed when a 3.5 origin closes a session without naming paths.
+//
+// The records are held in memory too. Memory runs ahead of the tree by what is in flight; when a link goes back
+// to its marker it forgets all and loads the records anew.
+#ifndef ZS_EPHEMERALS_H
+#define ZS_EPHEMERALS_H
+
+#include "zs_arena.h"
+#include "zs_error.h"
+#include "zs_filter.h"
+#include "zs_txn.h"
+
+#define ZS_RECORD_SKIPPED "skip" // data of a record whose path has no copy; of others it is empty
+
+struct zs_copies;
+
+struct zs_copies_settings {
+    const char *origin;
+    bool skip;                        // the policy ...
+    const struct zs_patterns *except; // ... and the paths for which the other one holds; may be NULL
+    struct zs_acls acls;              // of the record nodes; borrowed
+};
+struct zs_copies *zs_copies_new(const struct zs_copies_settings *settings, struct zs_error *e);
+void zs_copies_free(struct zs_copies *copies);
+
+void zs_copies_clear(struct zs_copies *copies);
+// Enters what was found in the tree: a session's node, and a record beneath it. Errors: ZS_FATAL (no memory).
+bool zs_copies_load_session(struct zs_copies *copies, int64_t session, struct zs_error *e);
+bool zs_copies_load(struct zs_copies *copies, int64_t session, const char *path, bool skipped,
+                    struct zs_error *e);
+size_t zs_copies_count(const struct zs_copies *copies);
+
+// Turns the ops of one txn (those that the filter leaves) into ops of ordinary nodes and of records, in order; no
+// CLOSE_SESSION and no ephemeral CREATE is left. Errors: ZS_FATAL (no memory, arena full).
+bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32_t count,
+                       const struct zs_filter *filter, struct zs_arena *arena, const struct zs_op **out,
+                       uint32_t *out_count, struct zs_error *e);
+
+#endif

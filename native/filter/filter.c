@@ -1,0 +1,71 @@
+#include "zs_filter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "zs_bytes.h"
+
+struct zs_filter {
+    struct zs_patterns *include;
+    struct zs_patterns *exclude;
+    uint64_t hash;
+};
+
+static uint64_t hash_patterns(uint64_t hash, const char *kind, const struct zs_patterns *patterns) {
+    hash = zs_fnv1a(hash, kind, strlen(kind) + 1);
+    for (size_t i = 0; i < zs_patterns_count(patterns); i++) {
+        const char *pattern = zs_patterns_at(patterns, i);
+        hash = zs_fnv1a(hash, pattern, strlen(pattern) + 1);
+    }
+    return hash;
+}
+
+struct zs_filter *zs_filter_new(const char *include, const char *exclude, struct zs_error *e) {
+    struct zs_filter *filter = calloc(1, sizeof *filter);
+    if (!filter) {
+        zs_fail(e, ZS_FATAL, "no memory for a path filter");
+        return NULL;
+    }
+    filter->include = zs_patterns_new(include, e);
+    if (!filter->include) {
+        zs_error_context(e, "include");
+        goto failed;
+    }
+    filter->exclude = zs_patterns_new(exclude, e);
+    if (!filter->exclude) {
+        zs_error_context(e, "exclude");
+        goto failed;
+    }
+    filter->hash = hash_patterns(hash_patterns(0, "include", filter->include), "exclude", filter->exclude);
+    return filter;
+failed:
+    zs_filter_free(filter);
+    return NULL;
+}
+
+void zs_filter_free(struct zs_filter *filter) {
+    if (!filter)
+        return;
+    zs_patterns_free(filter->include);
+    zs_patterns_free(filter->exclude);
+    free(filter);
+}
+
+static bool is_or_lies_beneath(const char *path, const char *top) {
+    size_t len = strlen(top);
+    return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+bool zs_filter_carries(const struct zs_filter *filter, const char *path) {
+    if (path[0] != '/')
+        return false;
+    if (is_or_lies_beneath(path, "/zookeeper") || is_or_lies_beneath(path, "/zoospan"))
+        return false;
+    if (zs_patterns_count(filter->include) > 0 && !zs_patterns_match(filter->include, path))
+        return false;
+    return !zs_patterns_match(filter->exclude, path);
+}
+
+uint64_t zs_filter_hash(const struct zs_filter *filter) {
+    return filter->hash;
+}

@@ -1,0 +1,458 @@
+// The rows. Order and groups are those of the documents; `./tests/lint/update-docs.sh` rewrites these after a change.
+#include "zs_options.h"
+
+enum { P = ZS_ROLE_PLUGIN, A = ZS_ROLE_APPLIER };
+
+#define K INT64_C(1024)
+#define M (K * K)
+#define G (K * M)
+#define T (K * G)
+#define SECONDS INT64_C(1000)
+#define MINUTES (60 * SECONDS)
+#define HOURS (60 * MINUTES)
+
+const struct zs_option zs_option_table[] = {
+    // --- who is who
+    {
+        .name = "site",
+        .group = "Sites",
+        .roles = P | A,
+        .type = ZS_TYPE_SITE,
+        .required = true,
+        .prose = "The name of the site that this server or applier belongs to. It is part of the names of "
+                 "queues and "
+                 "znodes: choose it once and do not change it.",
+        .example = "sh",
+    },
+    {
+        .name = "links",
+        .group = "Sites",
+        .roles = P | A,
+        .type = ZS_TYPE_SITES,
+        .required = true,
+        .prose =
+            "The sites at the other end, separated by commas. In zoo.cfg: the destinations that this site "
+            "sends "
+            "its writes to. In the applier's file: the origins whose writes it applies here; it may be empty "
+            "there, and the applier then only keeps the site's history id, which a site that sends and "
+            "receives "
+            "nothing needs all the same.",
+        .example = "bj",
+    },
+
+    // --- the plugin inside the server
+    {
+        .name = "library",
+        .group = "Plugin",
+        .roles = P,
+        .type = ZS_TYPE_FILE,
+        .prose =
+            "Where libzoospan.so is. Without this option it is looked for beside zoospan.jar, then where the "
+            "installation puts it. It must be of the same version as the jar.",
+        .example = "/usr/lib/zoospan/libzoospan.so",
+    },
+    {
+        .name = "on_error",
+        .group = "Plugin",
+        .roles = P,
+        .type = ZS_TYPE_CHOICE,
+        .choices = "refuse|disable",
+        .fallback = "refuse",
+        .prose =
+            "What a server does when ZooSpan cannot start in it, because an option is wrong, the library is "
+            "missing or of another version, or a password file cannot be read. With `refuse` the server does "
+            "not start. With `disable` it logs the error and runs without ZooSpan; the links of the site "
+            "then "
+            "stand still unless another server of the site carries the plugin.",
+    },
+    {
+        .name = "backlog_bytes_max",
+        .group = "Plugin",
+        .roles = P,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "64M",
+        .min = 32 * M,
+        .max = 32 * G,
+        .prose =
+            "Memory for the backlog, the ring of recently committed txns that all links of this server read "
+            "from. It is divided into 32 segments and a txn must fit into one: keep it above 32 times "
+            "jute.maxbuffer. A larger backlog bridges a longer outage of a broker.",
+    },
+
+    // --- RabbitMQ
+    {
+        .name = "amqp_uri",
+        .group = "RabbitMQ",
+        .roles = P | A,
+        .per_link = true,
+        .required = true,
+        .type = ZS_TYPE_URI,
+        .prose =
+            "The RabbitMQ of the link's origin, as `amqp://user@host:port/vhost`, or `amqps://` for TLS. In "
+            "zoo.cfg that is this site's own broker. In the applier's file it is the broker of the other "
+            "site, "
+            "so each link has its own. The vhost is percent-encoded: `%2F` is the vhost `/`. A password does "
+            "not belong here: see `zoospan.amqp_password_file`.",
+        .example = "amqp://zoospan@rabbitmq.sh.example.org:5672/%2F",
+        .example_applier = "amqps://zoospan-sh@rabbitmq.bj.example.org:5671/%2F",
+    },
+    {
+        .name = "amqp_password_file",
+        .group = "RabbitMQ",
+        .roles = P | A,
+        .per_link = true,
+        .type = ZS_TYPE_SECRET_FILE,
+        .prose = "A file whose first line is the password of the URI's user. Only its owner may have access "
+                 "(mode 0600 or 0400). Without this option the password comes from the environment: "
+                 "`ZOOSPAN_AMQP_PASSWORD_LINK`, then `ZOOSPAN_AMQP_PASSWORD`, where LINK is the peer's name "
+                 "in upper "
+                 "case with `_` for `-`.",
+        .example = "/etc/zoospan/amqp.password",
+        .example_applier = "/etc/zoospan/amqp-bj.password",
+    },
+    {
+        .name = "amqp_ca_file",
+        .group = "RabbitMQ",
+        .roles = P | A,
+        .per_link = true,
+        .type = ZS_TYPE_FILE,
+        .prose = "The certificates (PEM) that are trusted to sign the broker's certificate, for `amqps://`. "
+                 "Without "
+                 "this option the system's are used.",
+        .example = "/etc/zoospan/ca.pem",
+    },
+    {
+        .name = "amqp_heartbeat",
+        .group = "RabbitMQ",
+        .roles = P | A,
+        .type = ZS_TYPE_MS,
+        .fallback = "10s",
+        .min = 1 * SECONDS,
+        .max = 10 * MINUTES,
+        .prose = "The heartbeat of AMQP connections, in whole seconds: a peer that is silent for two of them "
+                 "counts "
+                 "as gone.",
+    },
+    {
+        .name = "amqp_timeout",
+        .group = "RabbitMQ",
+        .roles = P | A,
+        .type = ZS_TYPE_MS,
+        .fallback = "10s",
+        .min = 100,
+        .max = 10 * MINUTES,
+        .prose = "How long a single call to the broker may take, to connect and log in for example. A call "
+                 "that is "
+                 "overdue ends its connection, and the link starts over.",
+    },
+    {
+        .name = "retry_min",
+        .group = "RabbitMQ",
+        .roles = P | A,
+        .type = ZS_TYPE_MS,
+        .fallback = "100ms",
+        .min = 10,
+        .max = 1 * MINUTES,
+        .prose = "The pause before the first try to connect again. It doubles from try to try, up to "
+                 "`zoospan.retry_max`, with some jitter.",
+    },
+    {
+        .name = "retry_max",
+        .group = "RabbitMQ",
+        .roles = P | A,
+        .type = ZS_TYPE_MS,
+        .fallback = "10s",
+        .min = 100,
+        .max = 1 * HOURS,
+        .prose = "The longest pause between two tries to connect again.",
+    },
+    {
+        .name = "queue_bytes_max",
+        .group = "RabbitMQ",
+        .roles = P,
+        .per_link = true,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "1G",
+        .min = 1 * M,
+        .max = 1 * T,
+        .prose =
+            "How many bytes the queue of a link may hold at the broker. When it is full the link waits and "
+            "the others go on. RabbitMQ does not change this on a queue that exists: OPERATING.md, under "
+            "RabbitMQ, tells how to.",
+    },
+
+    // --- sending
+    {
+        .name = "window_batches",
+        .group = "Sending",
+        .roles = P,
+        .type = ZS_TYPE_INT,
+        .fallback = "4",
+        .min = 1,
+        .max = 64,
+        .prose =
+            "How many batches may be on their way to the broker without a confirm. More only helps when the "
+            "broker is far away or slow to confirm, and batches are full.",
+    },
+    {
+        .name = "batch_txns_max",
+        .group = "Sending",
+        .roles = P,
+        .type = ZS_TYPE_INT,
+        .fallback = "256",
+        .min = 1,
+        .max = 10000,
+        .prose = "How many txns a batch holds at most. Batches grow by themselves under load and are small "
+                 "when there "
+                 "is little to send.",
+    },
+    {
+        .name = "batch_bytes_max",
+        .group = "Sending",
+        .roles = P,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "64K",
+        .min = 1 * K,
+        .max = 8 * M,
+        .prose = "How many bytes, before compression, a batch gathers. A single larger txn still goes, as a "
+                 "batch of "
+                 "its own.",
+    },
+    {
+        .name = "heartbeat",
+        .group = "Sending",
+        .roles = P,
+        .type = ZS_TYPE_MS,
+        .fallback = "1s",
+        .min = 100,
+        .max = 1 * MINUTES,
+        .prose =
+            "How often an idle link sends a batch that only says how far it is. It bounds how long a lost "
+            "message stays unnoticed on an idle link.",
+    },
+
+    // --- filter
+    {
+        .name = "include",
+        .group = "Filter",
+        .roles = P | A,
+        .per_link = true,
+        .type = ZS_TYPE_PATTERNS,
+        .fallback = "",
+        .prose =
+            "Which paths are carried: patterns separated by commas; nothing means all. A pattern is an "
+            "absolute "
+            "path and covers what lies beneath it: `/a` covers `/a` and `/a/b` and not `/ab`. Within a "
+            "segment `*` "
+            "stands for any characters and `?` for one; a segment `**` stands for any number of segments. "
+            "`\\,` is "
+            "a comma within a pattern; in zoo.cfg every backslash is written twice. The filter holds where "
+            "it is "
+            "set: in zoo.cfg for what is sent, in the applier's file for what is applied. `/zookeeper` and "
+            "`/zoospan` are never carried.",
+    },
+    {
+        .name = "exclude",
+        .group = "Filter",
+        .roles = P | A,
+        .per_link = true,
+        .type = ZS_TYPE_PATTERNS,
+        .fallback = "",
+        .prose = "Which paths are not carried, whatever `zoospan.include` says. Same patterns. Locks, "
+                 "elections and "
+                 "queues made of sequential znodes have no meaning across sites: exclude them.",
+        .example = "/**/locks,/**/election",
+    },
+
+    // --- ZooKeeper
+    {
+        .name = "zookeeper",
+        .group = "ZooKeeper",
+        .roles = A,
+        .type = ZS_TYPE_SERVERS,
+        .required = true,
+        .prose =
+            "The connect string of this site's ensemble, `host:port,host:port`: more than one server, so "
+            "that the applier outlives each of them. Without a chroot: the applier needs the whole tree.",
+        .example = "127.0.0.1:2181",
+    },
+    {
+        .name = "zookeeper_session",
+        .group = "ZooKeeper",
+        .roles = A,
+        .type = ZS_TYPE_MS,
+        .fallback = "30s",
+        .min = 2 * SECONDS,
+        .max = 10 * MINUTES,
+        .prose = "The session timeout to ask for. The servers may grant another, within their "
+                 "`minSessionTimeout` and "
+                 "`maxSessionTimeout`.",
+    },
+    {
+        .name = "zookeeper_auth_file",
+        .group = "ZooKeeper",
+        .roles = A,
+        .type = ZS_TYPE_SECRET_FILE,
+        .prose = "A file whose first line is `scheme:credentials`, for example `digest:super:secret`, which "
+                 "the applier "
+                 "logs in with. Only its owner may have access. Without this option the line comes from the "
+                 "environment "
+                 "variable `ZOOSPAN_ZOOKEEPER_AUTH`. With a login, `/zoospan` belongs to the applier alone; "
+                 "without one "
+                 "any client can change it, and znodes with restrictive ACLs cannot be written. The applier "
+                 "should "
+                 "log in as ZooKeeper's super user.",
+        .example = "/etc/zoospan/zookeeper.auth",
+    },
+    {
+        .name = "jute_maxbuffer",
+        .group = "ZooKeeper",
+        .roles = A,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "1048575",
+        .min = 64 * K,
+        .max = 64 * M,
+        .prose = "The largest request that the servers accept. It must not be larger than their "
+                 "`jute.maxbuffer`, or "
+                 "they close the connection on a large write.",
+    },
+
+    // --- applying
+    {
+        .name = "depth",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "8",
+        .min = 1,
+        .max = 256,
+        .prose =
+            "How many multis of a link may be on their way to ZooKeeper without an answer. More helps when a "
+            "write takes long, because the ensemble is far away or its disks are slow.",
+    },
+    {
+        .name = "multi_ops_max",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "128",
+        .min = 1,
+        .max = 10000,
+        .prose =
+            "How many operations the applier puts into one multi. A txn of the origin is never divided, so a "
+            "larger one goes whole, as a multi of its own.",
+    },
+    {
+        .name = "multi_bytes_max",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "256K",
+        .min = 1 * K,
+        .max = 16 * M,
+        .prose =
+            "How many bytes the applier puts into one multi, under the same rule. It must not be larger than "
+            "`zoospan.jute_maxbuffer`.",
+    },
+    {
+        .name = "prefetch",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "64",
+        .min = 1,
+        .max = 10000,
+        .prose =
+            "How many batches of a link the broker sends ahead of their acknowledgement. With the size of "
+            "batches this bounds the applier's memory.",
+    },
+    {
+        .name = "message_bytes_max",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "64M",
+        .min = 1 * M,
+        .max = 1 * G,
+        .prose =
+            "The largest batch, on the wire and again unpacked, that the applier accepts. A larger one is "
+            "rejected before memory is taken for it. It must hold the largest txn of the origin.",
+    },
+    {
+        .name = "feedback",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_MS,
+        .fallback = "1s",
+        .min = 100,
+        .max = 10 * SECONDS,
+        .prose = "How often the applier tells each origin how far it is.",
+    },
+    {
+        .name = "checkpoint_txns",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "10000",
+        .min = 100,
+        .max = 10000000,
+        .prose = "How many txns without effect here, filtered ones for example, may pass before the marker "
+                 "is written "
+                 "all the same. It bounds what is sent again after a restart.",
+    },
+    {
+        .name = "ephemerals",
+        .group = "Applying",
+        .roles = A,
+        .per_link = true,
+        .type = ZS_TYPE_CHOICE,
+        .choices = "mirror|skip",
+        .fallback = "mirror",
+        .prose = "What becomes of the origin's ephemeral znodes. With `mirror` a persistent copy stands here "
+                 "until "
+                 "the origin's session closes. With `skip` there is no copy.",
+    },
+    {
+        .name = "ephemerals_except",
+        .group = "Applying",
+        .roles = A,
+        .per_link = true,
+        .type = ZS_TYPE_PATTERNS,
+        .fallback = "",
+        .prose = "The paths, as patterns like those of `zoospan.include`, for which the other policy of "
+                 "`zoospan.ephemerals` holds.",
+    },
+
+    // --- seeing what it does
+    {
+        .name = "log_level",
+        .group = "Observing",
+        .roles = P | A,
+        .type = ZS_TYPE_CHOICE,
+        .choices = "error|warn|info|debug",
+        .fallback = "info",
+        .prose = "The least important lines that are logged. `debug` is for looking into a problem.",
+    },
+    {
+        .name = "status_file",
+        .group = "Observing",
+        .roles = A,
+        .type = ZS_TYPE_FILE,
+        .prose = "A file that the applier replaces every second with its status as JSON: the state, the "
+                 "position and "
+                 "the counters of every link. Without this option none is written.",
+        .example = "/run/zoospan/applier.json",
+    },
+    {
+        .name = "server_name",
+        .group = "Observing",
+        .roles = P,
+        .type = ZS_TYPE_TEXT,
+        .prose = "What this server is called in RabbitMQ's list of connections. Without this option it is "
+                 "the host's "
+                 "name and the client port.",
+        .example = "sh-observer-1",
+    },
+};
+
+const size_t zs_option_count = sizeof zs_option_table / sizeof *zs_option_table;

@@ -1,0 +1,317 @@
+// One turn of a connected link. sender.c tells the whole story.
+#include <stdio.h>
+#include <string.h>
+
+#include "zs_link.h"
+
+enum {
+    ENTRIES_PER_TURN = 1024, // then the sockets get their turn
+    REPORT_BYTES_MAX = 64 * 1024,
+    REWIND_AGAIN_MS = 5000,
+};
+
+// --- reports ---------------------------------------------------------------------------------------------------------
+
+static void take_report(struct zs_sender *s, const struct zs_report *report) {
+    if (strcmp(report->origin, s->settings.origin) != 0 ||
+        strcmp(report->destination, s->settings.destination) != 0) {
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: ignores a report for %s->%s in queue %s", s->names.link,
+                report->origin, report->destination, s->names.feedback);
+        return;
+    }
+    s->report = *report;
+    s->reported = true;
+    s->status.applied = report->applied;
+    for (uint32_t i = report->session_count; i-- > 0;)
+        zs_outbound_know_session(s->outbound, report->sessions[i]);
+    zs_trail_reached(&s->trail, report->applied);
+}
+
+static bool read_reports(struct zs_sender *s, struct zs_error *e) {
+    struct zs_amqp_event event;
+    do {
+        if (!zs_amqp_next(s->topology.feedback, REPORT_BYTES_MAX, &event, e))
+            return false;
+        if (event.type != ZS_AMQP_DELIVERY)
+            continue;
+        struct zs_report report;
+        struct zs_error bad = {0};
+        if (event.body.at && zs_report_decode(event.body.at, event.body.len, &report, &bad))
+            take_report(s, &report);
+        else
+            zs_logf(s->log, ZS_LEVEL_WARN, "link %s: ignores a report that cannot be read: %s%s",
+                    s->names.link, event.text, bad.text);
+        if (s->report_tag && !zs_amqp_ack(s->topology.feedback, s->report_tag, false, e))
+            return false;
+        s->report_tag = event.tag;
+    } while (event.type != ZS_AMQP_NONE);
+    return true;
+}
+
+// --- the window ------------------------------------------------------------------------------------------------------
+
+bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e) {
+    struct zs_amqp_event event;
+    do {
+        if (!zs_amqp_next(s->topology.publisher, REPORT_BYTES_MAX, &event, e))
+            return false;
+        switch (event.type) {
+        case ZS_AMQP_CONFIRM:
+            if (zs_window_settle(&s->window, event.tag, event.multiple, true)) {
+                s->confirmed_since_publish = true;
+                if (!s->window.refused) {
+                    s->failures = 0;
+                    s->full_said = false;
+                }
+            }
+            break;
+        case ZS_AMQP_NACK:
+            s->status.nacked++;
+            zs_window_settle(&s->window, event.tag, event.multiple, false);
+            break;
+        case ZS_AMQP_RETURNED:
+            // Its confirm would follow: the broker has done its duty, but the batch is nowhere.
+            s->status.returned++;
+            return zs_fail(e, ZS_RETRY, "RabbitMQ returned a batch: %s (is queue %s there, and bound?)",
+                           event.text, s->names.queue);
+        case ZS_AMQP_BLOCKED:
+            s->blocked = true;
+            zs_logf(s->log, ZS_LEVEL_WARN, "link %s: RabbitMQ blocks publishers: %s", s->names.link,
+                    event.text);
+            break;
+        case ZS_AMQP_UNBLOCKED:
+            s->blocked = false;
+            zs_logf(s->log, ZS_LEVEL_INFO, "link %s: RabbitMQ takes messages again", s->names.link);
+            break;
+        case ZS_AMQP_DELIVERY:
+        case ZS_AMQP_NONE:
+            break;
+        }
+    } while (event.type != ZS_AMQP_NONE);
+    return true;
+}
+
+// --- LIVE ------------------------------------------------------------------------------------------------------------
+
+// Goes to a place in the stream; false (and GAP) if the backlog does not reach back to it.
+static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
+    s->entry_waits = false;
+    // Up to the beginning there was nothing to carry: batches say that they cover it.
+    if (zs_backlog_seek(s->reader, at->zxid ? at->zxid : s->beginning) == ZS_READ_BEHIND) {
+        struct zs_backlog_bounds bounds = zs_backlog_bounds(s->backlog);
+        char reason[256];
+        snprintf(
+            reason, sizeof reason,
+            "%s stands at zxid 0x%llx, and the backlog begins at 0x%llx: the txns between are not in memory",
+            s->settings.destination, (unsigned long long)at->zxid, (unsigned long long)bounds.floor);
+        s->resumes = false;
+        zs_link_move(s, ZS_LINK_GAP, reason);
+        return false;
+    }
+    if (!zs_history_equal(&s->history, &s->sent_history))
+        s->trail = (struct zs_trail){0};
+    s->sent_history = s->history;
+    zs_outbound_seek(s->outbound, &s->history, at);
+    zs_window_reset(&s->window, s->settings.window_batches, at);
+    s->resumes = true;
+    return true;
+}
+
+static void decide_start(struct zs_sender *s) {
+    if (s->stuck_zxid > 0 && s->state == ZS_LINK_GAP)
+        return; // no place before that txn leads past it
+    struct zs_start_facts facts = {
+        .history = s->history,
+        .bounds = zs_backlog_bounds(s->backlog),
+        .beginning = s->beginning,
+        .reported = s->reported,
+        .report = s->report,
+        .resumes = s->resumes,
+        .confirmed = s->window.confirmed,
+    };
+    struct zs_start start;
+    zs_start_decide(&facts, &start);
+    switch (start.verdict) {
+    case ZS_START_WAIT:
+        zs_link_move(s, ZS_LINK_POSITION, start.reason);
+        break;
+    case ZS_START_GAP:
+        s->resumes = false;
+        zs_link_move(s, ZS_LINK_GAP, start.reason);
+        break;
+    case ZS_START_AT:
+        if (!seek(s, &start.at))
+            break;
+        char detail[64];
+        snprintf(detail, sizeof detail, "continues after zxid 0x%llx", (unsigned long long)start.at.zxid);
+        s->heartbeat_at = zs_mono_ms(); // the destination learns at once where we are
+        s->rewound_to = start.at.zxid;
+        s->rewind_after = zs_mono_ms() + REWIND_AGAIN_MS;
+        zs_link_move(s, ZS_LINK_LIVE, detail);
+        break;
+    }
+}
+
+// What the newest report asks of a LIVE link. False if the link is LIVE no more.
+static bool obey_report(struct zs_sender *s) {
+    const struct zs_report *report = &s->report;
+    if (!s->reported)
+        return true;
+    if (report->need == ZS_NEED_IMAGE ||
+        (zs_history_known(&report->history) && !zs_history_equal(&report->history, &s->history))) {
+        s->resumes = false;
+        decide_start(s);
+        return false;
+    }
+    if (report->need != ZS_NEED_FROM || report->applied >= zs_outbound_cursor(s->outbound).zxid)
+        return true;
+    int64_t now = zs_mono_ms();
+    if (report->applied == s->rewound_to && now < s->rewind_after)
+        return true;
+    s->status.rewinds++;
+    s->rewound_to = report->applied;
+    s->rewind_after = now + REWIND_AGAIN_MS;
+    zs_logf(s->log, ZS_LEVEL_WARN, "link %s: %s misses what follows zxid 0x%llx: sends it again",
+            s->names.link, s->settings.destination, (unsigned long long)report->applied);
+    s->resumes = false;
+    decide_start(s);
+    return s->state == ZS_LINK_LIVE;
+}
+
+// After a refused batch: once nothing is in flight, back to the confirmed prefix, and hold off.
+static bool go_back_behind_refused(struct zs_sender *s) {
+    if (!s->window.refused)
+        return true;
+    if (s->window.count > 0)
+        return false;
+    struct zs_checkpoint confirmed = s->window.confirmed;
+    s->failures++;
+    s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s);
+    if (!s->full_said)
+        zs_logf(s->log, ZS_LEVEL_WARN,
+                "link %s: RabbitMQ refused a batch: queue %s is full (queue_bytes_max)", s->names.link,
+                s->names.queue);
+    s->full_said = true;
+    seek(s, &confirmed);
+    return false;
+}
+
+static bool publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
+    struct zs_outgoing outgoing;
+    uint64_t tag;
+    int64_t wall = zs_wall_ms();
+    if (!zs_outbound_finish(s->outbound, heartbeat ? wall : 0, &outgoing, e) ||
+        !zs_topology_publish(&s->topology, &s->names, &outgoing, &tag, e))
+        return false;
+    const struct zs_batch_head *head = &outgoing.head;
+    const struct zs_checkpoint last = {.zxid = head->last, .clock = head->clock_last};
+    zs_window_push(&s->window, tag, &last);
+    if (head->last > head->prev)
+        zs_trail_left(&s->trail, head->last, wall);
+    s->confirmed_since_publish = false;
+    s->heartbeat_at = zs_mono_ms() + s->settings.heartbeat_ms;
+    s->status.batches++;
+    s->status.raw_bytes += head->raw_bytes;
+    s->status.wire_bytes += outgoing.message.len;
+    return true;
+}
+
+// Self-clocking: with nothing in flight, or a confirm since the last batch, send what there is; otherwise gather until
+// the batch is full or the next confirm comes. Batches grow by themselves as the broker slows down.
+static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
+    int64_t now = zs_mono_ms();
+    if (s->blocked || zs_window_full(&s->window) || now < s->hold_until)
+        return true;
+    bool full = s->entry_waits || zs_outbound_full(s->outbound);
+    bool clocked = s->window.count == 0 || s->confirmed_since_publish;
+    bool txns = zs_outbound_waiting_txns(s->outbound) > 0;
+    bool heartbeat = now >= s->heartbeat_at;
+    if (full || (txns && clocked) || heartbeat)
+        return publish(s, heartbeat, e);
+    return true;
+}
+
+// The txn at hand cannot be sent: what stands before it still is, then the link rests in sight.
+static void be_stuck(struct zs_sender *s, const struct zs_error *e) {
+    if (zs_outbound_waiting_txns(s->outbound) > 0) {
+        s->entry_waits = true; // as if the batch were full: it leaves, and then we come here again
+        return;
+    }
+    char reason[sizeof s->status.detail];
+    snprintf(reason, sizeof reason, "zxid 0x%llx cannot be sent: %.400s", (unsigned long long)s->entry.zxid,
+             e->text);
+    s->stuck_zxid = s->entry.zxid;
+    s->resumes = false;
+    zs_link_move(s, ZS_LINK_GAP, reason);
+}
+
+// Reads the backlog into the open batch until it is full or there is nothing more. `more` tells whether there is.
+static void fill_batch(struct zs_sender *s, bool *more) {
+    struct zs_error e = {0};
+    *more = false;
+    for (int i = 0; i < ENTRIES_PER_TURN; i++) {
+        if (!s->entry_waits) {
+            switch (zs_backlog_read(s->reader, &s->entry)) {
+            case ZS_READ_ENTRY:
+                break;
+            case ZS_READ_EMPTY:
+                return;
+            case ZS_READ_BEHIND:
+                s->resumes = false;
+                zs_link_move(s, ZS_LINK_GAP,
+                             "the backlog went on without this link: it was too slow, or cut off, too long");
+                return;
+            }
+        }
+        enum zs_taken taken = zs_outbound_take(s->outbound, s->entry.bytes, s->entry.len, &e);
+        s->entry_waits = taken == ZS_TAKE_FULL;
+        if (taken == ZS_TAKE_ERROR)
+            be_stuck(s, &e);
+        if (taken != ZS_TAKEN)
+            return;
+    }
+    *more = true;
+}
+
+static void warn_of_sequential_names(struct zs_sender *s, uint64_t before) {
+    struct zs_outbound_counters counters;
+    zs_outbound_counters(s->outbound, &counters);
+    if (before == 0 && counters.sequential_names > 0)
+        zs_logf(
+            s->log, ZS_LEVEL_WARN,
+            "link %s: carries sequential names such as %s: they are not unique across sites; exclude locks, "
+            "queues and elections (zoospan.exclude)",
+            s->names.link, zs_outbound_sequential_example(s->outbound));
+    s->status.txns = counters.txns;
+    s->status.foreign = counters.foreign;
+    s->status.filtered = counters.filtered;
+    s->status.sequential_names = counters.sequential_names;
+}
+
+// One turn of a LIVE link. `more`: do not sleep before the next.
+static bool step_live(struct zs_sender *s, bool *more, struct zs_error *e) {
+    if (!obey_report(s) || !go_back_behind_refused(s))
+        return true;
+    // A full window does not read: the ring goes on, and this link's batch stays as it is.
+    for (bool sent = true; sent && s->state == ZS_LINK_LIVE;) {
+        uint64_t batches = s->status.batches;
+        fill_batch(s, more);
+        if (s->state != ZS_LINK_LIVE)
+            return true;
+        if (!publish_what_is_due(s, e))
+            return false;
+        sent = s->status.batches > batches && s->entry_waits;
+    }
+    warn_of_sequential_names(s, s->status.sequential_names);
+    return true;
+}
+
+bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
+    if (!zs_link_read_publisher(s, e) || !read_reports(s, e))
+        return false;
+    if (s->state == ZS_LINK_LIVE)
+        return step_live(s, more, e);
+    decide_start(s);
+    *more = s->state == ZS_LINK_LIVE;
+    return true;
+}

@@ -1,0 +1,303 @@
+#include "zs_outbound.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zs_names.h"
+
+// Room in the writer above batch_bytes_max: the MARK that waits and the HEARTBEAT always fit behind a batch that was
+// not yet full (a MARK is below 100 bytes; a HEARTBEAT holds 64 positions and 32 sessions of at most 26 and 10 bytes).
+enum { TAIL_BYTES = 4096 };
+
+struct zs_outbound {
+    struct zs_outbound_settings settings;
+    struct zs_batch_writer *writer;
+    struct zs_arena *arena; // of the txn at hand
+    struct zs_history history;
+    struct zs_checkpoint cursor;
+    bool open; // a batch has begun; a finished one lends its memory until the next begins
+
+    bool mark_waits; // the newest MARK is held back until a txn follows, because a newer one may replace it
+    struct zs_record_mark mark;
+
+    uint32_t vector_count;
+    struct zs_position vector[ZS_VECTOR_MAX];
+    uint32_t session_count; // newest first
+    int64_t sessions[ZS_SESSIONS_MAX];
+
+    struct zs_outbound_counters counters;
+    char sequential_example[256];
+};
+
+struct zs_outbound *zs_outbound_new(const struct zs_outbound_settings *settings, struct zs_error *e) {
+    struct zs_outbound *out = calloc(1, sizeof *out);
+    if (out) {
+        out->settings = *settings;
+        // Decoded ops take more room than their bytes: at worst a multi of empty deletes.
+        out->arena = zs_arena_new(settings->txn_bytes_max * 32);
+        out->writer =
+            zs_batch_writer_new(settings->batch_bytes_max + TAIL_BYTES, settings->txn_bytes_max * 2);
+    }
+    if (!out || !out->arena || !out->writer) {
+        zs_outbound_free(out);
+        zs_fail(e, ZS_FATAL, "out of memory for a batch of %zu bytes", settings->batch_bytes_max);
+        return NULL;
+    }
+    return out;
+}
+
+void zs_outbound_free(struct zs_outbound *out) {
+    if (!out)
+        return;
+    zs_batch_writer_free(out->writer);
+    zs_arena_free(out->arena);
+    free(out);
+}
+
+static void begin_batch(struct zs_outbound *out) {
+    struct zs_batch_head head = {
+        .history = out->history,
+        .filter_hash = zs_filter_hash(out->settings.filter),
+        .prev = out->cursor.zxid,
+        .clock_prev = out->cursor.clock,
+    };
+    memcpy(head.origin, out->settings.origin, sizeof head.origin);
+    memcpy(head.destination, out->settings.destination, sizeof head.destination);
+    zs_batch_writer_begin(out->writer, &head);
+    out->open = true;
+}
+
+void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
+                      const struct zs_checkpoint *from) {
+    out->history = *history;
+    out->cursor = *from;
+    out->mark_waits = false;
+    out->open = false;
+}
+
+static bool session_known(const struct zs_outbound *out, int64_t session) {
+    for (uint32_t i = 0; i < out->session_count; i++) {
+        if (out->sessions[i] == session)
+            return true;
+    }
+    return false;
+}
+
+void zs_outbound_know_session(struct zs_outbound *out, int64_t session) {
+    if (!session_known(out, session) && out->session_count < ZS_SESSIONS_MAX)
+        out->sessions[out->session_count++] = session;
+}
+
+// One that the stream itself shows is newer than all that are known: the oldest makes room.
+static void meet_session(struct zs_outbound *out, int64_t session) {
+    if (session_known(out, session))
+        return;
+    if (out->session_count < ZS_SESSIONS_MAX)
+        out->session_count++;
+    memmove(out->sessions + 1, out->sessions, (out->session_count - 1) * sizeof *out->sessions);
+    out->sessions[0] = session;
+}
+
+static void know_position(struct zs_outbound *out, const struct zs_position *seen) {
+    uint32_t i = 0;
+    while (i < out->vector_count && strcmp(out->vector[i].site, seen->site) != 0)
+        i++;
+    if (i == ZS_VECTOR_MAX)
+        return;
+    if (i == out->vector_count)
+        out->vector_count++;
+    out->vector[i] = *seen;
+}
+
+// The marker that a txn writes, if it writes one: then the txn is an applier's. What only looks like a marker (an
+// operator's touch of the node, say) makes nothing foreign.
+static bool find_marker(const struct zs_txn *txn, struct zs_position *seen, struct zs_marker *marker) {
+    const size_t stem = sizeof ZS_APPLIED_PATH "/" - 1;
+    for (uint32_t i = 0; i < txn->op_count; i++) {
+        const struct zs_op *op = &txn->ops[i];
+        if ((op->type != ZS_OP_SET && op->type != ZS_OP_CREATE) ||
+            strncmp(op->path, ZS_APPLIED_PATH "/", stem) != 0)
+            continue;
+        if (!zs_site_valid(op->path + stem) || !zs_marker_decode(op->data.at, op->data.len, marker, NULL))
+            continue;
+        snprintf(seen->site, sizeof seen->site, "%s", op->path + stem);
+        seen->zxid = marker->zxid;
+        return true;
+    }
+    return false;
+}
+
+// Adds the MARK that waits; false when the batch is full.
+static bool add_waiting_mark(struct zs_outbound *out) {
+    if (!out->mark_waits)
+        return true;
+    struct zs_record record = {.type = ZS_RECORD_MARK, .mark = out->mark};
+    if (zs_batch_writer_add(out->writer, &record) != ZS_ADDED)
+        return false;
+    out->mark_waits = false;
+    return true;
+}
+
+static enum zs_taken take_foreign(struct zs_outbound *out, const struct zs_txn *txn,
+                                  const struct zs_position *seen, const struct zs_marker *marker) {
+    bool replaces =
+        out->mark_waits && out->mark.session == txn->session && !strcmp(out->mark.seen.site, seen->site);
+    if (!replaces && !add_waiting_mark(out))
+        return ZS_TAKE_FULL;
+    out->mark_waits = true;
+    out->mark = (struct zs_record_mark){
+        .zxid = txn->zxid, .seen = *seen, .clock = marker->clock, .session = txn->session};
+    meet_session(out, txn->session);
+    know_position(out, seen);
+    out->cursor.clock = zs_clock_foreign(out->cursor.clock, marker->clock);
+    return ZS_TAKEN;
+}
+
+static void watch_for_sequential_name(struct zs_outbound *out, const char *path) {
+    const size_t digits = 10;
+    size_t len = strlen(path);
+    if (len <= digits || strspn(path + len - digits, "0123456789") != digits)
+        return;
+    out->counters.sequential_names++;
+    if (len < sizeof out->sequential_example)
+        memcpy(out->sequential_example, path, len + 1);
+}
+
+// What the filter leaves of the txn's ops, into `kept` (room for all of them).
+static uint32_t filter_ops(struct zs_outbound *out, const struct zs_txn *txn, struct zs_op *kept) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < txn->op_count; i++) {
+        const struct zs_op *op = &txn->ops[i];
+        bool carried = false;
+        switch (op->type) {
+        case ZS_OP_CREATE:
+        case ZS_OP_DELETE:
+        case ZS_OP_SET:
+        case ZS_OP_SET_ACL:
+            carried = zs_filter_carries(out->settings.filter, op->path);
+            break;
+        case ZS_OP_CLOSE_SESSION:
+            // Most sessions that close had no ephemeral that this link carries.
+            carried = !op->paths_known || count > 0;
+            break;
+        }
+        if (!carried)
+            continue;
+        if (op->type == ZS_OP_CREATE)
+            watch_for_sequential_name(out, op->path);
+        kept[count++] = *op;
+    }
+    return count;
+}
+
+static enum zs_taken take_local(struct zs_outbound *out, const struct zs_txn *txn, struct zs_error *e) {
+    zs_clock stamp = zs_clock_local(out->cursor.clock, txn->time_ms);
+    struct zs_op *kept = zs_arena_take(out->arena, txn->op_count, sizeof *kept);
+    if (!kept) {
+        zs_fail(e, ZS_FATAL, "txn 0x%llx has too many operations for txn_bytes_max",
+                (unsigned long long)txn->zxid);
+        return ZS_TAKE_ERROR;
+    }
+    uint64_t sequential_names = out->counters.sequential_names;
+    uint32_t count = filter_ops(out, txn, kept);
+    if (count) {
+        struct zs_record record = {.type = ZS_RECORD_TXN,
+                                   .txn = {.zxid = txn->zxid,
+                                           .clock = stamp,
+                                           .time_ms = txn->time_ms,
+                                           .multi = txn->multi,
+                                           .op_count = count,
+                                           .ops = kept}};
+        enum zs_added added =
+            add_waiting_mark(out) ? zs_batch_writer_add(out->writer, &record) : ZS_BATCH_FULL;
+        if (added == ZS_BATCH_FULL) {
+            out->counters.sequential_names = sequential_names; // it will be offered, and counted, again
+            return ZS_TAKE_FULL;
+        }
+        if (added == ZS_RECORD_TOO_LARGE) {
+            zs_fail(e, ZS_FATAL, "txn 0x%llx does not fit a batch", (unsigned long long)txn->zxid);
+            return ZS_TAKE_ERROR;
+        }
+        out->counters.txns++;
+    } else if (txn->op_count) {
+        out->counters.filtered++;
+    }
+    out->cursor.clock = stamp;
+    return ZS_TAKEN;
+}
+
+enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, size_t len,
+                               struct zs_error *e) {
+    struct zs_txn txn;
+    struct zs_position seen;
+    struct zs_marker marker;
+    if (!out->open)
+        begin_batch(out);
+    if (zs_outbound_full(out))
+        return ZS_TAKE_FULL;
+    zs_arena_reset(out->arena);
+    if (!zs_txn_decode(bytes, len, out->arena, &txn, e))
+        return ZS_TAKE_ERROR;
+    assert(txn.zxid > out->cursor.zxid);
+
+    enum zs_taken taken = ZS_TAKEN;
+    if (find_marker(&txn, &seen, &marker)) {
+        taken = take_foreign(out, &txn, &seen, &marker);
+        out->counters.foreign += taken == ZS_TAKEN;
+    } else if (session_known(out, txn.session)) {
+        out->counters.foreign++;
+    } else {
+        taken = take_local(out, &txn, e);
+    }
+    if (taken == ZS_TAKEN)
+        out->cursor.zxid = txn.zxid;
+    return taken;
+}
+
+struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out) {
+    return out->cursor;
+}
+
+uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out) {
+    return out->open ? zs_batch_writer_txns(out->writer) : 0;
+}
+
+bool zs_outbound_full(const struct zs_outbound *out) {
+    return out->open && (zs_batch_writer_records(out->writer) >= out->settings.batch_txns_max ||
+                         zs_batch_writer_raw_bytes(out->writer) >= out->settings.batch_bytes_max);
+}
+
+static void add_heartbeat(struct zs_outbound *out, int64_t time_ms) {
+    struct zs_record record = {.type = ZS_RECORD_HEARTBEAT,
+                               .heartbeat = {.time_ms = time_ms,
+                                             .vector_count = out->vector_count,
+                                             .vector = out->vector,
+                                             .session_count = out->session_count,
+                                             .sessions = out->sessions}};
+    // It finds no room only behind a single txn that is larger than a batch: then that batch is the sign of life.
+    zs_batch_writer_add(out->writer, &record);
+}
+
+bool zs_outbound_finish(struct zs_outbound *out, int64_t heartbeat_ms, struct zs_outgoing *outgoing,
+                        struct zs_error *e) {
+    if (!out->open)
+        begin_batch(out);
+    bool added = add_waiting_mark(out);
+    assert(added); // it waits only in a batch that is not full
+    (void)added;
+    if (heartbeat_ms > 0)
+        add_heartbeat(out, heartbeat_ms);
+    out->open = false;
+    return zs_batch_writer_finish(out->writer, out->cursor.zxid, out->cursor.clock, &outgoing->message,
+                                  &outgoing->head, e);
+}
+
+void zs_outbound_counters(const struct zs_outbound *out, struct zs_outbound_counters *counters) {
+    *counters = out->counters;
+}
+
+const char *zs_outbound_sequential_example(const struct zs_outbound *out) {
+    return out->sequential_example;
+}

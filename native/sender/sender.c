@@ -1,0 +1,283 @@
+// The sender's thread: the state machine of one link.
+//
+//   DOWN --> CONNECTING --> POSITION <--> LIVE
+//     ^          |           ^  ^  |       |
+//     |          v           |  |  v       |
+//     |       STANDBY -------+  +-GAP <----+
+//     +-- any state with a connection, when the connection dies
+//
+// POSITION asks where the destination stands, and never guesses (start.c). LIVE publishes (live.c). GAP means that the stream
+// cannot make the destination whole; the link stays there, in sight, until a report or the backlog says otherwise.
+//
+// What is published is the truth about nothing: the destination's report is. So
+//   1. a batch whose confirm did not come is published again after the reconnect; the destination trims it by zxid;
+//   2. after a reconnect we go on behind the confirmed prefix, not behind `applied`, or a destination that is away
+//      for an hour would be sent that hour once per reconnect; if the broker lost what it had confirmed (purged,
+//      reset), the next heartbeat shows the destination a hole and its report asks for it;
+//   3. a refused batch (queue full) leaves a hole behind which everything in flight is useless to the destination:
+//      all of the window is settled first, then the reader goes back to the end of the confirmed prefix and holds
+//      off for a while;
+//   4. a report that asks for an older zxid is obeyed once per place and then not again for a while: reports repeat
+//      each second, and what we send needs time to arrive.
+// Nothing here ever makes the commit thread wait: a link that cannot publish does not read, and the ring goes on
+// without it.
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "zs_link.h"
+
+#define NOT_SERVING "waits for this ZooKeeper server to serve"
+
+enum { STANDBY_MS = 2000, AWAKE_AT_LEAST_MS = 60 * 1000 };
+
+static void drain(int fd) {
+    uint64_t count;
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+        continue;
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+// Sleeps until a socket, the backlog or a deadline has something to do.
+static void wait_for_work(struct zs_sender *s, bool at_once) {
+    struct pollfd fds[4] = {{.fd = s->wake_fd, .events = POLLIN}};
+    nfds_t count = 1;
+    int64_t now = zs_mono_ms(), until = now + AWAKE_AT_LEAST_MS;
+    const struct zs_amqp *connections[2] = {s->topology.publisher, s->topology.feedback};
+    for (int i = 0; i < 2; i++) {
+        if (!connections[i])
+            continue;
+        fds[count++] = (struct pollfd){.fd = zs_amqp_fd(connections[i]), .events = POLLIN};
+        until = earlier(until, now + zs_amqp_idle_ms(connections[i]));
+    }
+    if ((s->state == ZS_LINK_DOWN && s->serving) || s->state == ZS_LINK_STANDBY)
+        until = earlier(until, s->retry_at);
+    if (s->state == ZS_LINK_LIVE) {
+        bool stuck = s->entry_waits || s->blocked;
+        if (!stuck) // a batch that cannot leave needs no more txns
+            fds[count++] = (struct pollfd){.fd = zs_backlog_reader_fd(s->reader), .events = POLLIN};
+        if (!zs_window_full(&s->window) && !s->blocked)
+            until = earlier(until, s->hold_until > now ? s->hold_until : s->heartbeat_at);
+    } else if (s->state == ZS_LINK_POSITION) {
+        until = earlier(until, now + 100); // the chain and the history come without a sound
+    }
+    int64_t timeout = at_once || until < now ? 0 : until - now;
+    if (poll(fds, count, (int)timeout) > 0 && fds[0].revents)
+        drain(s->wake_fd);
+}
+
+static void share_status(struct zs_sender *s) {
+    s->status.state = s->state;
+    s->status.blocked = s->blocked;
+    s->status.cursor = zs_outbound_cursor(s->outbound).zxid;
+    s->status.confirmed = s->window.confirmed.zxid;
+    s->status.lag_ms = s->reported ? zs_trail_age_ms(&s->trail, zs_wall_ms()) : -1;
+    pthread_mutex_lock(&s->shared);
+    s->published_status = s->status;
+    pthread_mutex_unlock(&s->shared);
+}
+
+static void hear_what_is_told(struct zs_sender *s) {
+    pthread_mutex_lock(&s->shared);
+    s->history = s->told_history;
+    s->beginning = s->told_beginning;
+    s->serving = s->told_serving;
+    pthread_mutex_unlock(&s->shared);
+}
+
+static void disconnect(struct zs_sender *s, const struct zs_error *e) {
+    zs_topology_close(&s->topology);
+    zs_backlog_rest(s->reader);
+    s->entry_waits = false;
+    s->blocked = false;
+    s->reported = false;
+    s->report_tag = 0;
+    s->failures++;
+    s->retry_at = zs_mono_ms() + zs_link_backoff_ms(s);
+    zs_link_move(s, ZS_LINK_DOWN, e->text);
+}
+
+// Takes the lock queue and all that belongs to the active server, or stands by with the connection open.
+static bool claim(struct zs_sender *s, struct zs_error *e) {
+    if (zs_topology_claim(&s->topology, &s->settings, &s->names, s->watchdog, e)) {
+        s->status.reconnects++;
+        zs_link_move(s, ZS_LINK_POSITION, "connected");
+        return true;
+    }
+    if (e->code != ZS_BUSY)
+        return false;
+    s->resumes = false; // somebody else publishes now
+    s->failures = 0;
+    s->retry_at = zs_mono_ms() + STANDBY_MS;
+    zs_link_move(s, ZS_LINK_STANDBY, "another server of this site holds the lock queue and publishes");
+    return true;
+}
+
+// A server that does not serve gives the lock back: its chain stands still, and another server's may not.
+static void give_up(struct zs_sender *s) {
+    const struct zs_error e = {.code = ZS_RETRY, .text = NOT_SERVING};
+    s->resumes = false;
+    if (s->state != ZS_LINK_DOWN)
+        disconnect(s, &e);
+    s->failures = 0;
+    s->retry_at = 0;
+    zs_link_move(s, ZS_LINK_DOWN, NOT_SERVING);
+}
+
+static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
+    if (!s->serving) {
+        give_up(s);
+        return true;
+    }
+    switch (s->state) {
+    case ZS_LINK_DOWN:
+        if (zs_mono_ms() < s->retry_at)
+            return true;
+        zs_link_move(s, ZS_LINK_CONNECTING, "");
+        return zs_topology_open(&s->topology, &s->settings, &s->names, s->watchdog, e) && claim(s, e);
+    case ZS_LINK_STANDBY:
+        return zs_link_read_publisher(s, e) && (zs_mono_ms() < s->retry_at || claim(s, e));
+    case ZS_LINK_POSITION:
+    case ZS_LINK_LIVE:
+    case ZS_LINK_GAP:
+        return zs_link_turn(s, more, e);
+    case ZS_LINK_CONNECTING:
+    case ZS_LINK_STOPPED:
+        break;
+    }
+    return zs_fail(e, ZS_FATAL, "a link cannot rest in state %s", zs_link_state_name(s->state));
+}
+
+static void *run(void *argument) {
+    struct zs_sender *s = argument;
+    bool more = true;
+    while (!atomic_load(&s->stopping)) {
+        struct zs_error e = {0};
+        share_status(s);
+        wait_for_work(s, more);
+        hear_what_is_told(s);
+        more = false;
+        if (!turn(s, &more, &e))
+            disconnect(s, &e);
+    }
+    zs_topology_close(&s->topology);
+    zs_backlog_rest(s->reader);
+    zs_link_move(s, ZS_LINK_STOPPED, "");
+    share_status(s);
+    return NULL;
+}
+
+static bool start_thread(struct zs_sender *s, struct zs_error *e) {
+    // Signals are the JVM's business (or the daemon's main thread's): never ours.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&s->thread, NULL, run, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
+        return zs_fail(e, ZS_FATAL, "cannot start a thread: %s", strerror(failed));
+    char name[16];
+    snprintf(name, sizeof name, "zs-send-%.7s", s->settings.destination);
+    pthread_setname_np(s->thread, name);
+    return true;
+}
+
+static void free_sender(struct zs_sender *s) {
+    zs_backlog_reader_free(s->reader);
+    zs_outbound_free(s->outbound);
+    if (s->wake_fd >= 0)
+        close(s->wake_fd);
+    pthread_mutex_destroy(&s->shared);
+    explicit_bzero(&s->settings.address, sizeof s->settings.address);
+    free(s);
+}
+
+struct zs_sender *zs_sender_start(const struct zs_sender_settings *settings, struct zs_backlog *backlog,
+                                  struct zs_watchdog *watchdog, const struct zs_log *log,
+                                  struct zs_error *e) {
+    struct zs_sender *s = calloc(1, sizeof *s);
+    if (!s) {
+        zs_fail(e, ZS_FATAL, "out of memory");
+        return NULL;
+    }
+    s->settings = *settings;
+    s->backlog = backlog;
+    s->watchdog = watchdog;
+    s->log = log;
+    s->state = ZS_LINK_DOWN;
+    s->jitter = (unsigned int)(zs_wall_ms() ^ (intptr_t)s);
+    s->wake_fd = -1;
+    s->told_beginning = -1;
+    pthread_mutex_init(&s->shared, NULL);
+    zs_link_names(settings->origin, settings->destination, &s->names);
+    zs_window_reset(&s->window, settings->window_batches, &(struct zs_checkpoint){0});
+    struct zs_outbound_settings outbound = {.filter = settings->filter,
+                                            .batch_txns_max = settings->batch_txns_max,
+                                            .batch_bytes_max = settings->batch_bytes_max,
+                                            .txn_bytes_max = settings->txn_bytes_max};
+    memcpy(outbound.origin, settings->origin, sizeof outbound.origin);
+    memcpy(outbound.destination, settings->destination, sizeof outbound.destination);
+    s->outbound = zs_outbound_new(&outbound, e);
+    s->reader = s->outbound ? zs_backlog_reader_new(backlog, e) : NULL;
+    if (s->reader && (s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        zs_fail(e, ZS_FATAL, "cannot make an eventfd: %s", strerror(errno));
+    if (!s->reader || s->wake_fd < 0 || !start_thread(s, e)) {
+        free_sender(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void wake(struct zs_sender *s) {
+    const uint64_t one = 1;
+    while (write(s->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+void zs_sender_set_history(struct zs_sender *s, const struct zs_history *history) {
+    pthread_mutex_lock(&s->shared);
+    bool news = !zs_history_equal(&s->told_history, history);
+    s->told_history = *history;
+    pthread_mutex_unlock(&s->shared);
+    if (news)
+        wake(s);
+}
+
+void zs_sender_set_serving(struct zs_sender *s, bool serving) {
+    pthread_mutex_lock(&s->shared);
+    bool news = s->told_serving != serving;
+    s->told_serving = serving;
+    pthread_mutex_unlock(&s->shared);
+    if (news)
+        wake(s);
+}
+
+void zs_sender_set_beginning(struct zs_sender *s, int64_t zxid) {
+    pthread_mutex_lock(&s->shared);
+    s->told_beginning = zxid;
+    pthread_mutex_unlock(&s->shared);
+    wake(s);
+}
+
+void zs_sender_status(struct zs_sender *s, struct zs_sender_status *out) {
+    pthread_mutex_lock(&s->shared);
+    *out = s->published_status;
+    pthread_mutex_unlock(&s->shared);
+}
+
+void zs_sender_stop(struct zs_sender *s) {
+    if (!s)
+        return;
+    atomic_store(&s->stopping, true);
+    wake(s);
+    pthread_join(s->thread, NULL);
+    free_sender(s);
+}

@@ -1,0 +1,64 @@
+#include "zs_start.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void decide(struct zs_start *start, enum zs_start_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void decide(struct zs_start *start, enum zs_start_verdict verdict, const char *format, ...) {
+    start->verdict = verdict;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(start->reason, sizeof start->reason, format, args);
+    va_end(args);
+}
+
+static void start_new_destination(const struct zs_start_facts *facts, struct zs_start *start) {
+    if (facts->beginning < facts->bounds.floor) {
+        decide(start, ZS_START_GAP,
+               "%s has nothing of this site yet, and the backlog begins at zxid 0x%llx: it needs an image of "
+               "the tree",
+               facts->report.destination, (unsigned long long)facts->bounds.floor);
+        return;
+    }
+    start->verdict = ZS_START_AT;
+    start->at = (struct zs_checkpoint){.zxid = 0};
+}
+
+void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start) {
+    const struct zs_report *report = &facts->report;
+    char ours[ZS_UUID_TEXT], theirs[ZS_UUID_TEXT];
+    *start = (struct zs_start){.verdict = ZS_START_WAIT};
+    if (!facts->bounds.begun) {
+        decide(start, ZS_START_WAIT, "waits for this ZooKeeper server to serve");
+    } else if (!zs_history_known(&facts->history)) {
+        decide(start, ZS_START_WAIT,
+               "waits for /zoospan/history, which this site's zoospan-applier creates: start it");
+    } else if (!facts->reported) {
+        decide(start, ZS_START_WAIT, "waits for the destination's zoospan-applier to report where it stands");
+    } else if (report->need == ZS_NEED_IMAGE) {
+        decide(start, ZS_START_GAP, "%s asks for an image of %s", report->destination, report->image_path);
+    } else if (!zs_history_known(&report->history)) {
+        if (facts->resumes && report->need == ZS_NEED_NONE) {
+            start->verdict = ZS_START_AT;
+            start->at = facts->confirmed;
+        } else {
+            start_new_destination(facts, start);
+        }
+    } else if (!zs_history_equal(&report->history, &facts->history)) {
+        zs_history_format(&facts->history, ours);
+        zs_history_format(&report->history, theirs);
+        decide(start, ZS_START_GAP,
+               "%s follows history %s, but this ensemble's is %s: it was wiped or restored",
+               report->destination, theirs, ours);
+    } else if (report->applied > facts->bounds.last) {
+        decide(start, ZS_START_WAIT, "waits for this server to reach zxid 0x%llx, which %s has already",
+               (unsigned long long)report->applied, report->destination);
+    } else {
+        start->verdict = ZS_START_AT;
+        start->at = (struct zs_checkpoint){.zxid = report->applied, .clock = report->clock};
+        if (facts->resumes && report->need == ZS_NEED_NONE && facts->confirmed.zxid > report->applied)
+            start->at = facts->confirmed;
+    }
+}

@@ -1,0 +1,76 @@
+// Outbound: committed txns of the origin in, batches for one destination out. The pure middle of the sender: it decodes
+// a txn, tells local from foreign, filters, stamps, and adds what is left to the open batch. No I/O, no clock but the
+// txns' own, so the same txns from the same checkpoint always make the same records.
+//
+// A txn is foreign, and is not published, if it writes a marker (/zoospan/applied/<site>), or if its session has done so
+// before: both facts come from the stream itself, so every server of the site tells the same. A foreign txn that
+// carries a marker becomes a MARK; MARKs of one site that follow each other with nothing between are drawn together.
+#ifndef ZS_OUTBOUND_H
+#define ZS_OUTBOUND_H
+
+#include "zs_batch.h"
+#include "zs_filter.h"
+#include "zs_report.h"
+
+struct zs_outbound_settings {
+    char origin[ZS_SITE_MAX + 1];
+    char destination[ZS_SITE_MAX + 1];
+    const struct zs_filter *filter; // borrowed
+    uint32_t batch_txns_max;
+    size_t batch_bytes_max;
+    size_t txn_bytes_max;
+};
+
+// A place in the origin's order from which the stream can be made again.
+struct zs_checkpoint {
+    int64_t zxid;
+    zs_clock clock; // after zxid
+};
+
+struct zs_outbound_counters {
+    uint64_t txns;             // published
+    uint64_t foreign;          // written by an applier
+    uint64_t filtered;         // local writes of which the filter left nothing
+    uint64_t sequential_names; // creates whose name ends in ten digits: see the manual on sequential names
+};
+
+struct zs_outbound;
+
+// NULL and ZS_FATAL without memory.
+struct zs_outbound *zs_outbound_new(const struct zs_outbound_settings *settings, struct zs_error *e);
+void zs_outbound_free(struct zs_outbound *out);
+
+// Drops the open batch and continues behind `from`. Sessions already known stay known (a session is foreign for ever).
+void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
+                      const struct zs_checkpoint *from);
+// Sessions that are known to be appliers' from elsewhere: the report says them for the position it names. They fill
+// the room there is and push out none that the stream has shown.
+void zs_outbound_know_session(struct zs_outbound *out, int64_t session);
+
+enum zs_taken {
+    ZS_TAKEN,
+    ZS_TAKE_FULL,  // send the open batch first, then offer the same txn again
+    ZS_TAKE_ERROR, // `e` says why; the txn was not taken
+};
+// Takes the next txn: `zxid` above the cursor. Errors: ZS_CORRUPT, ZS_FATAL (a txn above txn_bytes_max).
+enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_error *e);
+
+// What has been taken so far, and how much of that waits in the open batch.
+struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
+uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out);
+bool zs_outbound_full(const struct zs_outbound *out);
+
+struct zs_outgoing {
+    struct zs_slice message; // valid until the next take, seek or finish
+    struct zs_batch_head head;
+};
+// Ends the open batch, which covers all that has been taken, and begins the next. With `heartbeat_ms` above 0 a HEARTBEAT
+// with that wall-clock time goes last. Errors: ZS_FATAL.
+bool zs_outbound_finish(struct zs_outbound *out, int64_t heartbeat_ms, struct zs_outgoing *outgoing,
+                        struct zs_error *e);
+
+void zs_outbound_counters(const struct zs_outbound *out, struct zs_outbound_counters *counters);
+// The path of the newest create that looks sequential; "" if there was none.
+const char *zs_outbound_sequential_example(const struct zs_outbound *out);
+
+#endif

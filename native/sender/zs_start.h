@@ -1,0 +1,34 @@
+// Where a link starts: the decision, by itself. Values in, a verdict out.
+#ifndef ZS_START_H
+#define ZS_START_H
+
+#include "zs_backlog.h"
+#include "zs_outbound.h"
+#include "zs_report.h"
+
+struct zs_start_facts {
+    struct zs_history history;       // the site's own; may be unknown
+    struct zs_backlog_bounds bounds; // of the backlog
+    int64_t beginning; // a zxid at which the tree held nothing that a link could carry; -1: none is known
+    bool reported;     // `report` is the newest report of the destination
+    struct zs_report report;
+    bool resumes; // this sender has published before: `confirmed` is what the broker has taken
+    struct zs_checkpoint confirmed;
+};
+
+enum zs_start_verdict {
+    ZS_START_WAIT, // something is not known yet
+    ZS_START_AT,   // go on behind `at`; the backlog tells whether it reaches back that far
+    ZS_START_GAP,  // no position in the stream makes the destination whole
+};
+
+struct zs_start {
+    enum zs_start_verdict verdict;
+    struct zs_checkpoint at; // zxid 0: from the beginning
+    char reason[400];        // WAIT, GAP: for an operator
+};
+
+// Never "from now": without a report the link waits, because only the destination knows what it has applied.
+void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start);
+
+#endif

@@ -1,0 +1,30 @@
+// The link's two connections to the site's own RabbitMQ and everything declared over them. Separate connections for
+// publishing and consuming, because a broker under an alarm stops reading publishers' connections, and a report must
+// still come through.
+#ifndef ZS_TOPOLOGY_H
+#define ZS_TOPOLOGY_H
+
+#include "zs_names.h"
+#include "zs_outbound.h"
+#include "zs_sender.h"
+
+struct zs_topology {
+    struct zs_amqp *publisher;
+    struct zs_amqp *feedback;
+};
+
+// Opens the connection for publishing. Errors: as zs_amqp_open.
+bool zs_topology_open(struct zs_topology *topology, const struct zs_sender_settings *settings,
+                      const struct zs_link_names *names, struct zs_watchdog *watchdog, struct zs_error *e);
+// Takes the lock queue, declares exchanges and queues, turns confirms on, opens the connection for reports and consumes
+// them. Errors: ZS_BUSY: another server of the site is active; the connection stays open, for another try. All others:
+// close it.
+bool zs_topology_claim(struct zs_topology *topology, const struct zs_sender_settings *settings,
+                       const struct zs_link_names *names, struct zs_watchdog *watchdog, struct zs_error *e);
+void zs_topology_close(struct zs_topology *topology);
+
+// Publishes one finished batch with the properties and headers that FORMAT.md names; `tag` receives its number.
+bool zs_topology_publish(struct zs_topology *topology, const struct zs_link_names *names,
+                         const struct zs_outgoing *outgoing, uint64_t *tag, struct zs_error *e);
+
+#endif

@@ -1,0 +1,130 @@
+#include <string.h>
+
+#include "wire_json.h"
+#include "zs_report.h"
+#include "zs_txn.h"
+
+static json_t *hex(uint64_t value) {
+    char text[JSON_HEX_TEXT];
+    zs_json_hex_format(value, text);
+    return json_string(text);
+}
+
+static json_t *history_value(const struct zs_history *history) {
+    char text[ZS_UUID_TEXT];
+    if (!zs_history_known(history))
+        return json_null();
+    zs_history_format(history, text);
+    return json_string(text);
+}
+
+static json_t *need_value(const struct zs_report *report) {
+    switch (report->need) {
+    case ZS_NEED_NONE:
+        return json_pack("{s:s}", "kind", "none");
+    case ZS_NEED_FROM:
+        return json_pack("{s:s}", "kind", "from");
+    case ZS_NEED_IMAGE:
+        return json_pack("{s:s, s:s}", "kind", "image", "path", report->image_path);
+    }
+    return NULL;
+}
+
+static bool add_lists(json_t *object, const struct zs_report *report) {
+    json_t *vector = json_object(), *sessions = json_array();
+    bool added = json_object_set_new(object, "vector", vector) == 0 &&
+                 json_object_set_new(object, "sessions", sessions) == 0;
+    for (uint32_t i = 0; added && i < report->vector_count; i++)
+        added =
+            json_object_set_new(vector, report->vector[i].site, hex((uint64_t)report->vector[i].zxid)) == 0;
+    for (uint32_t i = 0; added && i < report->session_count; i++)
+        added = json_array_append_new(sessions, hex((uint64_t)report->sessions[i])) == 0;
+    return added;
+}
+
+static json_t *report_value(const struct zs_report *report) {
+    json_t *object = json_object();
+    bool added = object && json_object_set_new(object, "origin", json_string(report->origin)) == 0 &&
+                 json_object_set_new(object, "destination", json_string(report->destination)) == 0 &&
+                 json_object_set_new(object, "history", history_value(&report->history)) == 0 &&
+                 json_object_set_new(object, "applied", hex((uint64_t)report->applied)) == 0 &&
+                 json_object_set_new(object, "clock", hex(report->clock)) == 0 &&
+                 json_object_set_new(object, "time", json_integer(report->time_ms)) == 0 &&
+                 add_lists(object, report) && json_object_set_new(object, "need", need_value(report)) == 0;
+    if (added)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static int put_chunk(const char *bytes, size_t len, void *buffer) {
+    zs_put_bytes(buffer, bytes, len);
+    return 0;
+}
+
+bool zs_report_encode(const struct zs_report *report, struct zs_buffer *out, struct zs_error *e) {
+    zs_buffer_clear(out);
+    json_t *object = report_value(report);
+    bool written = object && json_dump_callback(object, put_chunk, out, JSON_COMPACT) == 0 && !out->failed;
+    json_decref(object);
+    return written || zs_fail(e, ZS_FATAL, "no memory for a feedback report, or a text in it is not UTF-8");
+}
+
+static bool read_site(const json_t *object, const char *name, char *out, struct zs_error *e) {
+    return zs_json_read_text(object, name, out, ZS_SITE_MAX + 1, e) &&
+           (zs_site_valid(out) || zs_fail(e, ZS_CORRUPT, "\"%s\" is not a site's name", name));
+}
+
+static bool read_vector(const json_t *object, struct zs_report *out, struct zs_error *e) {
+    json_t *vector = json_object_get(object, "vector"), *value;
+    const char *site;
+    if (!json_is_object(vector) || json_object_size(vector) > ZS_VECTOR_MAX)
+        return zs_fail(e, ZS_CORRUPT, "\"vector\" is missing or not an object of at most %d sites",
+                       ZS_VECTOR_MAX);
+    json_object_foreach(vector, site, value) {
+        struct zs_position *position = &out->vector[out->vector_count++];
+        if (!zs_site_valid(site))
+            return zs_fail(e, ZS_CORRUPT, "\"vector\" has a key that is not a site's name");
+        memcpy(position->site, site, strlen(site) + 1);
+        if (!zs_json_read_zxid(vector, site, &position->zxid, e))
+            return zs_error_context(e, "vector");
+    }
+    return true;
+}
+
+static bool read_need(const json_t *object, struct zs_report *out, struct zs_error *e) {
+    const json_t *need = json_object_get(object, "need");
+    const char *kind = json_string_value(json_object_get(need, "kind"));
+    if (!kind)
+        return zs_fail(e, ZS_CORRUPT, "\"need\" is missing or has no \"kind\"");
+    if (strcmp(kind, "none") == 0) {
+        out->need = ZS_NEED_NONE;
+        return true;
+    }
+    if (strcmp(kind, "from") == 0) {
+        out->need = ZS_NEED_FROM;
+        return true;
+    }
+    if (strcmp(kind, "image") != 0)
+        return zs_fail(e, ZS_CORRUPT, "\"need\" is of an unknown kind");
+    out->need = ZS_NEED_IMAGE;
+    return zs_json_read_text(need, "path", out->image_path, sizeof out->image_path, e) &&
+           (zs_path_valid(out->image_path) || zs_fail(e, ZS_CORRUPT, "the image's path is malformed"));
+}
+
+bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, struct zs_error *e) {
+    *out = (struct zs_report){.applied = 0};
+    json_t *object = zs_json_read_object(json, len, "feedback report", e);
+    if (!object)
+        return false;
+    bool read = read_site(object, "origin", out->origin, e) &&
+                read_site(object, "destination", out->destination, e) &&
+                zs_json_read_history(object, "history", &out->history, e) &&
+                zs_json_read_zxid(object, "applied", &out->applied, e) &&
+                zs_json_read_hex(object, "clock", &out->clock, e) &&
+                zs_json_read_integer(object, "time", &out->time_ms, e) && read_vector(object, out, e) &&
+                zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e) &&
+                read_need(object, out, e);
+    json_decref(object);
+    return read || zs_error_context(e, "feedback report");
+}

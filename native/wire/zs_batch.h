@@ -1,0 +1,170 @@
+// The batch: one AMQP message of consecutive txns of one origin for one destination. FORMAT.md describes format
+// version 1 byte by byte; this is the same in C. Pure: bytes in, values out, and back.
+#ifndef ZS_BATCH_H
+#define ZS_BATCH_H
+
+#include "zs_arena.h"
+#include "zs_bytes.h"
+#include "zs_error.h"
+#include "zs_stamp.h"
+#include "zs_text.h"
+#include "zs_txn.h"
+
+enum {
+    ZS_BATCH_VERSION = 1,
+    ZS_VECTOR_MAX = 64,   // sites in a vector
+    ZS_SESSIONS_MAX = 32, // sessions in a heartbeat, a report or a marker
+};
+
+// "At this point of the origin's order it had applied this much of that site."
+struct zs_position {
+    char site[ZS_SITE_MAX + 1];
+    int64_t zxid;
+};
+
+enum zs_record_type { // the values stand in the format; an unknown one is an error, never skipped
+    ZS_RECORD_TXN = 1,
+    ZS_RECORD_MARK = 2,
+    ZS_RECORD_NODE = 3,
+    ZS_RECORD_TOMBSTONE = 4,
+    ZS_RECORD_SNAPSHOT_BEGIN = 5,
+    ZS_RECORD_SNAPSHOT_END = 6,
+    ZS_RECORD_HEARTBEAT = 7,
+};
+
+struct zs_record_txn { // a local txn of the origin, what the link's filter left of it; never without ops
+    int64_t zxid;
+    zs_clock
+        clock; // its stamp's clock, above that of every record before; op i has the stamp (clock, origin, zxid, i)
+    int64_t time_ms;
+    bool multi;
+    uint32_t op_count;
+    const struct zs_op *ops;
+};
+
+struct zs_record_mark {      // a foreign txn of the origin
+    int64_t zxid;            // in the origin's order
+    struct zs_position seen; // what its marker says: that site, its zxid ...
+    zs_clock clock;          // ... and its stamp's clock
+    int64_t session;         // the origin's ZooKeeper session that wrote it: an applier's
+};
+
+struct zs_record_node { // a full image
+    const char *path;
+    struct zs_slice data;
+    struct zs_acls acls;
+    enum zs_kind kind;
+    int64_t session; // ZS_EPHEMERAL
+    int64_t ttl_ms;  // ZS_TTL
+    bool has_write, has_delete;
+    struct zs_stamp write, delete;
+};
+
+struct zs_record_tombstone {
+    const char *path;
+    struct zs_stamp delete;
+};
+
+struct zs_record_snapshot_begin {
+    const char *path; // of the subtree
+    int64_t zxid;     // the stream from here on makes the (fuzzy) image whole
+    uint32_t vector_count;
+    const struct zs_position *vector;
+};
+
+struct zs_record_snapshot_end {
+    const char *path;
+    uint64_t nodes;        // how many NODE records there were
+    struct zs_stamp floor; // all zero (no site): none
+};
+
+struct zs_record_heartbeat {
+    int64_t time_ms; // the origin's wall clock
+    uint32_t vector_count;
+    const struct zs_position *vector;
+    uint32_t session_count; // the origin's live applier sessions
+    const int64_t *sessions;
+};
+
+struct zs_record {
+    enum zs_record_type type;
+    union {
+        struct zs_record_txn txn;
+        struct zs_record_mark mark;
+        struct zs_record_node node;
+        struct zs_record_tombstone tombstone;
+        struct zs_record_snapshot_begin begin;
+        struct zs_record_snapshot_end end;
+        struct zs_record_heartbeat heartbeat;
+    };
+};
+
+struct zs_batch_head {
+    char origin[ZS_SITE_MAX + 1];
+    char destination[ZS_SITE_MAX + 1];
+    struct zs_history history; // of the origin
+    uint64_t filter_hash;
+    int64_t prev;        // the last zxid that the batch before this one covered
+    int64_t first;       // zxid of the first TXN or MARK record; prev if there is none
+    int64_t last;        // the last zxid this batch covers; prev <= first <= last
+    zs_clock clock_prev; // the origin's clock at prev ...
+    zs_clock clock_last; // ... and at last
+    uint32_t records, txns;
+    uint32_t raw_bytes;  // of the records before compression
+    uint32_t dictionary; // id of the LZ4 dictionary; 0: none (the only value so far)
+};
+
+struct zs_batch {
+    struct zs_batch_head head;
+    const struct zs_record *records;
+};
+
+// What a reader is willing to take; checked before any memory is taken.
+struct zs_batch_limits {
+    size_t message_bytes_max;
+    size_t raw_bytes_max;
+    uint32_t records_max;
+};
+
+// Decodes a message. Everything in `out` lives in the arena. Errors: ZS_CORRUPT (truncated, wrong checksum, a limit
+// passed, unknown version, flag or record type, bytes left over, zxids or clocks out of order, ...: the text says
+// which and where), ZS_FATAL (arena full).
+bool zs_batch_decode(const uint8_t *message, size_t len, const struct zs_batch_limits *limits,
+                     struct zs_arena *arena, struct zs_batch *out, struct zs_error *e);
+
+// The most that decoding a message within these limits can take from an arena, whatever the message says: an arena with
+// this ceiling cannot be filled by a hostile message. (A usual message takes a tenth of it.)
+size_t zs_batch_arena_bytes(const struct zs_batch_limits *limits);
+
+// --- writing ---------------------------------------------------------------------------------------------------------
+
+struct zs_batch_writer;
+
+// A writer whose batches hold at most `raw_bytes_max` bytes of records (a single record may take up to
+// `record_bytes_max` if it is alone). Paths count in full here, although a batch holds only what is new in each: so a
+// reader whose limit is no lower takes every batch. Memory is taken here and reused. NULL: no memory.
+struct zs_batch_writer *zs_batch_writer_new(size_t raw_bytes_max, size_t record_bytes_max);
+void zs_batch_writer_free(struct zs_batch_writer *writer);
+
+// Begins a batch that continues after `prev`; copies origin, destination, history, filter_hash, prev and clock_prev of
+// `head` and ignores the rest.
+void zs_batch_writer_begin(struct zs_batch_writer *writer, const struct zs_batch_head *head);
+
+enum zs_added {
+    ZS_ADDED,
+    ZS_BATCH_FULL, // finish this batch and offer the record to the next one; nothing was added, nor will be
+    ZS_RECORD_TOO_LARGE, // above record_bytes_max even alone; nothing was added
+};
+// Adds one record. Records with zxids must come in rising order, above prev, and so must the clocks of TXNs, above
+// clock_prev and above the clocks of MARKs before them.
+enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct zs_record *record);
+uint32_t zs_batch_writer_records(const struct zs_batch_writer *writer);
+uint32_t zs_batch_writer_txns(const struct zs_batch_writer *writer);
+size_t zs_batch_writer_raw_bytes(const struct zs_batch_writer *writer);
+
+// Ends the batch: it covers up to `last`, where the origin's clock is `clock_last`. `message` borrows the writer's
+// memory until the next begin; `head` (may be NULL) receives the complete header. Errors: ZS_FATAL.
+bool zs_batch_writer_finish(struct zs_batch_writer *writer, int64_t last, zs_clock clock_last,
+                            struct zs_slice *message, struct zs_batch_head *head, struct zs_error *e);
+
+#endif

@@ -1,0 +1,40 @@
+// Every name that two processes must agree on: queues, exchanges, znodes, content types. One home.
+#ifndef ZS_NAMES_H
+#define ZS_NAMES_H
+
+#include <stdbool.h>
+
+#include "zs_text.h"
+
+// In the origin's RabbitMQ, all declared by the origin's sender:
+//   exchange zoospan.sh               direct, durable; batches are published here with the destination as routing key
+//   queue    zoospan.sh.bj            batches for bj, bound with key "bj"
+//   queue    zoospan.sh.bj.lock       exclusive: whose connection holds it publishes
+//   exchange zoospan.sh.bj.feedback   fanout, durable; bj's applier may write here and nowhere else
+//   queue    zoospan.sh.bj.feedback   the newest report
+enum { ZS_NAME_BYTES = 64 };
+struct zs_link_names {
+    char link[ZS_NAME_BYTES]; // "sh->bj": in logs and connection names
+    char exchange[ZS_NAME_BYTES];
+    char queue[ZS_NAME_BYTES];
+    char lock[ZS_NAME_BYTES];
+    char feedback[ZS_NAME_BYTES]; // exchange and queue
+};
+void zs_link_names(const char *origin, const char *destination, struct zs_link_names *out);
+
+#define ZS_BATCH_CONTENT_TYPE "application/vnd.zoospan.batch"
+#define ZS_BATCH_CONTENT_ENCODING "lz4"
+#define ZS_REPORT_CONTENT_TYPE "application/json"
+
+// Znodes.
+#define ZS_ROOT "/zoospan"
+#define ZS_HISTORY_PATH "/zoospan/history"   // data: the history's UUID as text
+#define ZS_APPLIED_PATH "/zoospan/applied"   // one child, the marker, per origin
+#define ZS_SESSIONS_PATH "/zoospan/sessions" // <origin>/<session in hex>/<escaped path>: copies of ephemerals
+
+// A path as one name beneath ZS_SESSIONS_PATH: '%' becomes "%25" and '/' becomes "%2F".
+// Writes at most `size` bytes with the NUL; false if it does not fit or (unescape) is not such a name.
+bool zs_path_escape(const char *path, char *out, unsigned long size);
+bool zs_path_unescape(const char *name, char *out, unsigned long size);
+
+#endif

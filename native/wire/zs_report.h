@@ -1,0 +1,50 @@
+// The feedback report and the marker: two small JSON objects about the same thing, how far a destination has come
+// with an origin. A report is a state, not an event: the newest one says all, and a lost or repeated one does no
+// harm. It lies in the origin's queue zoospan.<origin>.<destination>.feedback (max-length 1, drop-head). The marker is
+// the data of znode /zoospan/applied/<origin> at the destination and moves in the same multi as the effects.
+#ifndef ZS_REPORT_H
+#define ZS_REPORT_H
+
+#include "zs_batch.h"
+
+enum zs_need {
+    ZS_NEED_NONE,
+    ZS_NEED_FROM,  // a gap: go on after `applied`
+    ZS_NEED_IMAGE, // the image of `image_path`, then the stream
+};
+
+struct zs_report {
+    char origin[ZS_SITE_MAX + 1];
+    char destination[ZS_SITE_MAX + 1];
+    struct zs_history history; // whose zxids these are; unknown: nothing was ever applied
+    int64_t applied;       // the last origin zxid in effect (or without effect) at the destination; 0: none
+    zs_clock clock;        // the origin's clock at `applied`
+    int64_t time_ms;       // the destination's wall clock
+    uint32_t vector_count; // what the origin's stream said it had applied of others
+    struct zs_position vector[ZS_VECTOR_MAX];
+    uint32_t session_count; // the origin's applier sessions, as of `applied`
+    int64_t sessions[ZS_SESSIONS_MAX];
+    enum zs_need need;
+    char image_path[1024]; // ZS_NEED_IMAGE
+};
+
+// Compact JSON, written into `out` (emptied first). Errors: ZS_FATAL (no memory).
+bool zs_report_encode(const struct zs_report *report, struct zs_buffer *out, struct zs_error *e);
+// Strict: wrong types, unknown need, too many entries: ZS_CORRUPT. Unknown members are ignored (a newer peer).
+bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, struct zs_error *e);
+
+struct zs_marker {
+    struct zs_history history;
+    int64_t zxid;
+    zs_clock clock;
+    int64_t session; // the applier's own session at the destination
+    int64_t time_ms;
+    uint32_t session_count; // as in the report
+    int64_t sessions[ZS_SESSIONS_MAX];
+};
+
+// The same for the marker. Written by hand into `out`, without allocation beyond the buffer's: it is on the hot path.
+bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out);
+bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, struct zs_error *e);
+
+#endif

@@ -1,0 +1,141 @@
+"""Whole sites for the scenarios: brokers are started once (they are slow), ensembles and appliers are fresh for every
+module. Everything lies beneath ZOOSPAN_RUN_DIR (or a temporary directory) and is kept when something failed."""
+
+import itertools
+import logging
+import os
+import pathlib
+import sys
+import tempfile
+import urllib.parse
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+
+from zoosites.broker import Broker  # noqa: E402
+from zoosites.judge import Judge  # noqa: E402
+from zoosites.processes import stop_all  # noqa: E402
+from zoosites.site import Epmd, World  # noqa: E402
+
+logging.getLogger("kazoo").setLevel(logging.CRITICAL)
+SITES = ["sh", "bj", "gz"]
+
+
+class Brokers:
+    """Started when first asked for, shared by all modules, with the users of a full mesh of SITES."""
+
+    def __init__(self, directory):
+        self.dir, self.running = directory, {}
+        self.epmd = Epmd(directory)
+        self.epmd.start()
+
+    def get(self, names):
+        fresh = [name for name in names if name not in self.running]
+        for name in fresh:
+            broker = self.running[name] = Broker(os.path.join(self.dir, f"rabbitmq-{name}"), name, self.epmd)
+            broker.allow_sender()
+            for other in SITES:
+                if other != name:
+                    broker.allow_applier(other)
+            broker.write_config()
+            broker.start()
+        for name in fresh:
+            self.running[name].wait_ready()
+        for name in names:
+            if not self.running[name].process.alive():
+                self.running[name].start()
+                self.running[name].wait_ready()
+            wipe(self.running[name])
+        return {name: self.running[name] for name in names}
+
+    def stop(self):
+        stop_all([broker.process for broker in self.running.values()], 30)
+        self.epmd.stop()
+
+
+def wipe(broker):
+    """Removes what earlier scenarios declared: every ensemble is a new one, so their queues mean nothing to it."""
+    for kind in ("queues", "exchanges"):
+        for one in broker.api("GET", f"/api/{kind}/%2F"):
+            if one["name"].startswith("zoospan."):
+                broker.api("DELETE", f"/api/{kind}/%2F/{urllib.parse.quote(one['name'], safe='')}")
+
+
+@pytest.fixture(scope="session")
+def run_dir():
+    return os.environ.get("ZOOSPAN_RUN_DIR") or tempfile.mkdtemp(prefix="zoospan-e2e.", dir="/tmp")
+
+
+@pytest.fixture(scope="session")
+def brokers(run_dir):
+    shared = Brokers(run_dir)
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture(scope="module")
+def make_world(request, run_dir, brokers):
+    """make_world(names, voters=..., start=..., plugin=..., applier=..., links=...) -> World; stopped after the module."""
+    module = pathlib.Path(request.module.__file__).stem
+    worlds, numbers = [], itertools.count(1)
+
+    def make(names=("sh", "bj"), voters=1, observers=1, start=True, prepare=None, **options):
+        directory = os.path.join(run_dir, module, str(next(numbers)))
+        world = World(directory, list(names), brokers.get(names), voters, observers)
+        worlds.append(world)
+        request.module.zoospan_worlds = worlds
+        if prepare is not None:
+            prepare(world)
+        world.connect(**options)
+        if start:
+            world.start()
+        return world
+
+    yield make
+    for world in worlds:
+        world.stop()
+
+
+@pytest.fixture(scope="module")
+def judges():
+    """judges(world) -> Judge, closed after the module."""
+    made = []
+
+    def make(world):
+        made.append(Judge(world.sites))
+        return made[-1]
+
+    yield make
+    for judge in made:
+        judge.close()
+
+
+@pytest.fixture
+def clients():
+    """clients(site, ...) -> connected kazoo client without any rights of its own, closed after the test."""
+    made = []
+
+    def make(site, **settings):
+        settings.setdefault("auth", False)
+        made.append(site.client(**settings))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.stop()
+        client.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Puts the last lines of the appliers' and the plugin servers' logs beneath a failure."""
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for world in getattr(item.module, "zoospan_worlds", []):
+        for process in world.processes():
+            if process.log.endswith(("applier.log", "zookeeper.log")):
+                lines = [line for line in process.tail(400).splitlines()
+                         if "applier.log" in process.log or "zoospan" in line or "ERROR" in line]
+                report.sections.append((process.log, "\n".join(lines[-12:])))

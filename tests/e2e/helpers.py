@@ -1,0 +1,88 @@
+"""What several scenarios ask of running sites."""
+
+import time
+
+from zoosites import txnlog
+
+
+def eventually(condition, timeout_s=30, pause_s=0.1, what="the condition"):
+    """Waits until condition() is true and returns its value."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what} did not come about within {timeout_s} s"
+        time.sleep(pause_s)
+
+
+def plugin_link(site, destination, server=None):
+    """What the plugin says of one link; {} while it says nothing."""
+    status = (server or site.zk.carriers[0]).plugin_status() or {}
+    return next((link for link in status.get("links", []) if link["destination"] == destination), {})
+
+
+def wait_state(site, destination, state, timeout_s=30, server=None):
+    """Waits until a link is in a state; returns its status."""
+    link = {}
+
+    def reached():
+        link.clear()
+        link.update(plugin_link(site, destination, server))
+        return link.get("state") == state
+
+    eventually(reached, timeout_s, what=f"{site.name}->{destination} in state {state}")
+    return link
+
+
+def wait_live(world, timeout_s=40):
+    """Until every link publishes."""
+    for site in world.sites:
+        for other in world.sites:
+            if other is not site:
+                wait_state(site, other.name, "LIVE", timeout_s)
+
+
+def wait_seen(client, path, data=None, timeout_s=20):
+    """Waits until a node is there (with this data)."""
+    def seen():
+        if client.exists(path) is None:
+            return False
+        return data is None or client.get(path)[0] == data
+    eventually(seen, timeout_s, 0.02, f"{path} with {data!r}")
+
+
+def wait_gone(client, path, timeout_s=20):
+    eventually(lambda: client.exists(path) is None, timeout_s, 0.02, f"the end of {path}")
+
+
+def log_of(site):
+    """The plugin server's log."""
+    return site.zk.carriers[0].read_log()
+
+
+def published(site, destination):
+    return plugin_link(site, destination)["txns"]
+
+
+def expected(site, **which):
+    """How many txns of this site's own clients its senders have to publish, by the log of its observer."""
+    return len(txnlog.local_writes(site.zk.carriers[0].data_dir, **which))
+
+
+def check_nothing_republished(world, timeout_s=10):
+    """Every link has published each local txn once, and no other."""
+    for site in world.sites:
+        for other in world.sites:
+            if other is not site:
+                eventually(lambda: published(site, other.name) == expected(site), timeout_s,
+                           what=f"{site.name}->{other.name}: {published(site, other.name)} txns published, "
+                                f"{expected(site)} of its own clients in the log")
+
+
+def check_idle(world, seconds=3.0):
+    """At rest nobody writes: no zxid rises."""
+    before = {site.name: site.zk.zxid() for site in world.sites}
+    time.sleep(seconds)
+    after = {site.name: site.zk.zxid() for site in world.sites}
+    assert after == before, f"idle sites wrote: {before} -> {after}"

@@ -1,0 +1,77 @@
+"""Filters: by prefix and by glob segments, on the sending and again on the receiving side."""
+
+import pytest
+
+from helpers import check_idle, eventually, expected, plugin_link, wait_gone, wait_live, wait_seen
+from zoosites import wire
+from zoosites.txnlog import beneath
+
+
+def plugin(name):
+    return {"link.bj.include": "/app, /svc/*/public", "link.bj.exclude": "/app/local, /app/**/tmp*"} \
+        if name == "sh" else {}
+
+
+def applier(name):
+    return {"link.sh.exclude": "/app/not-here"} if name == "bj" else {}
+
+
+@pytest.fixture(scope="module")
+def world(make_world):
+    world = make_world(plugin=plugin, applier=applier)
+    wait_live(world)
+    return world
+
+
+def test_only_what_is_included_arrives(world, clients):
+    sh, bj = clients(world["sh"]), clients(world["bj"])
+    for path in ("/app", "/app/a", "/app/local", "/app/local/x", "/app/localhost", "/app/deep", "/app/deep/tmp7",
+                 "/app/deep/tmp7/below", "/apple", "/APP", "/svc", "/svc/one", "/svc/one/public", "/svc/one/public/x",
+                 "/svc/one/private", "/app/not-here", "/app/not-here/x", "/app/not-here-but-there", "/app/end"):
+        sh.create(path, path.encode())
+    wait_seen(bj, "/app/end")
+    assert sorted(bj.get_children("/app")) == ["a", "deep", "end", "localhost", "not-here-but-there"]
+    assert bj.get_children("/app/deep") == []
+    assert bj.exists("/apple") is None and bj.exists("/APP") is None
+    assert bj.get("/svc/one/public/x")[0] == b"/svc/one/public/x"
+    assert bj.get_children("/svc/one") == ["public"]
+    # The ancestors of what is included were needed there, and only they: without the data, which is not.
+    assert bj.get("/svc/one")[0] != b"/svc/one"
+
+
+def test_deletes_and_multis_are_filtered_op_by_op(world, clients):
+    sh, bj = clients(world["sh"]), clients(world["bj"])
+    bj.create("/apple", b"bj's own")
+    wait_seen(sh, "/apple", b"bj's own")  # bj -> sh has no filter: a conflict that bj's write won
+    wire.multi(sh, [wire.create_request("/app/m"), wire.create_request("/app/m/tmp"),
+                    wire.create_request("/app/m/kept"), wire.set_request("/apple", b"sh's")])
+    wait_seen(bj, "/app/m/kept")
+    assert bj.get_children("/app/m") == ["kept"]
+    assert bj.get("/apple")[0] == b"bj's own"
+    sh.delete("/apple")
+    sh.delete("/app/m/tmp")
+    sh.delete("/app/m/kept")
+    wait_gone(bj, "/app/m/kept")
+    assert bj.exists("/apple") is not None
+
+
+def test_ephemerals_of_a_session_are_filtered_too(world, clients):
+    sh, bj = clients(world["sh"]), clients(world["bj"])
+    session = clients(world["sh"])
+    session.create("/app/eph", b"", ephemeral=True)
+    session.create("/elsewhere", b"", ephemeral=True)
+    wait_seen(bj, "/app/eph")
+    session.stop()
+    wait_gone(bj, "/app/eph")
+    assert bj.exists("/elsewhere") is None
+    sh.create("/app/after-eph")
+    wait_seen(bj, "/app/after-eph")
+
+
+def test_what_is_filtered_is_not_published_and_does_not_stop_the_link(world):
+    carried = lambda path: beneath(path, ["/app", "/svc/one/public"]) and not beneath(
+        path, ["/app/local", "/app/deep/tmp7", "/app/m/tmp"])
+    eventually(lambda: plugin_link(world["sh"], "bj")["txns"] == expected(world["sh"], carried=carried), 10,
+               what="as many txns published as there are with a carried path")
+    assert plugin_link(world["sh"], "bj")["filtered"] > 0
+    check_idle(world)

@@ -1,0 +1,98 @@
+"""The judge: at rest, all sites hold the same tree: path, data and ACL of every node. What kind a node is differs by
+rule (an ephemeral, a container or a node with a TTL is a persistent copy elsewhere), so that is the scenarios' to say."""
+
+import time
+
+from kazoo.exceptions import NoNodeError
+
+from . import wire  # noqa: F401  (it teaches kazoo to read the names that Java writes)
+
+LEFT_OUT = ("/zookeeper", "/zoospan")
+WINDOW = 200
+
+
+class Node:
+    __slots__ = ("data", "acl", "kind")
+
+    def __init__(self, data, acl, kind):
+        self.data, self.acl, self.kind = data, acl, kind
+
+    @property
+    def essence(self):
+        return (self.data, self.acl)
+
+    def __repr__(self):
+        data = self.data if self.data is None or len(self.data) <= 40 else self.data[:40] + b"..."
+        return f"{self.kind} {data!r} ({len(self.data or b'')} bytes) acl {self.acl}"
+
+
+def _acl(entries):
+    return tuple((entry.perms, entry.id.scheme, entry.id.id) for entry in entries)
+
+
+def _left_out(path):
+    return any(path == top or path.startswith(top + "/") for top in LEFT_OUT)
+
+
+def read_tree(client, root="/"):
+    """path -> Node for everything beneath root, pipelined. Nodes that vanish meanwhile are left out."""
+    client.sync(root)
+    tree, todo = {}, [root]
+    while todo:
+        batch, todo = todo[:WINDOW], todo[WINDOW:]
+        asked = [(path, client.get_async(path), client.get_acls_async(path), client.get_children_async(path))
+                 for path in batch]
+        for path, data, acls, children in asked:
+            try:
+                (value, stat), (acl, _), names = data.get(30), acls.get(30), children.get(30)
+            except NoNodeError:
+                continue
+            tree[path] = Node(value, _acl(acl), "ephemeral" if stat.ephemeralOwner else "persistent")
+            for name in names:
+                child = (path if path != "/" else "") + "/" + name
+                if not _left_out(child):
+                    todo.append(child)
+    return tree
+
+
+def differences(trees, limit=20):
+    """What is not equal, as lines for a person. `trees`: site -> tree."""
+    names, found = list(trees), []
+    for path in sorted(set().union(*trees.values())):
+        nodes = {name: trees[name].get(path) for name in names}
+        if len({None if node is None else node.essence for node in nodes.values()}) > 1:
+            found.append(f"{path}: " + "; ".join(f"{name}: {node if node else 'absent'}"
+                                                 for name, node in nodes.items()))
+            if len(found) >= limit:
+                found.append("... and perhaps more")
+                break
+    return found
+
+
+class Judge:
+    """Holds one superuser client per site, so that it can read everything."""
+
+    def __init__(self, sites):
+        self.sites = sites
+        self.clients = {site.name: site.client() for site in sites}
+
+    def close(self):
+        for client in self.clients.values():
+            client.stop()
+            client.close()
+
+    def trees(self, root="/"):
+        return {name: read_tree(client, root) for name, client in self.clients.items()}
+
+    def wait_equal(self, timeout_s=60, root="/"):
+        """Waits until the trees are equal and returns them. Raises AssertionError with what differs."""
+        deadline, pause = time.monotonic() + timeout_s, 0.2
+        while True:
+            trees = self.trees(root)
+            found = differences(trees)
+            if not found:
+                return trees
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the trees are not equal after {timeout_s} s:\n" + "\n".join(found))
+            time.sleep(pause)
+            pause = min(2.0, pause * 1.5)

@@ -1,0 +1,224 @@
+// The AMQP module against a RabbitMQ that closes, cancels, blocks, freezes, or is not there.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "amqp_fixture.h"
+#include "zs_text.h"
+
+enum { LATE_MS = 3000 }; // what a loaded machine may add to a bound
+
+static void expect_failure(struct zs_amqp *amqp, enum zs_code code, const char *text) {
+    struct zs_amqp_event event = {0};
+    struct zs_error e = {0};
+    if (await_event(amqp, &event, &e))
+        fail_msg("an event of type %d instead of a failure", (int)event.type);
+    assert_int_equal(e.code, code);
+    if (!strstr(e.text, text))
+        fail_msg("'%s' is not in '%s'", text, e.text);
+    assert_false(zs_amqp_next(amqp, BODY_MAX, &event, &e)); // and so it stays
+    assert_int_equal(e.code, ZS_RETRY);
+}
+
+void a_forced_close_says_why(void **state) {
+    struct fixture *f = *state;
+    struct zs_amqp *amqp = open_plain(f);
+    fixture_ctl(f, "close_all_connections 'for the test'");
+    expect_failure(amqp, ZS_RETRY, "320 CONNECTION_FORCED - for the test");
+    zs_amqp_close(amqp);
+}
+
+void a_deleted_queue_cancels_the_consumer(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e;
+    struct zs_amqp *amqp = open_plain(f);
+    make_queue(amqp, "deleted");
+    assert_true(zs_amqp_consume(amqp, "deleted", "a", true, 10, &e));
+    fixture_ctl(f, "delete_queue deleted");
+    expect_failure(amqp, ZS_RETRY, "cancelled the consumer");
+    zs_amqp_close(amqp);
+    // A publish to an exchange that is not there closes the channel.
+    amqp = open_plain(f);
+    const struct zs_amqp_message message = {.exchange = "no-such-exchange", .key = ""};
+    assert_true(zs_amqp_publish(amqp, &message, NULL, &e));
+    expect_failure(amqp, ZS_RETRY, "404 NOT_FOUND");
+    zs_amqp_close(amqp);
+}
+
+void an_alarm_blocks_and_unblocks(void **state) {
+    struct fixture *f = *state;
+    struct zs_amqp *amqp = open_plain(f);
+    make_queue(amqp, "blocked");
+    fixture_ctl(f, "set_vm_memory_high_watermark 0.00001");
+    publish(amqp, "blocked", "x", 1);
+    struct zs_amqp_event event = expect_event(amqp, ZS_AMQP_BLOCKED);
+    assert_non_null(strstr(event.text, "memory"));
+    fixture_ctl(f, "set_vm_memory_high_watermark 0.4");
+    expect_event(amqp, ZS_AMQP_UNBLOCKED);
+    zs_amqp_close(amqp);
+    fixture_ctl(f, "delete_queue blocked");
+}
+
+void stopped_broker_trips_the_watchdog(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e = {0};
+    enum { BOUND_MS = 1000, BIG = 4 * 1024 * 1024 };
+    struct zs_amqp *amqp = open_as(f, "tester", 0, BOUND_MS);
+    struct zs_amqp *small = open_as(f, "tester", 0, BOUND_MS);
+    make_queue(amqp, "stopped");
+    uint8_t *body = calloc(1, BIG);
+    const struct zs_amqp_message message = {.exchange = "", .key = "stopped", .body = {body, BIG}};
+    assert_int_equal(kill(f->broker, SIGSTOP), 0);
+    int64_t from = zs_mono_ms();
+    bool sent = true;
+    for (int i = 0; i < 20 && sent; i++) {
+        from = zs_mono_ms();
+        sent = zs_amqp_publish(amqp, &message, NULL, &e);
+    }
+    int64_t took = zs_mono_ms() - from;
+    // A small one fits the socket's buffer, so the next that waits is the goodbye.
+    struct zs_error answer = {0};
+    const struct zs_amqp_queue queue = {.name = "stopped", .durable = true};
+    bool declared = zs_amqp_declare_queue(small, &queue, &answer);
+    from = zs_mono_ms();
+    zs_amqp_close(amqp);
+    zs_amqp_close(small);
+    int64_t closing = zs_mono_ms() - from;
+    kill(f->broker, SIGCONT);
+    free(body);
+    assert_false(sent);
+    assert_int_equal(e.code, ZS_RETRY);
+    assert_non_null(strstr(e.text, "took no bytes for 1000 ms"));
+    assert_true(took >= BOUND_MS - 100 && took < BOUND_MS + LATE_MS);
+    assert_false(declared);
+    assert_int_equal(answer.code, ZS_RETRY);
+    assert_true(closing < LATE_MS);
+    fixture_ctl(f, "delete_queue stopped");
+}
+
+// A line between us and the broker that carries a bounded number of bytes per second.
+struct slow_line {
+    int listener, to_port;
+};
+
+enum { SLICE_BYTES = 16384, SLICES_PER_S = 150, BUFFER_BYTES = 65536 };
+
+static void *carry(void *argument) {
+    struct slow_line *line = argument;
+    static char bytes[SLICE_BYTES];
+    int client = accept(line->listener, NULL, NULL);
+    int broker = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)line->to_port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool alive = client >= 0 && connect(broker, (struct sockaddr *)&at, sizeof at) == 0;
+    while (alive) {
+        struct pollfd fds[2] = {{.fd = client, .events = POLLIN}, {.fd = broker, .events = POLLIN}};
+        poll(fds, 2, -1);
+        for (int i = 0; i < 2 && alive; i++) {
+            if (!fds[i].revents)
+                continue;
+            ssize_t got = read(fds[i].fd, bytes, sizeof bytes);
+            alive = got > 0 && write(fds[1 - i].fd, bytes, (size_t)got) == got;
+            if (i == 0)
+                usleep(1000000 / SLICES_PER_S);
+        }
+    }
+    close(client);
+    close(broker);
+    return NULL;
+}
+
+// The bound is on silence: a message that needs many times the bound passes, as long as bytes flow.
+void a_slow_line_is_not_a_silent_broker(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e = {0};
+    enum { BOUND_MS = 700, BIG = 8 * 1024 * 1024 };
+    struct slow_line line = {.listener = socket(AF_INET, SOCK_STREAM, 0), .to_port = f->port};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int buffer = BUFFER_BYTES;
+    assert_int_equal(setsockopt(line.listener, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer), 0);
+    assert_int_equal(bind(line.listener, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(line.listener, 1), 0);
+    assert_int_equal(getsockname(line.listener, (struct sockaddr *)&at, &len), 0);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, carry, &line), 0);
+    struct zs_amqp_address address = fixture_address(f, "tester");
+    address.port = ntohs(at.sin_port);
+    const struct zs_amqp_settings settings = {.name = "unit test", .call_timeout_ms = BOUND_MS};
+    struct zs_amqp *amqp = zs_amqp_open(&address, &settings, f->watchdog, &e);
+    if (!amqp)
+        fail_msg("%s", e.text);
+    make_queue(amqp, "slow");
+    assert_true(zs_amqp_confirm_mode(amqp, &e));
+    uint8_t *body = calloc(1, BIG);
+    int64_t from = zs_mono_ms();
+    publish(amqp, "slow", body, BIG);
+    assert_true(zs_mono_ms() - from > BOUND_MS); // else the line was not slow
+    assert_int_equal(expect_event(amqp, ZS_AMQP_CONFIRM).tag, 1);
+    zs_amqp_close(amqp);
+    free(body);
+    pthread_join(thread, NULL);
+    close(line.listener);
+    fixture_ctl(f, "delete_queue slow");
+}
+
+void missed_heartbeats_are_an_error(void **state) {
+    struct fixture *f = *state;
+    struct zs_amqp *amqp = open_as(f, "tester", 1, 10000);
+    assert_int_equal(zs_amqp_idle_ms(amqp), 500);
+    struct zs_amqp_event event;
+    struct zs_error e = {0};
+    for (int i = 0; i < 8; i++) { // a live broker's heartbeats are enough, and ours are enough for it
+        usleep(500000);
+        if (!zs_amqp_next(amqp, BODY_MAX, &event, &e))
+            fail_msg("%s", e.text);
+    }
+    kill(f->broker, SIGSTOP);
+    int64_t from = zs_mono_ms();
+    bool fine = await_event(amqp, &event, &e);
+    int64_t took = zs_mono_ms() - from;
+    kill(f->broker, SIGCONT);
+    assert_false(fine);
+    assert_int_equal(e.code, ZS_RETRY);
+    assert_non_null(strstr(e.text, "heartbeats missed"));
+    assert_true(took < 2000 + LATE_MS);
+    zs_amqp_close(amqp);
+}
+
+void nobody_there_is_said_in_time(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e = {0};
+    struct zs_amqp_address address = fixture_address(f, "tester");
+    const struct zs_amqp_settings settings = {.name = "unit test", .call_timeout_ms = 500};
+    // Something that takes the connection and never says a word.
+    int mute = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    assert_int_equal(bind(mute, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(mute, 8), 0);
+    assert_int_equal(getsockname(mute, (struct sockaddr *)&at, &len), 0);
+    address.port = ntohs(at.sin_port);
+    for (int tls = 0; tls < 2; tls++) {
+        address.tls = tls == 1;
+        int64_t from = zs_mono_ms();
+        assert_null(zs_amqp_open(&address, &settings, f->watchdog, &e));
+        assert_int_equal(e.code, ZS_RETRY);
+        assert_true(zs_mono_ms() - from < 500 + LATE_MS);
+    }
+    close(mute);
+    address.tls = false;
+    assert_null(zs_amqp_open(&address, &settings, f->watchdog, &e));
+    assert_int_equal(e.code, ZS_RETRY);
+    assert_non_null(strstr(e.text, "does the broker run"));
+    strcpy(address.host, "no-such-host.invalid");
+    assert_null(zs_amqp_open(&address, &settings, f->watchdog, &e));
+    assert_int_equal(e.code, ZS_RETRY);
+    assert_non_null(strstr(e.text, "hostname lookup failed"));
+}

@@ -1,0 +1,152 @@
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zs_ephemerals.h"
+
+#define EPHEMERAL(p, s)                                                                                      \
+    { .type = ZS_OP_CREATE, .kind = ZS_EPHEMERAL, .path = (p), .session = (s) }
+#define NODE(p)                                                                                              \
+    { .type = ZS_OP_CREATE, .path = (p) }
+#define SET(p)                                                                                               \
+    { .type = ZS_OP_SET, .path = (p) }
+#define DELETE(p)                                                                                            \
+    { .type = ZS_OP_DELETE, .path = (p) }
+#define CLOSE(s, known)                                                                                      \
+    { .type = ZS_OP_CLOSE_SESSION, .session = (s), .paths_known = (known) }
+#define SESSION "/zoospan/sessions/sh/0000000000000011"
+
+struct fixture {
+    struct zs_filter *filter;
+    struct zs_patterns *except;
+    struct zs_copies *copies;
+    struct zs_arena *arena;
+};
+
+static int setup(void **state) {
+    struct zs_error e;
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    f->filter = zs_filter_new("", "/left/out", &e);
+    f->except = zs_patterns_new("/skip", &e);
+    struct zs_copies_settings settings = {.origin = "sh", .except = f->except};
+    f->copies = zs_copies_new(&settings, &e);
+    f->arena = zs_arena_new(1 << 20);
+    assert_true(f->filter && f->except && f->copies && f->arena);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    zs_copies_free(f->copies);
+    zs_filter_free(f->filter);
+    zs_patterns_free(f->except);
+    zs_arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+static void expect(struct fixture *f, const struct zs_op *ops, uint32_t count, const char *expected) {
+    static const char *const names[] = {"?", "create", "delete", "set", "acl", "close"};
+    const struct zs_op *out;
+    uint32_t out_count;
+    struct zs_error e;
+    char found[2000] = "";
+    size_t len = 0;
+    assert_true(zs_copies_rewrite(f->copies, ops, count, f->filter, f->arena, &out, &out_count, &e));
+    for (uint32_t i = 0; i < out_count; i++) {
+        assert_true(out[i].kind == ZS_PERSISTENT);
+        len += (size_t)snprintf(found + len, sizeof found - len, "%s%s %s", i ? "; " : "", names[out[i].type],
+                                out[i].path);
+        if (out[i].data.len)
+            len += (size_t)snprintf(found + len, sizeof found - len, " skip");
+    }
+    assert_string_equal(found, expected);
+}
+
+static void ordinary_nodes_pass(void **state) {
+    const struct zs_op ops[] = {NODE("/a"), SET("/a"), DELETE("/a"), SET("/left/out/x"), CLOSE(9, false)};
+    expect(*state, ops, 5, "create /a; set /a; delete /a");
+}
+
+static void a_copy_lives_as_long_as_its_session(void **state) {
+    struct fixture *f = *state;
+    const struct zs_op make[] = {EPHEMERAL("/a", 0x11), EPHEMERAL("/b%", 0x11)};
+    expect(f, make, 2,
+           "create " SESSION "; create /a; create " SESSION "/%2Fa; create /b%; create " SESSION "/%2Fb%25");
+    assert_int_equal(zs_copies_count(f->copies), 2);
+    const struct zs_op change[] = {SET("/a"), DELETE("/a")};
+    expect(f, change, 2, "set /a; delete /a; delete " SESSION "/%2Fa");
+    const struct zs_op close = CLOSE(0x11, false);
+    expect(f, &close, 1, "delete /b%; delete " SESSION "/%2Fb%25; delete " SESSION);
+    assert_int_equal(zs_copies_count(f->copies), 0);
+    expect(f, &close, 1, "");
+}
+
+static void the_origin_may_name_what_it_deletes(void **state) {
+    struct fixture *f = *state;
+    const struct zs_op make[] = {EPHEMERAL("/a", 0x11), EPHEMERAL("/skip/b", 0x11)};
+    const struct zs_op close[] = {DELETE("/a"), DELETE("/skip/b"), CLOSE(0x11, true)};
+    expect(f, make, 2,
+           "create " SESSION "; create /a; create " SESSION "/%2Fa; create " SESSION "/%2Fskip%2Fb skip");
+    expect(f, close, 3,
+           "delete /a; delete " SESSION "/%2Fa; delete " SESSION "/%2Fskip%2Fb; delete " SESSION);
+}
+
+static void a_skipped_path_is_not_touched(void **state) {
+    struct fixture *f = *state;
+    const struct zs_op ops[] = {
+        EPHEMERAL("/skip/a", 0x11), SET("/skip/a"), {.type = ZS_OP_SET_ACL, .path = "/skip/a"}};
+    expect(f, ops, 3, "create " SESSION "; create " SESSION "/%2Fskip%2Fa skip");
+    const struct zs_op drop = DELETE("/skip/a");
+    expect(f, &drop, 1, "delete " SESSION "/%2Fskip%2Fa; delete " SESSION);
+    const struct zs_op close = CLOSE(0x11, false);
+    expect(f, &close, 1, "");
+}
+
+static void a_path_changes_hands(void **state) {
+    struct fixture *f = *state;
+    const struct zs_op first = EPHEMERAL("/a", 0x11), node = NODE("/a");
+    expect(f, &first, 1, "create " SESSION "; create /a; create " SESSION "/%2Fa");
+    expect(f, &node, 1, "delete " SESSION "/%2Fa; delete " SESSION "; create /a");
+    const struct zs_op close = CLOSE(0x11, false);
+    expect(f, &close, 1, ""); // the node stays
+}
+
+static void records_are_found_again(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e;
+    char path[32];
+    assert_true(zs_copies_load_session(f->copies, 0x11, &e));
+    for (int i = 0; i < 1000; i++) {
+        snprintf(path, sizeof path, "/n%d", i);
+        assert_true(zs_copies_load(f->copies, 0x11, path, i % 2, &e));
+    }
+    assert_true(zs_copies_load(f->copies, 0x11, "/n7", false, &e)); // once more, otherwise
+    assert_int_equal(zs_copies_count(f->copies), 1000);
+    const struct zs_op ops[] = {DELETE("/n7"), DELETE("/n9")};
+    expect(f, ops, 2, "delete /n7; delete " SESSION "/%2Fn7; delete " SESSION "/%2Fn9");
+    zs_copies_clear(f->copies);
+    assert_int_equal(zs_copies_count(f->copies), 0);
+    expect(f, ops, 2, "delete /n7; delete /n9");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(ordinary_nodes_pass, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_lives_as_long_as_its_session, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_origin_may_name_what_it_deletes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_skipped_path_is_not_touched, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_path_changes_hands, setup, teardown),
+        cmocka_unit_test_setup_teardown(records_are_found_again, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

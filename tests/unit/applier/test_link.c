@@ -1,0 +1,339 @@
+// A link over the fake target: what it does in every order of events.
+#include "fake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void a_stream_is_applied(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op ops[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/a"), fake_op(ZS_OP_CREATE, "/b"),
+                          fake_op(ZS_OP_SET, "/b")};
+    fake_deliver_ops(&fake, ops, 4);
+    fake_turn_until_done(&fake);
+    fake_expect_sets(&store, 1);
+    assert_int_equal(fake.link->durable, fake.zxid);
+    assert_int_equal(fake.link->counters.multis, 4);
+    fake_close_link(&fake);
+}
+
+// The former owner has multis under way that expect version v, v + 1, v + 2. The new one moves the marker in between:
+// not one of them may find the version it expects.
+static void who_takes_over_shuts_out_all_that_is_under_way(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake old, new;
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), sets[4];
+    for (int i = 0; i < 4; i++)
+        sets[i] = fake_op(ZS_OP_SET, "/a");
+    fake_open_link(&old, &store);
+    fake_deliver_ops(&old, &create, 1);
+    fake_turn_until_done(&old);
+    old.hold = true;
+    fake_deliver_ops(&old, sets, 4);
+    fake_turn(&old);
+    assert_int_equal(old.held_count, 4);
+    fake_open_session(&new, &store, 0x88);
+    new.zxid = new.head.prev = old.zxid - 4;
+    fake_deliver_ops(&new, sets, 1);
+    fake_turn(&new); // has registered and set once
+    fake_turn(&new);
+    assert_int_equal(store.sets[0], 1);
+    fake_let_go(&old);
+    assert_int_equal(store.sets[0], 1);
+    zs_fast_collect(old.link);
+    assert_false(old.link->positioned);
+    assert_int_equal(old.link->counters.fenced, 1);
+    fake_turn_until_done(&old); // its turn again: goes on where the other one is
+    assert_int_equal(store.sets[0], 4);
+    fake_close_link(&old);
+    fake_close_link(&new);
+}
+
+static void an_op_that_does_not_fit_takes_the_slow_path(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op ops[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/b"), fake_op(ZS_OP_SET, "/a"),
+                          fake_op(ZS_OP_SET, "/a")};
+    fake_deliver_ops(&fake, ops, 4);
+    fake_turn_until_done(&fake);
+    assert_int_equal(store.path_count, 2);
+    assert_int_equal(store.sets[0], 2);
+    assert_int_equal(fake.link->counters.conflicts[ZS_VERDICT_SET_MISSING], 1);
+    assert_int_equal(fake.link->counters.quarantined, 0);
+    fake_close_link(&fake);
+}
+
+// Each multi in turn gets lost, done or not done: every txn takes effect once.
+static void an_unknown_outcome_is_looked_up(void **state) {
+    (void)state;
+    for (int lost = 1; lost <= 6; lost++) {
+        for (int done = 0; done < 2; done++) {
+            struct store store = {.marker = false};
+            struct fake fake;
+            fake_open_link(&fake, &store);
+            struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), sets[5];
+            for (int i = 0; i < 5; i++)
+                sets[i] = fake_op(ZS_OP_SET, "/a");
+            fake_deliver_ops(&fake, &create, 1);
+            fake_turn_until_done(&fake);
+            fake.unknown_in = lost;
+            fake.lost_is_done = done;
+            fake_deliver_ops(&fake, sets, 3);
+            fake_deliver_ops(&fake, sets + 3, 2);
+            fake_turn_until_done(&fake);
+            assert_int_equal(store.sets[0], 5);
+            fake_close_link(&fake);
+        }
+    }
+}
+
+static void what_has_no_effect_writes_a_checkpoint_only(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    int writes = store.writes;
+    for (int i = 1; i <= 250; i++) {
+        struct zs_record mark = {.type = ZS_RECORD_MARK};
+        mark.mark =
+            (struct zs_record_mark){.zxid = ++fake.zxid, .seen = {.site = "bj", .zxid = i}, .session = 7};
+        zs_batch_writer_begin(fake.writer, &fake.head);
+        assert_int_equal(zs_batch_writer_add(fake.writer, &mark), ZS_ADDED);
+        fake_deliver(&fake);
+        fake_turn_until_done(&fake);
+    }
+    assert_int_equal(store.writes, writes + 2);
+    assert_int_equal(fake.link->positions[0].zxid, 250);
+    assert_int_equal(fake.link->marker.sessions[0], 7);
+    fake_close_link(&fake);
+}
+
+// As zs_receiver_wait does: deliveries are taken while something waits for ZooKeeper.
+static void deliver_while_waiting(void *context, int timeout_ms) {
+    (void)timeout_ms;
+    struct fake *fake = context;
+    struct zs_op set = fake_op(ZS_OP_SET, "/a");
+    if (fake->hold)
+        fake_deliver_ops(fake, &set, 1);
+    fake_let_go(fake);
+}
+
+static void a_batch_that_comes_while_the_first_one_is_adopted(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    fake.link->client.wait = deliver_while_waiting;
+    fake.link->client.context = &fake;
+    fake_deliver_ops(&fake, &create, 1);
+    fake.hold = true;
+    fake_turn(&fake);
+    fake_turn_until_done(&fake);
+    fake_deliver_ops(&fake, &set, 1);
+    fake_turn_until_done(&fake);
+    fake_expect_sets(&store, 2);
+    assert_int_equal(fake.link->counters.gaps, 0);
+    fake_close_link(&fake);
+}
+
+static void who_stands_by_writes_and_reports_nothing(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake works, waits;
+    struct zs_op ops[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/a")};
+    fake_open_link(&works, &store);
+    fake_deliver_ops(&works, ops, 1);
+    fake_turn_until_done(&works);
+    int writes = store.writes;
+    fake_open_session(&waits, &store, 0x88);
+    fake_turn(&waits);
+    waits.link->feedback.due = true;
+    zs_feedback_tick(waits.link);
+    assert_false(waits.link->feedback.failing); // it has not tried, although there is no broker
+    assert_int_equal(store.writes, writes);
+    fake_deliver_ops(&works, ops + 1, 1);
+    fake_turn_until_done(&works);
+    assert_int_equal(works.link->counters.fenced, 0);
+    // It takes over: reads the marker anew, and registers before it writes.
+    zs_link_lose_place(waits.link);
+    waits.zxid = waits.head.prev = works.zxid;
+    int32_t version = store.marker_version;
+    fake_deliver_ops(&waits, ops + 1, 1);
+    fake_turn_until_done(&waits);
+    assert_true(store.marker_version > version + 8);
+    fake_expect_sets(&store, 2);
+    fake_close_link(&works);
+    fake_close_link(&waits);
+}
+
+// However little memory there is: the unit is left out, and what comes after it is applied.
+static void a_unit_that_needs_too_much_memory_does_not_wedge(void **state) {
+    (void)state;
+    uint64_t quarantined = 0;
+    for (size_t bytes = 512; bytes <= 32768; bytes *= 2) {
+        struct store store = {.marker = false};
+        struct fake fake;
+        fake_open_link(&fake, &store);
+        struct zs_op ops[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/b/c/d/e"),
+                              fake_op(ZS_OP_SET, "/a")};
+        fake_deliver_ops(&fake, ops, 1);
+        fake_turn_until_done(&fake);
+        fake_deliver_ops(&fake, ops + 1, 1);
+        fake_turn(&fake); // refused, but not looked at yet
+        struct zs_arena *enough = fake.link->scratch;
+        fake.link->scratch = zs_arena_new(bytes);
+        assert_non_null(fake.link->scratch);
+        fake_turn_until_done(&fake);
+        zs_arena_free(fake.link->scratch);
+        fake.link->scratch = enough;
+        fake_deliver_ops(&fake, ops + 2, 1);
+        fake_turn_until_done(&fake);
+        quarantined += fake.link->counters.quarantined;
+        fake_close_link(&fake);
+    }
+    assert_in_range(quarantined, 2, 6); // some had too little, some enough
+}
+
+static void a_client_that_never_rests_does_not_make_it_lose_a_txn(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    store.busy = 1;
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    fake_expect_sets(&store, 1);
+    assert_in_range(store.busy, 10, 100); // reads: the first tries were careful
+    assert_int_equal(fake.link->counters.quarantined, 0);
+    fake_close_link(&fake);
+}
+
+static void deliver_session(struct fake *fake, int64_t session) {
+    struct zs_record mark = {.type = ZS_RECORD_MARK};
+    mark.mark = (struct zs_record_mark){
+        .zxid = ++fake->zxid, .seen = {.site = "bj", .zxid = session}, .session = session};
+    zs_batch_writer_begin(fake->writer, &fake->head);
+    assert_int_equal(zs_batch_writer_add(fake->writer, &mark), ZS_ADDED);
+    fake_deliver(fake);
+    fake_turn_until_done(fake);
+}
+
+// Of the origin's applier sessions the newest are known, whichever way they have come.
+static void the_oldest_session_is_forgotten(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    const struct zs_marker *marker = &fake.link->marker;
+    for (int64_t i = 1; i <= ZS_SESSIONS_MAX + 1; i++)
+        deliver_session(&fake, i);
+    assert_int_equal(marker->session_count, ZS_SESSIONS_MAX);
+    assert_int_equal(marker->sessions[0], 2);
+    assert_int_equal(marker->sessions[ZS_SESSIONS_MAX - 1], ZS_SESSIONS_MAX + 1);
+    int64_t sessions[ZS_SESSIONS_MAX]; // newest first
+    for (int64_t i = 0; i < ZS_SESSIONS_MAX; i++)
+        sessions[i] = 100 - i;
+    struct zs_record heartbeat = {.type = ZS_RECORD_HEARTBEAT};
+    heartbeat.heartbeat.session_count = ZS_SESSIONS_MAX;
+    heartbeat.heartbeat.sessions = sessions;
+    zs_batch_writer_begin(fake.writer, &fake.head);
+    assert_int_equal(zs_batch_writer_add(fake.writer, &heartbeat), ZS_ADDED);
+    fake_deliver(&fake);
+    fake_turn(&fake);
+    deliver_session(&fake, 101);
+    assert_int_equal(marker->sessions[0], 100 - ZS_SESSIONS_MAX + 2);
+    assert_int_equal(marker->sessions[ZS_SESSIONS_MAX - 1], 101);
+    fake_close_link(&fake);
+}
+
+static void go_on_after(struct fake *fake, int64_t zxid) {
+    fake->zxid = fake->head.prev = zxid;
+    fake->head.clock_prev = (zs_clock)zxid;
+}
+
+static void what_was_admitted_before_does_not_close_a_gap(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op ops[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/a"), fake_op(ZS_OP_SET, "/a")};
+    int64_t begin = fake.zxid;
+    fake_deliver_ops(&fake, ops, 1);
+    fake_turn_until_done(&fake);
+    for (int i = 0; i < 3; i++) { // what follows on what is missing, and what is there already
+        go_on_after(&fake, begin + 2);
+        fake_deliver_ops(&fake, ops + 2, 1);
+        fake_turn(&fake);
+        go_on_after(&fake, begin);
+        fake.head.prev = 0;
+        fake_deliver_ops(&fake, ops, 1);
+        fake_turn(&fake);
+        assert_true(fake.link->gap);
+    }
+    assert_int_equal(fake.link->counters.gaps, 1);
+    fake_deliver_ops(&fake, ops + 1, 2);
+    fake_turn_until_done(&fake);
+    assert_false(fake.link->gap);
+    fake_expect_sets(&store, 2);
+    fake_close_link(&fake);
+}
+
+// What an origin can put into one txn must fit, or it comes again for ever.
+static void a_txn_of_very_many_deletes_is_admitted(void **state) {
+    enum { OPS = 40000 };
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op *ops = calloc(OPS, sizeof *ops);
+    char(*paths)[16] = calloc(OPS, sizeof *paths);
+    assert_true(ops && paths);
+    for (int i = 0; i < OPS; i++) {
+        snprintf(paths[i], sizeof paths[i], "/n%05d", i);
+        ops[i] = (struct zs_op){.type = ZS_OP_DELETE, .path = paths[i]};
+    }
+    struct zs_record record = {.type = ZS_RECORD_TXN};
+    record.txn =
+        (struct zs_record_txn){.zxid = ++fake.zxid, .clock = 1, .multi = true, .op_count = OPS, .ops = ops};
+    zs_batch_writer_begin(fake.writer, &fake.head);
+    assert_int_equal(zs_batch_writer_add(fake.writer, &record), ZS_ADDED);
+    fake_deliver(&fake);
+    zs_intake_admit(fake.link);
+    assert_int_equal(fake.link->counters.rejected, 0);
+    assert_non_null(fake.link->first);
+    assert_int_equal(fake.link->first->op_count, OPS);
+    free(paths);
+    free(ops);
+    fake_close_link(&fake);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_that_comes_while_the_first_one_is_adopted),
+        cmocka_unit_test(who_stands_by_writes_and_reports_nothing),
+        cmocka_unit_test(a_unit_that_needs_too_much_memory_does_not_wedge),
+        cmocka_unit_test(a_client_that_never_rests_does_not_make_it_lose_a_txn),
+        cmocka_unit_test(the_oldest_session_is_forgotten),
+        cmocka_unit_test(what_was_admitted_before_does_not_close_a_gap),
+        cmocka_unit_test(a_txn_of_very_many_deletes_is_admitted),
+        cmocka_unit_test(a_stream_is_applied),
+        cmocka_unit_test(who_takes_over_shuts_out_all_that_is_under_way),
+        cmocka_unit_test(an_op_that_does_not_fit_takes_the_slow_path),
+        cmocka_unit_test(an_unknown_outcome_is_looked_up),
+        cmocka_unit_test(what_has_no_effect_writes_a_checkpoint_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

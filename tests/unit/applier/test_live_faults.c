@@ -1,0 +1,182 @@
+// The applier while things break under it. The judge: a node that N txns have set has version N, so an effect that was
+// lost or came twice shows, and none of them is lost while the count is right.
+#include "live.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { TXNS = 600, KILLS = 4 }; // the same, only less of it: each start of an applier alone takes a second
+#else
+enum { TXNS = 3000, KILLS = 8 };
+#endif
+
+int run_fault_tests(void);
+
+// TXNS txns: every one sets the counter, every third also makes a node, every hundredth sets an ACL.
+static void publish_stream(struct live *live, int from, int to) {
+    static const struct zs_acl anyone = {.perms = 31, .scheme = "world", .id = "anyone"};
+    char data[32];
+    struct zs_slice message;
+    for (int i = from; i < to;) {
+        live_begin(live);
+        for (int k = 0; k < 20 && i < to; k++, i++) {
+            snprintf(data, sizeof data, "%d", i);
+            struct zs_op ops[2] = {live_set(live_path("%s/count", live->root), data),
+                                   live_create(live_path("%s/n%d", live->root, i), data)};
+            struct zs_op acl = {
+                .type = ZS_OP_SET_ACL, .path = ops[0].path, .acls = {.count = 1, .entries = &anyone}};
+            if (i % 100 == 99)
+                live_txn(live, &acl, 1);
+            else
+                live_txn(live, ops, i % 3 == 0 ? 2 : 1);
+        }
+        live_end(live, &message);
+        live_send(live, message);
+    }
+}
+
+static void begin_stream(struct live *live) {
+    struct zs_op create = live_create(live_path("%s/count", live->root), "");
+    live_publish(live, &create, 1);
+}
+
+static void expect_stream(struct live *live, int count) {
+    struct Stat stat;
+    live_expect_applied(live);
+    assert_true(live_exists(live, live_path("%s/count", live->root), &stat));
+    assert_int_equal(stat.version, count - count / 100);
+    for (int i = 0; i < count; i++) {
+        if (i % 3 != 0 || i % 100 == 99)
+            continue;
+        char data[32];
+        snprintf(data, sizeof data, "%d", i);
+        live_expect_data(live, live_path("%s/n%d", live->root, i), data);
+    }
+    assert_int_equal(live_counter(live, 0, "quarantined"), 0);
+}
+
+static void killed_again_and_again(void **state) {
+    struct live *live = *state;
+    begin_stream(live);
+    publish_stream(live, 0, TXNS);
+    for (int i = 0; i < KILLS; i++) {
+        live_start_applier(live, 0);
+        live_sleep(120 + 37 * i);
+        live_signal_applier(live, 0, SIGKILL);
+    }
+    live_start_applier(live, 0);
+    expect_stream(live, TXNS);
+}
+
+static void zookeeper_dies_and_returns(void **state) {
+    struct live *live = *state;
+    live_start_applier(live, 0);
+    begin_stream(live);
+    live_expect_applied(live);
+    for (int i = 0; i < 3; i++) {
+        publish_stream(live, TXNS * i / 3, TXNS * (i + 1) / 3);
+        live_sleep(20 + 30 * i);
+        live_zookeeper("crash");
+        live_sleep(300);
+        live_zookeeper("start");
+    }
+    expect_stream(live, TXNS);
+    live_expect_state(live, 0, "LIVE");
+    live_zookeeper("crash"); // while nothing is to be written
+    live_expect_state(live, 0, "TARGET");
+    live_zookeeper("start");
+    live_expect_state(live, 0, "LIVE");
+}
+
+static void the_session_expires(void **state) {
+    struct live *live = *state;
+    live_start_applier(live, 0);
+    begin_stream(live);
+    publish_stream(live, 0, 500);
+    live_expect_applied(live);
+    live_signal_applier(live, 0, SIGSTOP);
+    publish_stream(live, 500, 1000);
+    live_sleep(7000); // the session's timeout is 4 s
+    live_signal_applier(live, 0, SIGCONT);
+    expect_stream(live, 1000);
+}
+
+static void connections_are_cut(void **state) {
+    struct live *live = *state;
+    live_start_applier(live, 0);
+    begin_stream(live);
+    for (int i = 0; i < 3; i++) {
+        publish_stream(live, TXNS * i / 3, TXNS * (i + 1) / 3);
+        // Only the applier's: the test's own connection belongs to another user.
+        live_broker("close_all_user_connections consumer test");
+    }
+    expect_stream(live, TXNS);
+    assert_true(live_counter(live, 0, "reconnects") >= 2);
+}
+
+static void two_appliers_take_turns(void **state) {
+    struct live *live = *state;
+    live_start_applier(live, 0);
+    begin_stream(live);
+    publish_stream(live, 0, TXNS / 3);
+    live_expect_state(live, 0, "LIVE");
+    live_start_applier(live, 1);
+    live_expect_state(live, 1, "WAITING");
+    publish_stream(live, TXNS / 3, TXNS / 3 * 2);
+    live_expect_applied(live);
+    assert_int_equal(live_counter(live, 0, "fenced"), 0); // who stands by disturbs nobody
+    live_signal_applier(live, 0, SIGKILL);
+    publish_stream(live, TXNS / 3 * 2, TXNS);
+    expect_stream(live, TXNS);
+    live_expect_state(live, 1, "LIVE");
+}
+
+// The old one is paused with multis and unacked batches; the broker gives up on it and the new one takes over.
+static void an_old_applier_wakes_up(void **state) {
+    struct live *live = *state;
+    live_start_applier(live, 0);
+    begin_stream(live);
+    publish_stream(live, 0, TXNS / 2);
+    live_sleep(700);
+    live_signal_applier(live, 0, SIGSTOP);
+    live_broker("close_all_user_connections consumer test");
+    live_start_applier(live, 1);
+    live_expect_applied(live);
+    publish_stream(live, TXNS / 2, TXNS);
+    live_signal_applier(live, 0, SIGCONT);
+    expect_stream(live, TXNS);
+    live_expect_state(live, 1, "LIVE");
+    live_expect_state(live, 0, "WAITING");
+}
+
+// A client of the destination keeps removing what the origin writes; nothing wedges, and the last word is the origin's.
+static void a_client_interferes(void **state) {
+    struct live *live = *state;
+    live_start_applier(live, 0);
+    begin_stream(live);
+    for (int i = 0; i < 20; i++) {
+        publish_stream(live, i * 50, i * 50 + 50);
+        zoo_delete(live->zk, live_path("%s/count", live->root), -1);
+        zoo_delete(live->zk, live_path("%s/n%d", live->root, i * 50), -1);
+    }
+    live_expect_applied(live);
+    publish_stream(live, 1000, 1001);
+    live_expect_applied(live);
+    live_expect_data(live, live_path("%s/count", live->root), "1000");
+    assert_int_equal(live_counter(live, 0, "quarantined"), 0);
+}
+
+int run_fault_tests(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(killed_again_and_again, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(zookeeper_dies_and_returns, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(the_session_expires, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(connections_are_cut, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(two_appliers_take_turns, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(an_old_applier_wakes_up, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(a_client_interferes, live_setup, live_teardown),
+    };
+    return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}

@@ -1,0 +1,168 @@
+// The floor that everything stands on: readers that cannot run past their end, buffers and arenas with ceilings.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "zs_arena.h"
+#include "zs_bytes.h"
+#include "zs_error.h"
+#include "zs_log.h"
+#include "zs_text.h"
+
+static void reader_stops_at_its_end(void **state) {
+    (void)state;
+    const uint8_t bytes[] = {0, 1, 2, 3, 4, 5, 6};
+    struct zs_reader r = zs_reader_of(bytes, sizeof bytes);
+    assert_int_equal(zs_read_u16(&r), 1);
+    assert_int_equal(zs_read_u32(&r), 0x02030405);
+    assert_false(r.failed);
+    assert_int_equal(zs_read_u16(&r), 0);
+    assert_true(r.failed);
+    assert_int_equal(zs_read_u8(&r), 0); // stays failed, although one byte is left
+    assert_null(zs_read_bytes(&r, 0));
+}
+
+static void varints_go_round(void **state) {
+    (void)state;
+    const uint64_t values[] = {0, 1, 127, 128, 16383, 16384, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX};
+    struct zs_buffer b;
+    zs_buffer_init(&b, 1000);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        zs_put_varint(&b, values[i]);
+        zs_put_zigzag(&b, (int64_t)values[i]);
+    }
+    struct zs_reader r = zs_reader_of(b.at, b.len);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        assert_int_equal(zs_read_varint(&r), values[i]);
+        assert_int_equal(zs_read_zigzag(&r), (int64_t)values[i]);
+    }
+    assert_false(r.failed);
+    assert_int_equal(zs_read_left(&r), 0);
+    zs_buffer_free(&b);
+}
+
+static void a_varint_of_more_than_64_bits_fails(void **state) {
+    (void)state;
+    const uint8_t eleven[] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01};
+    const uint8_t two_in_the_tenth[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02};
+    struct zs_reader r = zs_reader_of(eleven, sizeof eleven);
+    zs_read_varint(&r);
+    assert_true(r.failed);
+    r = zs_reader_of(two_in_the_tenth, sizeof two_in_the_tenth);
+    zs_read_varint(&r);
+    assert_true(r.failed);
+}
+
+static void buffer_keeps_its_ceiling(void **state) {
+    (void)state;
+    struct zs_buffer b;
+    zs_buffer_init(&b, 300);
+    uint8_t bytes[301] = {0};
+    zs_put_bytes(&b, bytes, 300);
+    assert_false(b.failed);
+    zs_put_u8(&b, 1);
+    assert_true(b.failed);
+    assert_int_equal(b.len, 300);
+    zs_buffer_clear(&b);
+    zs_put_bytes(&b, bytes, 301);
+    assert_true(b.failed);
+    assert_int_equal(b.len, 0);
+    zs_buffer_free(&b);
+}
+
+static void arena_keeps_its_ceiling_and_its_alignment(void **state) {
+    (void)state;
+    struct zs_arena *arena = zs_arena_new(200000);
+    for (int round = 0; round < 3; round++) {
+        char *odd = zs_arena_take(arena, 1, 3);
+        char *next = zs_arena_take(arena, 1, 8);
+        assert_int_equal((uintptr_t)next % 16, 0);
+        assert_non_null(odd);
+        assert_non_null(zs_arena_take(arena, 0, 8));
+        assert_null(zs_arena_take(arena, SIZE_MAX / 2, 3));
+        char *large = zs_arena_take(arena, 1, 150000);
+        assert_non_null(large);
+        assert_int_equal(large[0], 0);
+        memset(large, 0xff, 150000);
+        assert_null(zs_arena_take(arena, 1, 100000));
+        zs_arena_reset(arena);
+    }
+    zs_arena_free(arena);
+}
+
+static void crc32c_is_castagnoli(void **state) {
+    (void)state;
+    assert_int_equal(zs_crc32c(0, "123456789", 9), 0xe3069283);
+    uint32_t half = zs_crc32c(0, "1234", 4);
+    assert_int_equal(zs_crc32c(half, "56789", 5), 0xe3069283);
+}
+
+static void site_names_are_checked(void **state) {
+    (void)state;
+    assert_true(zs_site_valid("sh"));
+    assert_true(zs_site_valid("a-1234567890123"));
+    assert_false(zs_site_valid(""));
+    assert_false(zs_site_valid("1a"));
+    assert_false(zs_site_valid("Sh"));
+    assert_false(zs_site_valid("a12345678901234x"));
+}
+
+static void histories_go_round(void **state) {
+    (void)state;
+    struct zs_history history;
+    char text[ZS_UUID_TEXT];
+    assert_true(zs_history_parse("0123ABCD-4567-89ab-cdef-0123456789ab", &history));
+    zs_history_format(&history, text);
+    assert_string_equal(text, "0123abcd-4567-89ab-cdef-0123456789ab");
+    assert_false(zs_history_parse("0123abcd-4567-89ab-cdef-0123456789abc", &history));
+    assert_false(zs_history_known(&history));
+    assert_false(zs_history_parse("0123abcd-4567-89ab-cdefg0123456789ab", &history));
+}
+
+static void an_error_keeps_its_code_under_context(void **state) {
+    (void)state;
+    struct zs_error e = {0};
+    assert_false(zs_fail(&e, ZS_GAP, "zxid 0x%x is missing", 7));
+    zs_error_context(&e, "link %s", "sh->bj");
+    assert_int_equal(e.code, ZS_GAP);
+    assert_string_equal(e.text, "link sh->bj: zxid 0x7 is missing");
+    for (int i = 0; i < 100; i++)
+        zs_error_context(&e, "%s", "a long context that fills the text until its end is cut");
+    assert_int_equal(strnlen(e.text, sizeof e.text), sizeof e.text - 1);
+}
+
+static void keep_line(void *context, enum zs_level level, const char *line) {
+    (void)level;
+    strncpy(context, line, 99);
+}
+
+static void a_log_line_cannot_be_forged(void **state) {
+    (void)state;
+    char line[100] = "";
+    struct zs_log log = {.write = keep_line, .context = line, .level = ZS_LEVEL_INFO};
+    zs_logf(&log, ZS_LEVEL_INFO, "path %s", "/a\nERROR forged");
+    assert_string_equal(line, "path /a?ERROR forged");
+    zs_logf(&log, ZS_LEVEL_DEBUG, "not kept");
+    assert_string_equal(line, "path /a?ERROR forged");
+    zs_logf(NULL, ZS_LEVEL_ERROR, "nobody listens");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reader_stops_at_its_end),
+        cmocka_unit_test(varints_go_round),
+        cmocka_unit_test(a_varint_of_more_than_64_bits_fails),
+        cmocka_unit_test(buffer_keeps_its_ceiling),
+        cmocka_unit_test(arena_keeps_its_ceiling_and_its_alignment),
+        cmocka_unit_test(crc32c_is_castagnoli),
+        cmocka_unit_test(site_names_are_checked),
+        cmocka_unit_test(histories_go_round),
+        cmocka_unit_test(an_error_keeps_its_code_under_context),
+        cmocka_unit_test(a_log_line_cannot_be_forged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

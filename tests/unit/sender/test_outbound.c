@@ -1,0 +1,340 @@
+// From a txn's jute bytes to a batch: what is local, what is foreign, what the filter leaves, and that the same txns
+// always make the same records.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "zs_outbound.h"
+
+enum {
+    CREATE = 1,
+    DELETE = 2,
+    SET_DATA = 5,
+    SET_ACL = 7,
+    MULTI = 14,
+    CREATE_SESSION = -10,
+    CLOSE_SESSION = -11
+};
+enum { CLIENT = 0x1111, APPLIER = 0x2222 };
+static const struct zs_history HISTORY = {{7}};
+
+struct fixture {
+    struct zs_filter *filter;
+    struct zs_outbound *out;
+    struct zs_arena *arena;
+    struct zs_buffer txn;
+    int64_t zxid;
+};
+
+static void set_up_with(struct fixture *f, uint32_t txns_max, size_t bytes_max) {
+    struct zs_error e = {0};
+    f->filter = zs_filter_new("", "/private", &e);
+    assert_non_null(f->filter);
+    struct zs_outbound_settings settings = {.origin = "sh",
+                                            .destination = "bj",
+                                            .filter = f->filter,
+                                            .batch_txns_max = txns_max,
+                                            .batch_bytes_max = bytes_max,
+                                            .txn_bytes_max = 1 << 20};
+    f->out = zs_outbound_new(&settings, &e);
+    assert_non_null(f->out);
+    f->arena = zs_arena_new(64 << 20);
+    zs_buffer_init(&f->txn, 2 << 20);
+    f->zxid = 0x100000000;
+    const struct zs_checkpoint from = {.zxid = f->zxid, .clock = 5};
+    zs_outbound_seek(f->out, &HISTORY, &from);
+}
+
+static int set_up(void **state) {
+    static struct fixture f;
+    set_up_with(&f, 100, 64 * 1024);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    zs_outbound_free(f->out);
+    zs_filter_free(f->filter);
+    zs_arena_free(f->arena);
+    zs_buffer_free(&f->txn);
+    return 0;
+}
+
+static void put_text(struct zs_buffer *b, const char *text) {
+    zs_put_u32(b, (uint32_t)strlen(text));
+    zs_put_bytes(b, text, strlen(text));
+}
+
+static void begin_txn(struct fixture *f, int64_t session, int32_t type) {
+    zs_buffer_clear(&f->txn);
+    zs_put_u64(&f->txn, (uint64_t)session);
+    zs_put_u32(&f->txn, 1);
+    zs_put_u64(&f->txn, (uint64_t)++f->zxid);
+    zs_put_u64(&f->txn, 1000000 + (uint64_t)(f->zxid & 0xffff)); // ms
+    zs_put_u32(&f->txn, (uint32_t)type);
+}
+
+static void put_set(struct zs_buffer *b, const char *path, const char *data) {
+    put_text(b, path);
+    put_text(b, data);
+    zs_put_u32(b, 1);
+}
+
+static enum zs_taken take(struct fixture *f) {
+    struct zs_error e = {0};
+    enum zs_taken taken = zs_outbound_take(f->out, f->txn.at, f->txn.len, &e);
+    if (taken == ZS_TAKE_ERROR)
+        fail_msg("%s", e.text);
+    return taken;
+}
+
+static enum zs_taken take_set(struct fixture *f, int64_t session, const char *path, const char *data) {
+    begin_txn(f, session, SET_DATA);
+    put_set(&f->txn, path, data);
+    return take(f);
+}
+
+// A multi of an applier: one write, and the marker of `site`.
+static enum zs_taken take_applied(struct fixture *f, const char *site, int64_t zxid, zs_clock clock) {
+    struct zs_marker marker = {.history = HISTORY, .zxid = zxid, .clock = clock, .session = APPLIER};
+    struct zs_buffer json, body;
+    char path[64], text[2048];
+    zs_buffer_init(&json, 2048);
+    zs_buffer_init(&body, 4096);
+    assert_true(zs_marker_encode(&marker, &json));
+    snprintf(path, sizeof path, "/zoospan/applied/%s", site);
+    snprintf(text, sizeof text, "%.*s", (int)json.len, (const char *)json.at);
+    begin_txn(f, APPLIER, MULTI);
+    zs_put_u32(&f->txn, 2);
+    zs_put_u32(&f->txn, SET_DATA);
+    put_set(&body, "/a", "from afar");
+    zs_put_u32(&f->txn, (uint32_t)body.len);
+    zs_put_bytes(&f->txn, body.at, body.len);
+    zs_buffer_clear(&body);
+    zs_put_u32(&f->txn, SET_DATA);
+    put_set(&body, path, text);
+    zs_put_u32(&f->txn, (uint32_t)body.len);
+    zs_put_bytes(&f->txn, body.at, body.len);
+    zs_buffer_free(&json);
+    zs_buffer_free(&body);
+    return take(f);
+}
+
+static struct zs_batch finish(struct fixture *f, int64_t heartbeat_ms) {
+    struct zs_outgoing outgoing;
+    struct zs_batch batch;
+    struct zs_error e = {0};
+    const struct zs_batch_limits limits = {4 << 20, 4 << 20, 10000};
+    assert_true(zs_outbound_finish(f->out, heartbeat_ms, &outgoing, &e));
+    zs_arena_reset(f->arena);
+    if (!zs_batch_decode(outgoing.message.at, outgoing.message.len, &limits, f->arena, &batch, &e))
+        fail_msg("%s", e.text);
+    return batch;
+}
+
+static void local_writes_travel_in_order_with_rising_stamps(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(take_set(f, CLIENT, "/a", "1"), ZS_TAKEN);
+    begin_txn(f, CLIENT, CREATE_SESSION);
+    zs_put_u32(&f->txn, 30000);
+    assert_int_equal(take(f), ZS_TAKEN);
+    assert_int_equal(take_set(f, CLIENT, "/a", "2"), ZS_TAKEN);
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 2);
+    struct zs_batch batch = finish(f, 0);
+    assert_string_equal(batch.head.origin, "sh");
+    assert_true(zs_history_equal(&batch.head.history, &HISTORY));
+    assert_int_equal(batch.head.prev, 0x100000000);
+    assert_int_equal(batch.head.first, 0x100000001);
+    assert_int_equal(batch.head.last, 0x100000003);
+    assert_int_equal(batch.head.clock_prev, 5);
+    assert_int_equal(batch.head.records, 2);
+    assert_int_equal(batch.records[1].txn.zxid, 0x100000003);
+    assert_memory_equal(batch.records[1].txn.ops[0].data.at, "2", 1);
+    assert_true(batch.records[0].txn.clock < batch.records[1].txn.clock);
+    assert_int_equal(batch.records[1].txn.clock, batch.head.clock_last);
+    assert_int_equal(finish(f, 0).head.prev, 0x100000003); // the next goes on from there
+}
+
+static void what_the_filter_drops_is_covered_all_the_same(void **state) {
+    struct fixture *f = *state;
+    take_set(f, CLIENT, "/private/key", "1");
+    take_set(f, CLIENT, "/zoospan/sessions", "1");
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 0);
+    struct zs_batch batch = finish(f, 1234);
+    assert_int_equal(batch.head.last, 0x100000002);
+    assert_int_equal(batch.head.records, 1);
+    assert_int_equal(batch.records[0].type, ZS_RECORD_HEARTBEAT);
+    assert_int_equal(batch.records[0].heartbeat.time_ms, 1234);
+    struct zs_outbound_counters counters;
+    zs_outbound_counters(f->out, &counters);
+    assert_int_equal(counters.filtered, 2);
+}
+
+static void an_appliers_multi_is_a_mark_and_lifts_the_clock(void **state) {
+    struct fixture *f = *state;
+    const zs_clock far = (zs_clock)2000000 << 16; // bj's clock is ahead
+    take_applied(f, "bj", 0x300000001, far);
+    take_applied(f, "bj", 0x300000002, far + 1); // drawn together with the one before
+    take_set(f, CLIENT, "/a", "1");
+    take_applied(f, "gz", 0x500000001, 1);
+    struct zs_batch batch = finish(f, 0);
+    assert_int_equal(batch.head.records, 3);
+    assert_int_equal(batch.head.txns, 1);
+    assert_int_equal(batch.records[0].type, ZS_RECORD_MARK);
+    assert_int_equal(batch.records[0].mark.zxid, 0x100000002);
+    assert_string_equal(batch.records[0].mark.seen.site, "bj");
+    assert_int_equal(batch.records[0].mark.seen.zxid, 0x300000002);
+    assert_int_equal(batch.records[0].mark.session, APPLIER);
+    assert_int_equal(batch.records[1].type, ZS_RECORD_TXN);
+    assert_int_equal(batch.records[1].txn.clock, far + 2); // effect after cause, whatever our own clock says
+    assert_string_equal(batch.records[2].mark.seen.site, "gz");
+    assert_int_equal(batch.head.clock_last, far + 2);
+}
+
+static void a_registered_session_is_foreign_for_ever(void **state) {
+    struct fixture *f = *state;
+    take_set(f, APPLIER, "/a", "not yet known");
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 1);
+    take_applied(f, "bj", 1, 1);
+    take_set(f, APPLIER, "/a", "bare");
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 1);
+    zs_outbound_know_session(f->out, 0x3333); // from a report
+    take_set(f, 0x3333, "/a", "bare");
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 1);
+    struct zs_outbound_counters counters;
+    zs_outbound_counters(f->out, &counters);
+    assert_int_equal(counters.foreign, 3);
+}
+
+static void a_report_pushes_out_no_session_that_the_stream_has_shown(void **state) {
+    struct fixture *f = *state;
+    take_applied(f, "bj", 1, 1);
+    for (int64_t old = 1; old <= 2 * ZS_SESSIONS_MAX; old++)
+        zs_outbound_know_session(f->out, old);
+    take_set(f, APPLIER, "/a", "bare");
+    take_set(f, 1, "/a", "bare");
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 0);
+}
+
+static void a_client_cannot_pass_for_an_applier_with_rubbish(void **state) {
+    struct fixture *f = *state;
+    take_set(f, CLIENT, "/zoospan/applied/bj", "rubbish");
+    take_set(f, CLIENT, "/zoospan/applied/bj/deeper", "{}");
+    take_set(f, CLIENT, "/a", "1");
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 1);
+}
+
+static void a_closed_session_travels_only_with_ephemerals_of_the_link(void **state) {
+    struct fixture *f = *state;
+    const char *const paths[] = {"/private/e", "/private/f"};
+    for (int carried = 0; carried < 2; carried++) {
+        begin_txn(f, CLIENT, CLOSE_SESSION);
+        zs_put_u32(&f->txn, 2);
+        put_text(&f->txn, paths[0]);
+        put_text(&f->txn, carried ? "/public/e" : paths[1]);
+        assert_int_equal(take(f), ZS_TAKEN);
+        assert_int_equal(zs_outbound_waiting_txns(f->out), carried);
+    }
+    struct zs_batch batch = finish(f, 0);
+    assert_int_equal(batch.records[0].txn.op_count, 2);
+    assert_int_equal(batch.records[0].txn.ops[0].type, ZS_OP_DELETE);
+    assert_string_equal(batch.records[0].txn.ops[0].path, "/public/e");
+    assert_int_equal(batch.records[0].txn.ops[1].type, ZS_OP_CLOSE_SESSION);
+    assert_int_equal(batch.records[0].txn.ops[1].session, CLIENT);
+}
+
+static void a_full_batch_takes_nothing_and_loses_nothing(void **state) {
+    struct fixture *f = *state;
+    tear_down(state);
+    set_up_with(f, 3, 64 * 1024);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(take_set(f, CLIENT, "/a", "1"), ZS_TAKEN);
+    assert_true(zs_outbound_full(f->out));
+    assert_int_equal(take_set(f, CLIENT, "/a", "the fourth"), ZS_TAKE_FULL);
+    assert_int_equal(finish(f, 1).head.last, 0x100000003);
+    assert_int_equal(take(f), ZS_TAKEN); // the same bytes again
+    struct zs_batch batch = finish(f, 0);
+    assert_int_equal(batch.head.first, 0x100000004);
+    assert_int_equal(batch.records[0].txn.ops[0].data.len, 10);
+}
+
+static void a_large_txn_goes_alone(void **state) {
+    struct fixture *f = *state;
+    static char large[900 * 1024];
+    memset(large, 'x', sizeof large - 1);
+    take_set(f, CLIENT, "/a", "small");
+    assert_int_equal(take_set(f, CLIENT, "/a", large), ZS_TAKE_FULL);
+    finish(f, 0);
+    assert_int_equal(take(f), ZS_TAKEN);
+    assert_int_equal(take_applied(f, "bj", 1, 1), ZS_TAKE_FULL);
+    struct zs_batch batch = finish(f, 99);
+    assert_int_equal(batch.head.txns, 1);
+    assert_int_equal(batch.records[0].txn.ops[0].data.len, sizeof large - 1);
+    assert_int_equal(take(f), ZS_TAKEN);
+    assert_int_equal(finish(f, 0).records[0].type, ZS_RECORD_MARK);
+}
+
+static void the_same_txns_from_the_same_place_make_the_same_bytes(void **state) {
+    struct fixture *f = *state;
+    struct zs_buffer first;
+    struct zs_outgoing outgoing;
+    struct zs_error e = {0};
+    zs_buffer_init(&first, 1 << 20);
+    for (int round = 0; round < 2; round++) {
+        const struct zs_checkpoint from = {.zxid = 0x100000000, .clock = 5};
+        f->zxid = from.zxid;
+        zs_outbound_seek(f->out, &HISTORY, &from);
+        for (int i = 0; i < 20; i++) {
+            take_set(f, CLIENT, i % 3 ? "/a" : "/private/b", "data");
+            if (i % 5 == 0)
+                take_applied(f, "bj", i + 1, (zs_clock)i << 16);
+        }
+        assert_true(zs_outbound_finish(f->out, 0, &outgoing, &e));
+        if (round == 0) {
+            zs_put_bytes(&first, outgoing.message.at, outgoing.message.len);
+        } else {
+            assert_int_equal(first.len, outgoing.message.len);
+            assert_memory_equal(first.at, outgoing.message.at, first.len);
+        }
+    }
+    zs_buffer_free(&first);
+}
+
+static void a_sequential_name_is_counted(void **state) {
+    struct fixture *f = *state;
+    begin_txn(f, CLIENT, CREATE);
+    put_text(&f->txn, "/queue/item-0000000042");
+    put_text(&f->txn, "");
+    zs_put_u32(&f->txn, 0); // acl
+    zs_put_u8(&f->txn, 0);  // ephemeral
+    zs_put_u32(&f->txn, 1); // parentCVersion
+    assert_int_equal(take(f), ZS_TAKEN);
+    struct zs_outbound_counters counters;
+    zs_outbound_counters(f->out, &counters);
+    assert_int_equal(counters.sequential_names, 1);
+    assert_string_equal(zs_outbound_sequential_example(f->out), "/queue/item-0000000042");
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(local_writes_travel_in_order_with_rising_stamps),
+        TEST(what_the_filter_drops_is_covered_all_the_same),
+        TEST(an_appliers_multi_is_a_mark_and_lifts_the_clock),
+        TEST(a_registered_session_is_foreign_for_ever),
+        TEST(a_report_pushes_out_no_session_that_the_stream_has_shown),
+        TEST(a_client_cannot_pass_for_an_applier_with_rubbish),
+        TEST(a_closed_session_travels_only_with_ephemerals_of_the_link),
+        TEST(a_full_batch_takes_nothing_and_loses_nothing),
+        TEST(a_large_txn_goes_alone),
+        TEST(the_same_txns_from_the_same_place_make_the_same_bytes),
+        TEST(a_sequential_name_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+// The sender's decisions by themselves: where a link starts, what a window of confirms means, how old the oldest
+// unreported batch is.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "zs_start.h"
+#include "zs_trail.h"
+#include "zs_window.h"
+
+static const struct zs_history OURS = {{1}}, THEIRS = {{2}};
+
+// A link that could start: the chain has begun, the history is known, bj reported zxid 0x100000005 of ours.
+static struct zs_start_facts facts(void) {
+    struct zs_start_facts f = {
+        .history = OURS,
+        .bounds = {.begun = true, .floor = 0x100000002, .last = 0x100000009},
+        .beginning = -1,
+        .reported = true,
+        .report = {.destination = "bj", .history = OURS, .applied = 0x100000005, .clock = 77},
+    };
+    return f;
+}
+
+static struct zs_start decide(struct zs_start_facts f) {
+    struct zs_start start;
+    zs_start_decide(&f, &start);
+    return start;
+}
+
+static void starts_behind_what_is_applied(void **state) {
+    (void)state;
+    struct zs_start start = decide(facts());
+    assert_int_equal(start.verdict, ZS_START_AT);
+    assert_int_equal(start.at.zxid, 0x100000005);
+    assert_int_equal(start.at.clock, 77);
+}
+
+static void waits_for_what_it_does_not_know(void **state) {
+    (void)state;
+    struct zs_start_facts f = facts();
+    f.bounds.begun = false;
+    assert_int_equal(decide(f).verdict, ZS_START_WAIT);
+    f = facts();
+    f.history = (struct zs_history){{0}};
+    assert_int_equal(decide(f).verdict, ZS_START_WAIT);
+    f = facts();
+    f.reported = false;
+    assert_int_equal(decide(f).verdict, ZS_START_WAIT);
+    f = facts();
+    f.report.applied = f.bounds.last + 1; // this server is behind the destination
+    assert_int_equal(decide(f).verdict, ZS_START_WAIT);
+}
+
+static void a_new_destination_needs_the_beginning(void **state) {
+    (void)state;
+    struct zs_start_facts f = facts();
+    f.report = (struct zs_report){.destination = "bj"};
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.beginning = 0x100000001; // the tree was empty then, but the backlog does not reach back to it
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.beginning = 0x100000002;
+    struct zs_start start = decide(f);
+    assert_int_equal(start.verdict, ZS_START_AT);
+    assert_int_equal(start.at.zxid, 0);
+}
+
+static void another_history_is_a_gap(void **state) {
+    (void)state;
+    struct zs_start_facts f = facts();
+    f.report.history = THEIRS;
+    struct zs_start start = decide(f);
+    assert_int_equal(start.verdict, ZS_START_GAP);
+    assert_non_null(strstr(start.reason, "02000000-"));
+    f = facts();
+    f.report.need = ZS_NEED_IMAGE;
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+}
+
+static void resumes_behind_what_the_broker_took_unless_asked_back(void **state) {
+    (void)state;
+    struct zs_start_facts f = facts();
+    f.resumes = true;
+    f.confirmed = (struct zs_checkpoint){.zxid = 0x100000008, .clock = 99};
+    assert_int_equal(decide(f).at.zxid, 0x100000008);
+    assert_int_equal(decide(f).at.clock, 99);
+    f.report.need = ZS_NEED_FROM;
+    assert_int_equal(decide(f).at.zxid, 0x100000005);
+    f = facts();
+    f.resumes = true;
+    f.confirmed = (struct zs_checkpoint){.zxid = 0x100000003, .clock = 11}; // the destination is further
+    assert_int_equal(decide(f).at.zxid, 0x100000005);
+}
+
+static void the_confirmed_prefix_has_no_holes(void **state) {
+    (void)state;
+    struct zs_window window;
+    const struct zs_checkpoint from = {.zxid = 10};
+    zs_window_reset(&window, 4, &from);
+    for (int i = 1; i <= 4; i++) {
+        const struct zs_checkpoint last = {.zxid = 10 + i};
+        assert_false(zs_window_full(&window));
+        zs_window_push(&window, (uint64_t)i, &last);
+    }
+    assert_true(zs_window_full(&window));
+    assert_true(zs_window_settle(&window, 2, false, true));
+    assert_int_equal(window.confirmed.zxid, 10); // 1 is still out
+    assert_true(zs_window_settle(&window, 1, false, true));
+    assert_int_equal(window.confirmed.zxid, 12);
+    assert_false(zs_window_settle(&window, 1, false, true)); // said twice
+    assert_true(zs_window_settle(&window, 4, true, true));
+    assert_int_equal(window.confirmed.zxid, 14);
+    assert_int_equal(window.count, 0);
+    assert_false(window.refused);
+}
+
+static void nothing_behind_a_refused_batch_counts(void **state) {
+    (void)state;
+    struct zs_window window;
+    const struct zs_checkpoint from = {.zxid = 10};
+    zs_window_reset(&window, 64, &from);
+    for (int round = 0; round < 3; round++) { // the ring goes round
+        for (int i = 0; i < 40; i++) {
+            const struct zs_checkpoint last = {.zxid = 100 * round + i};
+            zs_window_push(&window, (uint64_t)(100 * round + i), &last);
+        }
+        if (round < 2)
+            zs_window_settle(&window, (uint64_t)(100 * round + 39), true, true);
+    }
+    assert_int_equal(window.confirmed.zxid, 139);
+    zs_window_settle(&window, 201, false, false);
+    zs_window_settle(&window, 239, true, true);
+    assert_true(window.refused);
+    assert_int_equal(window.count, 0);
+    assert_int_equal(window.confirmed.zxid, 200);
+}
+
+static void the_oldest_unreported_batch_sets_the_lag(void **state) {
+    (void)state;
+    struct zs_trail trail = {0};
+    assert_int_equal(zs_trail_age_ms(&trail, 5000), 0);
+    zs_trail_left(&trail, 10, 1000);
+    zs_trail_left(&trail, 20, 1500);
+    zs_trail_left(&trail, 15, 1900); // sent again: no younger for it
+    assert_int_equal(zs_trail_age_ms(&trail, 2000), 1000);
+    zs_trail_reached(&trail, 12);
+    assert_int_equal(zs_trail_age_ms(&trail, 2000), 500);
+    zs_trail_reached(&trail, 20);
+    assert_int_equal(zs_trail_age_ms(&trail, 2000), 0);
+    for (int i = 0; i < 3 * ZS_TRAIL_MAX; i++)
+        zs_trail_left(&trail, 100 + i, 3000 + i);
+    assert_int_equal(zs_trail_age_ms(&trail, 4000), 1000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(starts_behind_what_is_applied),
+        cmocka_unit_test(waits_for_what_it_does_not_know),
+        cmocka_unit_test(a_new_destination_needs_the_beginning),
+        cmocka_unit_test(another_history_is_a_gap),
+        cmocka_unit_test(resumes_behind_what_the_broker_took_unless_asked_back),
+        cmocka_unit_test(the_confirmed_prefix_has_no_holes),
+        cmocka_unit_test(nothing_behind_a_refused_batch_counts),
+        cmocka_unit_test(the_oldest_unreported_batch_sets_the_lag),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
