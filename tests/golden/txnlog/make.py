@@ -1,9 +1,11 @@
-"""Makes tests/golden/txnlog/<version>: the txn log that the installed ZooKeeper writes for a few clients' work, and what
-it holds by a reader that shares no code with ZooSpan (tests/harness/zoosites/txnlog.py): zxid and number of ops a line.
+"""Makes tests/golden/txnlog/<version>: the txn log that this ZooKeeper writes for a few clients' work, and what it holds
+by a reader that shares no code with ZooSpan (tests/harness/zoosites/txnlog.py): zxid and number of ops a line. Versions
+other than Debian's 3.8.0 come from Maven Central.
 
-  /usr/bin/python3 tests/golden/txnlog/make.py 3.8.0
+  /usr/bin/python3 tests/golden/txnlog/make.py 3.5.10 3.6.4 3.8.0 3.9.3
 """
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -18,6 +20,23 @@ from kazoo.client import KazooClient  # noqa: E402
 from zoosites import txnlog  # noqa: E402
 
 SERVER = TESTS / "unit" / "applier" / "zookeeper.sh"
+
+INSTALLED = "3.8.0"
+DEPENDENCIES = [("org.xerial.snappy", "snappy-java", "1.1.10.5"), ("io.dropwizard.metrics", "metrics-core", "4.1.12.1")]
+
+
+def environment(version, folder):
+    if version == INSTALLED:
+        return os.environ
+    needed = [("org.apache.zookeeper", "zookeeper", version)] + DEPENDENCIES
+    (folder / "pom.xml").write_text(
+        "<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>x</artifactId><version>1</version>"
+        "<dependencies>"
+        + "".join("<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>" % one
+                  for one in needed)
+        + "</dependencies></project>")
+    subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars"], cwd=folder, check=True)
+    return dict(os.environ, ZOOKEEPER_CLASSPATH=str(folder / "jars" / "*"))
 
 
 def work(port):
@@ -44,19 +63,24 @@ def work(port):
     client.close()
 
 
-def main(version):
-    work_dir = pathlib.Path(tempfile.mkdtemp(prefix="zoospan-golden-"))
-    server = work_dir / "server"
+def later(port):
+    client = KazooClient(f"127.0.0.1:{port}")
+    client.start()
+    client.create("/later", b"z")
+    client.stop()
+    client.close()
+
+
+def make(version, folder):
+    server = folder / "server"
     data = server / "data"
-    subprocess.run([SERVER, "start", server], check=True)
-    work((server / "port").read_text().strip())
-    subprocess.run([SERVER, "crash", server], check=True)
-    subprocess.run([SERVER, "start", server], check=True)  # a second file
-    work2 = KazooClient("127.0.0.1:" + (server / "port").read_text().strip())
-    work2.start()
-    work2.create("/later", b"z")
-    work2.stop()
-    subprocess.run([SERVER, "crash", server], check=True)
+    env = environment(version, folder)
+    for job in (work, later):  # the second start begins a second file
+        subprocess.run([SERVER, "start", server], check=True, env=env)
+        try:
+            job((server / "port").read_text().strip())
+        finally:
+            subprocess.run([SERVER, "crash", server], check=True)
     target = HERE / version
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
@@ -67,8 +91,6 @@ def main(version):
         (target / file.name).write_bytes(content)
     lines = [f"{txn.zxid:x} {count(txn)}\n" for txn in txnlog.read(str(data))]
     (HERE / f"{version}.expected").write_text("".join(lines))
-    subprocess.run([SERVER, "stop", server], check=True)
-    shutil.rmtree(work_dir)
 
 
 def count(txn):
@@ -77,4 +99,6 @@ def count(txn):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    for wanted in sys.argv[1:]:
+        with tempfile.TemporaryDirectory(prefix="zoospan-golden-") as made:
+            make(wanted, pathlib.Path(made))

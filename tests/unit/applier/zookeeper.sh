@@ -5,7 +5,7 @@
 #   zookeeper.sh crash DIR     kill -9
 #   zookeeper.sh stop DIR      kills it, and removes DIR
 #
-# DIR/port and DIR/pid say where it is. The superuser is super:secret.
+# DIR/port and DIR/pid say where it is. The superuser is super:secret. ZOOKEEPER_CLASSPATH: another version than Debian's.
 set -euo pipefail
 [ $# -eq 2 ] || {
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
@@ -38,10 +38,10 @@ serves() {
 }
 
 start() {
-    local digest jars
+    local digest jars=${ZOOKEEPER_CLASSPATH:-}
     [ -e "$dir/zoo.cfg" ] || write_config
     digest=$(printf 'super:secret' | openssl dgst -sha1 -binary | base64)
-    jars=$(ls /usr/share/java/{zookeeper,zookeeper-jute,slf4j-api,slf4j-simple,jline,metrics-core,snappy-java}.jar \
+    [ -n "$jars" ] || jars=$(ls /usr/share/java/{zookeeper,zookeeper-jute,slf4j-api,slf4j-simple,jline,metrics-core,snappy-java}.jar \
         /usr/share/java/netty-*.jar 2>/dev/null | tr '\n' ':' || true)
     # Containers are looked after every second: a test sees by their end that they are some.
     setsid java -Xmx256m -Dzookeeper.DigestAuthenticationProvider.superDigest="super:$digest" \

@@ -1,4 +1,4 @@
-// The log reader against a real server's log (tests/golden/txnlog) and against logs that are written, torn, rolled over,
+// The log reader against real servers' logs (tests/golden/txnlog) and against logs that are written, torn, rolled over,
 // cut, purged and damaged under it.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -358,17 +358,18 @@ static void limits_and_arguments(void **state) {
     expect_refused(zs_txnlog_open("/nonexistent", NULL, 0, ENTRY_MAX, &e), 9, ZS_INVALID, "/nonexistent");
 }
 
-// --- a real server's -------------------------------------------------------------------------------------------------
+// --- real servers' ---------------------------------------------------------------------------------------------------
 
-static void the_log_of_a_real_server(void **state) {
-    (void)state;
+static void check_real_log(const char *version) {
     struct zs_error e = {0};
     struct zs_txnlog_txn txn;
+    char dir[256], name[300];
+    snprintf(dir, sizeof dir, ZS_TESTS_DIR "/golden/txnlog/%s", version);
+    snprintf(name, sizeof name, "%s.expected", dir); // by an oracle of its own
     struct zs_arena *arena = zs_arena_new(1 << 20);
-    struct zs_txnlog *log = zs_txnlog_open(ZS_TESTS_DIR "/golden/txnlog/3.8.0",
-                                           ZS_TESTS_DIR "/golden/txnlog/3.8.0", 0, ENTRY_MAX, &e);
+    struct zs_txnlog *log = zs_txnlog_open(dir, dir, 0, ENTRY_MAX, &e);
     assert_non_null(log);
-    FILE *expected = fopen(ZS_TESTS_DIR "/golden/txnlog/3.8.0.expected", "r"); // by an oracle of its own
+    FILE *expected = fopen(name, "r");
     assert_non_null(expected);
     uint64_t zxid;
     uint32_t ops;
@@ -376,11 +377,11 @@ static void the_log_of_a_real_server(void **state) {
     while (fscanf(expected, "%" SCNx64 " %" SCNu32 "\n", &zxid, &ops) == 2) {
         struct zs_txn decoded;
         if (zs_txnlog_next(log, INT64_MAX, &txn, &e) != ZS_TXNLOG_TXN)
-            fail_msg("0x%" PRIx64 ": %s", zxid, e.text);
+            fail_msg("%s 0x%" PRIx64 ": %s", version, zxid, e.text);
         assert_int_equal(txn.zxid, zxid);
         zs_arena_reset(arena);
         if (!zs_txn_decode(txn.bytes.at, txn.bytes.len, arena, &decoded, &e))
-            fail_msg("0x%" PRIx64 ": %s", zxid, e.text);
+            fail_msg("%s 0x%" PRIx64 ": %s", version, zxid, e.text);
         assert_int_equal(decoded.op_count, ops);
         count++;
     }
@@ -389,6 +390,13 @@ static void the_log_of_a_real_server(void **state) {
     fclose(expected);
     zs_txnlog_close(log);
     zs_arena_free(arena);
+}
+
+static void logs_of_real_servers(void **state) {
+    (void)state;
+    static const char *const versions[] = {"3.5.10", "3.6.4", "3.8.0", "3.9.3"};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
+        check_real_log(versions[i]);
 }
 
 int main(void) {
@@ -403,7 +411,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(damage, setup, teardown),
         cmocka_unit_test_setup_teardown(cut_or_removed_under_the_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_and_arguments, setup, teardown),
-        cmocka_unit_test(the_log_of_a_real_server),
+        cmocka_unit_test(logs_of_real_servers),
     };
     return cmocka_run_group_tests_name("txnlog", tests, NULL, NULL);
 }
