@@ -85,6 +85,8 @@ static const char *record_problem(const struct zs_batch *batch) {
         case ZS_RECORD_TOMBSTONE:
         case ZS_RECORD_SNAPSHOT_BEGIN:
         case ZS_RECORD_SNAPSHOT_END:
+        case ZS_RECORD_SNAPSHOT_PART:
+        case ZS_RECORD_BROKEN:
             return "it holds records of an image, which this version cannot take; update the applier";
         }
     }

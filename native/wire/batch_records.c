@@ -300,6 +300,11 @@ static bool read_mark(struct cursor *c, struct zs_record_mark *mark) {
     return whole(c, "mark");
 }
 
+static bool read_node_time(struct cursor *c, int64_t *out) {
+    *out = read_time(c);
+    return whole(c, "node's time");
+}
+
 static bool read_node(struct cursor *c, struct zs_record_node *node) {
     uint8_t first = zs_read_u8(&c->in);
     if (!whole(c, "node"))
@@ -310,6 +315,7 @@ static bool read_node(struct cursor *c, struct zs_record_node *node) {
     node->has_delete = first & WIRE_NODE_DELETE;
     return read_path(c, &node->path) && read_data(c, &node->data) && read_acls(c, &node->acls) &&
            read_kind(c, first >> WIRE_AUX_SHIFT, &node->kind, &node->session, &node->ttl_ms) &&
+           read_zxid(c, "node's zxid", &node->zxid) && read_node_time(c, &node->time_ms) &&
            (!node->has_write || read_real_stamp(c, &node->write)) &&
            (!node->has_delete || read_real_stamp(c, &node->delete));
 }
@@ -318,13 +324,53 @@ static bool read_end(struct cursor *c, struct zs_record_snapshot_end *end) {
     if (!read_path(c, &end->path))
         return false;
     end->nodes = zs_read_varint(&c->in);
-    if (!whole(c, "node count") || !read_stamp(c, &end->floor))
+    if (!whole(c, "node count") || !read_zxid(c, "image's last zxid", &end->zxid) ||
+        !read_stamp(c, &end->floor))
         return false;
     const struct zs_stamp *floor = &end->floor;
     if (floor->site[0] == '\0')
         return (floor->clock == 0 && floor->zxid == 0 && floor->op_index == 0) ||
                corrupt(c, "the floor has no site");
     return zs_site_valid(floor->site) || corrupt(c, "the floor's site is not valid");
+}
+
+static bool read_run(struct cursor *c, int64_t *out) {
+    *out = zs_read_i64(&c->in);
+    return whole(c, "image's run") && (*out != 0 || corrupt(c, "the image's run is 0"));
+}
+
+static bool read_begin(struct cursor *c, struct zs_record_snapshot_begin *begin) {
+    if (!read_run(c, &begin->run) || !read_path(c, &begin->path) ||
+        !read_zxid(c, "image's zxid", &begin->zxid) || !read_zxid(c, "seen zxid", &begin->seen))
+        return false;
+    const uint8_t *history = zs_read_bytes(&c->in, sizeof begin->seen_history.bytes);
+    if (!history)
+        return corrupt(c, "the bytes end inside the seen history");
+    memcpy(begin->seen_history.bytes, history, sizeof begin->seen_history.bytes);
+    return read_vector(c, &begin->vector_count, &begin->vector);
+}
+
+static bool read_part(struct cursor *c, struct zs_record_snapshot_part *part) {
+    if (!read_run(c, &part->run))
+        return false;
+    uint64_t index = zs_read_varint(&c->in);
+    if (!whole(c, "part's number"))
+        return false;
+    if (index == 0 || index > UINT32_MAX)
+        return corrupt(c, "a part's number is 0 or has more than 32 bits");
+    part->index = (uint32_t)index;
+    return true;
+}
+
+static bool read_broken(struct cursor *c, struct zs_record_broken *broken) {
+    if (!read_zxid(c, "broken zxid", &broken->zxid))
+        return false;
+    uint64_t len = zs_read_varint(&c->in);
+    const uint8_t *bytes = len <= ZS_REASON_MAX ? zs_read_bytes(&c->in, (size_t)len) : NULL;
+    if (!bytes || !zs_utf8_valid(bytes, (size_t)len))
+        return corrupt(c, "a reason is cut off, too long or not UTF-8");
+    broken->reason = zs_arena_string(c->arena, bytes, (size_t)len);
+    return broken->reason || full(c);
 }
 
 static bool read_heartbeat(struct cursor *c, struct zs_record_heartbeat *heartbeat) {
@@ -355,12 +401,15 @@ static bool read_record(struct cursor *c, struct zs_record *record) {
     case ZS_RECORD_TOMBSTONE:
         return read_path(c, &record->tombstone.path) && read_real_stamp(c, &record->tombstone.delete);
     case ZS_RECORD_SNAPSHOT_BEGIN:
-        return read_path(c, &record->begin.path) && read_zxid(c, "image's zxid", &record->begin.zxid) &&
-               read_vector(c, &record->begin.vector_count, &record->begin.vector);
+        return read_begin(c, &record->begin);
     case ZS_RECORD_SNAPSHOT_END:
         return read_end(c, &record->end);
     case ZS_RECORD_HEARTBEAT:
         return read_heartbeat(c, &record->heartbeat);
+    case ZS_RECORD_SNAPSHOT_PART:
+        return read_part(c, &record->part);
+    case ZS_RECORD_BROKEN:
+        return read_broken(c, &record->broken);
     }
     return corrupt(c, "the record type is not known");
 }
@@ -381,6 +430,10 @@ static const char *record_name(enum zs_record_type type) {
         return "SNAPSHOT_END";
     case ZS_RECORD_HEARTBEAT:
         return "HEARTBEAT";
+    case ZS_RECORD_SNAPSHOT_PART:
+        return "SNAPSHOT_PART";
+    case ZS_RECORD_BROKEN:
+        return "BROKEN";
     }
     return "unknown";
 }

@@ -250,6 +250,8 @@ static void put_node(struct zs_batch_writer *w, const struct zs_record_node *nod
     put_data(&w->raw, node->data);
     put_acls(w, &node->acls);
     put_kind(w, node->kind, node->session, node->ttl_ms);
+    zs_put_varint(&w->raw, (uint64_t)node->zxid);
+    put_time(w, node->time_ms);
     if (node->has_write)
         put_stamp(w, &node->write);
     if (node->has_delete)
@@ -257,15 +259,30 @@ static void put_node(struct zs_batch_writer *w, const struct zs_record_node *nod
 }
 
 static void put_begin(struct zs_batch_writer *w, const struct zs_record_snapshot_begin *begin) {
+    zs_put_u64(&w->raw, (uint64_t)begin->run);
     put_path(w, begin->path);
     zs_put_varint(&w->raw, (uint64_t)begin->zxid);
+    zs_put_varint(&w->raw, (uint64_t)begin->seen);
+    zs_put_bytes(&w->raw, begin->seen_history.bytes, sizeof begin->seen_history.bytes);
     put_vector(w, begin->vector_count, begin->vector);
 }
 
 static void put_end(struct zs_batch_writer *w, const struct zs_record_snapshot_end *end) {
     put_path(w, end->path);
     zs_put_varint(&w->raw, end->nodes);
+    zs_put_varint(&w->raw, (uint64_t)end->zxid);
     put_stamp(w, &end->floor);
+}
+
+static void put_part(struct zs_batch_writer *w, const struct zs_record_snapshot_part *part) {
+    zs_put_u64(&w->raw, (uint64_t)part->run);
+    zs_put_varint(&w->raw, part->index);
+}
+
+static void put_broken(struct zs_batch_writer *w, const struct zs_record_broken *broken) {
+    assert(strlen(broken->reason) <= ZS_REASON_MAX);
+    zs_put_varint(&w->raw, (uint64_t)broken->zxid);
+    put_text(&w->raw, broken->reason);
 }
 
 static void put_heartbeat(struct zs_batch_writer *w, const struct zs_record_heartbeat *heartbeat) {
@@ -301,6 +318,12 @@ static void put_record(struct zs_batch_writer *w, const struct zs_record *record
         return;
     case ZS_RECORD_HEARTBEAT:
         put_heartbeat(w, &record->heartbeat);
+        return;
+    case ZS_RECORD_SNAPSHOT_PART:
+        put_part(w, &record->part);
+        return;
+    case ZS_RECORD_BROKEN:
+        put_broken(w, &record->broken);
         return;
     }
 }

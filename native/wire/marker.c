@@ -27,7 +27,7 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     for (uint32_t i = 0; i < marker->session_count; i++)
         len += (size_t)snprintf(to + len, size - len, "%s\"0x%" PRIx64 "\"", i ? "," : "",
                                 (uint64_t)marker->sessions[i]);
-    len += (size_t)snprintf(to + len, size - len, "]}");
+    len += (size_t)snprintf(to + len, size - len, marker->image ? "],\"image\":true}" : "]}");
     out->len = len;
     return true;
 }
@@ -45,6 +45,7 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
                 zs_json_read_integer(object, "time", &out->time_ms, e) &&
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e);
     out->session = (int64_t)session;
+    out->image = json_is_true(json_object_get(object, "image"));
     json_decref(object);
     return read || zs_error_context(e, "marker");
 }

@@ -25,7 +25,8 @@ static json_t *need_value(const struct zs_report *report) {
     case ZS_NEED_FROM:
         return json_pack("{s:s}", "kind", "from");
     case ZS_NEED_IMAGE:
-        return json_pack("{s:s, s:s}", "kind", "image", "path", report->image_path);
+        return json_pack("{s:s, s:s, s:o}", "kind", "image", "path", report->image_path, "fence",
+                         hex((uint64_t)report->fence));
     }
     return NULL;
 }
@@ -109,7 +110,8 @@ static bool read_need(const json_t *object, struct zs_report *out, struct zs_err
         return zs_fail(e, ZS_CORRUPT, "\"need\" is of an unknown kind");
     out->need = ZS_NEED_IMAGE;
     return zs_json_read_text(need, "path", out->image_path, sizeof out->image_path, e) &&
-           (zs_path_valid(out->image_path) || zs_fail(e, ZS_CORRUPT, "the image's path is malformed"));
+           (zs_path_valid(out->image_path) || zs_fail(e, ZS_CORRUPT, "the image's path is malformed")) &&
+           zs_json_read_zxid(need, "fence", &out->fence, e);
 }
 
 bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, struct zs_error *e) {

@@ -14,6 +14,7 @@ enum {
     ZS_BATCH_VERSION = 1,
     ZS_VECTOR_MAX = 64,   // sites in a vector
     ZS_SESSIONS_MAX = 32, // sessions in a heartbeat, a report or a marker
+    ZS_REASON_MAX = 400,  // bytes of a reason's text
 };
 
 // "At this point of the origin's order it had applied this much of that site."
@@ -30,6 +31,8 @@ enum zs_record_type { // the values stand in the format; an unknown one is an er
     ZS_RECORD_SNAPSHOT_BEGIN = 5,
     ZS_RECORD_SNAPSHOT_END = 6,
     ZS_RECORD_HEARTBEAT = 7,
+    ZS_RECORD_SNAPSHOT_PART = 8,
+    ZS_RECORD_BROKEN = 9,
 };
 
 struct zs_record_txn { // a local txn of the origin, what the link's filter left of it; never without ops
@@ -56,6 +59,8 @@ struct zs_record_node { // a full image
     enum zs_kind kind;
     int64_t session; // ZS_EPHEMERAL
     int64_t ttl_ms;  // ZS_TTL
+    int64_t zxid;    // of the origin's txn that set the data last (mzxid)
+    int64_t time_ms; // of that txn (mtime)
     bool has_write, has_delete;
     struct zs_stamp write, delete;
 };
@@ -66,15 +71,28 @@ struct zs_record_tombstone {
 };
 
 struct zs_record_snapshot_begin {
+    int64_t run;      // names this walk, never 0: what belongs to another one is not part of this image
     const char *path; // of the subtree
     int64_t zxid;     // the stream from here on makes the (fuzzy) image whole
+    // The marker that the origin's tree held for this destination before the walk: how far the image contains the
+    // destination's own writes, and of which history. All zero: none.
+    int64_t seen;
+    struct zs_history seen_history;
     uint32_t vector_count;
     const struct zs_position *vector;
 };
 
+// The first record of each batch of an image but the first: batches of one run come without a hole.
+struct zs_record_snapshot_part {
+    int64_t run;
+    uint32_t index; // 1, 2, ...: the batch with SNAPSHOT_BEGIN is number 0
+};
+
 struct zs_record_snapshot_end {
     const char *path;
-    uint64_t nodes;        // how many NODE records there were
+    uint64_t nodes; // how many NODE records there were
+    int64_t
+        zxid; // the origin's newest when the walk ended: up to here the stream repeats what the image says
     struct zs_stamp floor; // all zero (no site): none
 };
 
@@ -84,6 +102,12 @@ struct zs_record_heartbeat {
     const struct zs_position *vector;
     uint32_t session_count; // the origin's live applier sessions
     const int64_t *sessions;
+};
+
+// "The stream cannot go on behind this zxid: ask for an image."
+struct zs_record_broken {
+    int64_t zxid;       // where the destination stood
+    const char *reason; // for the destination's operator; at most ZS_REASON_MAX bytes
 };
 
 struct zs_record {
@@ -96,6 +120,8 @@ struct zs_record {
         struct zs_record_snapshot_begin begin;
         struct zs_record_snapshot_end end;
         struct zs_record_heartbeat heartbeat;
+        struct zs_record_snapshot_part part;
+        struct zs_record_broken broken;
     };
 };
 

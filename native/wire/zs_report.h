@@ -26,6 +26,9 @@ struct zs_report {
     int64_t sessions[ZS_SESSIONS_MAX];
     enum zs_need need;
     char image_path[1024]; // ZS_NEED_IMAGE
+    // ZS_NEED_IMAGE: zxid, at the destination, of the txn that noted this wish in its marker. An image is exact if the
+    // origin had applied the destination up to there before the walk. 0: the destination has nothing of the origin.
+    int64_t fence;
 };
 
 // Compact JSON, written into `out` (emptied first). Errors: ZS_FATAL (no memory).
@@ -41,6 +44,7 @@ struct zs_marker {
     int64_t time_ms;
     uint32_t session_count; // as in the report
     int64_t sessions[ZS_SESSIONS_MAX];
+    bool image; // the stream cannot go on from zxid: an image is needed, or has begun and not ended
 };
 
 // The same for the marker. Written by hand into `out`, without allocation beyond the buffer's: it is on the hot path.

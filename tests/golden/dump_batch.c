@@ -21,7 +21,8 @@ static void dump_node(struct zs_buffer *out, const struct zs_record_node *node) 
     dump_data(out, node->data);
     dump_format(out, " acls=");
     dump_acls(out, &node->acls);
-    dump_format(out, " session=0x%" PRIx64 " ttl=%" PRId64, (uint64_t)node->session, node->ttl_ms);
+    dump_format(out, " session=0x%" PRIx64 " ttl=%" PRId64 " zxid=0x%" PRIx64 " time=%" PRId64,
+                (uint64_t)node->session, node->ttl_ms, (uint64_t)node->zxid, node->time_ms);
     if (node->has_write)
         dump_stamp(out, "write", &node->write);
     if (node->has_delete)
@@ -35,6 +36,14 @@ static void dump_heartbeat(struct zs_buffer *out, const struct zs_record_heartbe
     for (uint32_t i = 0; i < heartbeat->session_count; i++)
         dump_format(out, "%s0x%" PRIx64, i ? ", " : "", (uint64_t)heartbeat->sessions[i]);
     dump_format(out, "]");
+}
+
+static void dump_begin(struct zs_buffer *out, const struct zs_record_snapshot_begin *begin) {
+    char history[ZS_UUID_TEXT];
+    zs_history_format(&begin->seen_history, history);
+    dump_format(out, "SNAPSHOT_BEGIN %s run=0x%" PRIx64 " zxid=0x%" PRIx64 " seen=0x%" PRIx64 "/%s",
+                begin->path, (uint64_t)begin->run, (uint64_t)begin->zxid, (uint64_t)begin->seen, history);
+    dump_vector(out, begin->vector_count, begin->vector);
 }
 
 static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
@@ -60,16 +69,23 @@ static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
         dump_stamp(out, "delete", &record->tombstone.delete);
         return;
     case ZS_RECORD_SNAPSHOT_BEGIN:
-        dump_format(out, "SNAPSHOT_BEGIN %s zxid=0x%" PRIx64, record->begin.path,
-                    (uint64_t)record->begin.zxid);
-        dump_vector(out, record->begin.vector_count, record->begin.vector);
+        dump_begin(out, &record->begin);
         return;
     case ZS_RECORD_SNAPSHOT_END:
-        dump_format(out, "SNAPSHOT_END %s nodes=%" PRIu64, record->end.path, record->end.nodes);
+        dump_format(out, "SNAPSHOT_END %s nodes=%" PRIu64 " zxid=0x%" PRIx64, record->end.path,
+                    record->end.nodes, (uint64_t)record->end.zxid);
         dump_stamp(out, "floor", &record->end.floor);
         return;
     case ZS_RECORD_HEARTBEAT:
         dump_heartbeat(out, &record->heartbeat);
+        return;
+    case ZS_RECORD_SNAPSHOT_PART:
+        dump_format(out, "SNAPSHOT_PART run=0x%" PRIx64 " index=%" PRIu32, (uint64_t)record->part.run,
+                    record->part.index);
+        return;
+    case ZS_RECORD_BROKEN:
+        dump_format(out, "BROKEN zxid=0x%" PRIx64 " reason=%s", (uint64_t)record->broken.zxid,
+                    record->broken.reason);
         return;
     }
 }

@@ -23,7 +23,8 @@ static void reports_go_round(void **state) {
                                .session_count = 2,
                                .sessions = {-1, 0x100002bbf8d0001},
                                .need = ZS_NEED_IMAGE,
-                               .image_path = "/a/\xc3\xa9\"\\"};
+                               .image_path = "/a/\xc3\xa9\"\\",
+                               .fence = 0x200000007};
     struct zs_report back;
     struct zs_buffer json;
     struct zs_error e;
@@ -50,6 +51,7 @@ static void reports_go_round(void **state) {
         assert_memory_equal(back.sessions, report.sessions, 2 * sizeof *back.sessions);
         assert_int_equal(back.need, need);
         assert_string_equal(back.image_path, report.image_path);
+        assert_int_equal(back.fence, need == ZS_NEED_IMAGE ? report.fence : 0);
     }
     zs_buffer_free(&json);
 }
@@ -97,7 +99,7 @@ static void bad_reports(void **state) {
     const char *good = "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":\"" HISTORY_TEXT
                        "\",\"applied\":\"0x1\",\"clock\":\"0x2\","
                        "\"time\":3,\"vector\":{\"hk\":\"0x4\"},\"sessions\":[\"0x5\"],\"need\":{\"kind\":"
-                       "\"image\",\"path\":\"/a\"}}";
+                       "\"image\",\"path\":\"/a\",\"fence\":\"0x7\"}}";
     const struct change changes[] = {
         {"\"sh\"", "\"SH\""},
         {"\"sh\"", "5"},
@@ -201,11 +203,16 @@ static void markers_go_round(void **state) {
     assert_int_equal(back.time_ms, -5);
     assert_int_equal(back.session_count, ZS_SESSIONS_MAX);
     assert_memory_equal(back.sessions, marker.sessions, sizeof back.sessions);
+    assert_false(back.image);
     marker = (struct zs_marker){.zxid = 0};
     assert_true(zs_marker_encode(&marker, &json));
     zs_put_u8(&json, 0);
     assert_string_equal(json.at, "{\"history\":null,\"zxid\":\"0x0\",\"stamp\":\"0x0\",\"session\":\"0x0\","
                                  "\"time\":0,\"sessions\":[]}");
+    marker.image = true;
+    assert_true(zs_marker_encode(&marker, &json));
+    assert_true(zs_marker_decode(json.at, json.len, &back, &e));
+    assert_true(back.image);
     zs_buffer_free(&json);
 }
 
