@@ -63,6 +63,7 @@ run_pytest() {
 
 e2e() {
     step "release build" tests/harness/build.sh release || return
+    step "no failpoint in it" sh tests/lint/failpoints.sh build/release no
     summary
     step "end to end" run_pytest "$@"
     results=()

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "zs_failpoint.h"
+
 static struct zs_flight *flight_at(struct zs_link *link, uint32_t index) {
     assert(link->flights);
     return &link->flights[(link->flight_first + index) % link->settings.depth];
@@ -22,6 +24,7 @@ static void land_first(struct zs_link *link) {
     link->counters.multis++;
     link->counters.ops += flight->ops;
     link->durable = flight->zxid;
+    ZS_FAILPOINT("applier_landed");
     zs_intake_finish(link, flight->last);
     pop_flight(link);
 }
@@ -116,7 +119,9 @@ static void take_off(struct zs_link *link, const struct zs_plan *plan) {
     link->planned = flight->last->next;
     link->marker_version++;
     link->flight_count++;
+    ZS_FAILPOINT("applier_submit");
     zs_client_submit(&link->client, &flight->request);
+    ZS_FAILPOINT("applier_submitted");
 }
 
 // Units without effect have passed since the marker was written last: so many that a restart should not repeat them?
@@ -135,6 +140,8 @@ void zs_fast_fill(struct zs_link *link) {
         if (!plan.last)
             return; // must go alone: the slow path's, once nothing is in flight
         if (plan.ops) {
+            if (link->flight_count && zs_recover_version_exhausted(link))
+                return; // the marker is made anew once nothing is in flight
             take_off(link, &plan);
         } else if (link->flight_count == 0) {
             zs_intake_finish(link, plan.last);

@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zs_failpoint.h"
+
 enum { RECORDS_MAX = 1000000 };
 
 // --- arenas ----------------------------------------------------------------------------------------------------------
@@ -64,8 +66,10 @@ static void free_held(struct zs_link *link, struct zs_held *held) {
 void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple) {
     if (!link->receive || link->receive_failed)
         return;
+    ZS_FAILPOINT("applier_ack");
     if (!zs_amqp_ack(link->receive, tag, multiple, &link->receive_error))
         link->receive_failed = true;
+    ZS_FAILPOINT("applier_acked");
 }
 
 static void reject(struct zs_link *link, uint64_t tag, const char *reason) {
@@ -143,6 +147,7 @@ void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body,
     link->held_last = held;
     if (!link->fresh)
         link->fresh = held;
+    ZS_FAILPOINT("applier_decoded");
 }
 
 // --- admission -------------------------------------------------------------------------------------------------------

@@ -193,7 +193,9 @@ void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple);
 // --- recover.c -------------------------------------------------------------------------------------------------------
 
 bool zs_recover(struct zs_link *link);          // true: positioned
-bool zs_recover_register(struct zs_link *link); // before the first write; true: may write
+bool zs_recover_register(struct zs_link *link); // before every write; true: may write
+// The marker's version is so high that its node has to be made anew, which registering does.
+bool zs_recover_version_exhausted(const struct zs_link *link);
 // The first batch ever: makes the marker.
 bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head);
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <zookeeper/zookeeper.h>
 
+#include "zs_failpoint.h"
+
 enum {
     MARKER_VERSION_MAX = 1 << 30, // far below the wrap, where -1 would mean "any version"
     READS_AT_ONCE = 64,
@@ -50,6 +52,10 @@ static bool read_marker(struct zs_link *link, struct zs_marker *marker, bool *ex
     return fine;
 }
 
+bool zs_recover_version_exhausted(const struct zs_link *link) {
+    return link->marker_version >= ZS_FAILPOINT_LIMIT("applier_marker_version_max", MARKER_VERSION_MAX);
+}
+
 // The steps that leave the marker at its position and take it over (see link.h): the first one makes sure that nobody
 // else has moved it since it was read, the rest let its version leap. The marker's JSON stands in the first and the
 // last one, nothing in between. At a very high version the node is made anew instead.
@@ -63,7 +69,8 @@ static uint32_t register_steps(const struct zs_link *link, struct zs_slice json,
         steps[0] = create;
         return 1;
     }
-    if (link->marker_version >= MARKER_VERSION_MAX) {
+    if (zs_recover_version_exhausted(link)) {
+        ZS_FAILPOINT("applier_marker_reset");
         steps[0] = set;
         steps[0].type = ZS_STEP_DELETE;
         steps[1] = create;
@@ -86,7 +93,9 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
         return zs_fail(e, ZS_FATAL, "the marker does not fit");
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps};
     request.step_count = register_steps(link, json, steps);
+    ZS_FAILPOINT("applier_register");
     bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
+    ZS_FAILPOINT("applier_registered");
     if (fine) {
         link->marker_version = request.step_count == LEAP ? link->marker_version + LEAP : 0;
         link->marker_exists = link->registered = true;
@@ -104,6 +113,13 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
 
 bool zs_recover_register(struct zs_link *link) {
     struct zs_error e;
+    if (link->registered && !link->flight_count && zs_recover_version_exhausted(link)) {
+        zs_logf(link->log, ZS_LEVEL_INFO, "%s: version %d of the marker: makes the node anew",
+                link->names.link, (int)link->marker_version);
+        link->registered = false;
+        link->marker.zxid = link->position; // not what a multi that failed would have moved it to
+        link->marker.clock = link->clock;
+    }
     if (link->registered || register_session(link, &e))
         return true;
     zs_link_set_state(link, ZS_APPLY_RECOVER, e.text);
@@ -117,6 +133,7 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     link->marker.history = head->history;
     link->marker.zxid = link->position;
     link->marker.session_count = 0;
+    ZS_FAILPOINT("applier_adopt");
     if (register_session(link, &e)) {
         char history[ZS_UUID_TEXT];
         zs_history_format(&head->history, history);
@@ -297,13 +314,14 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     bool exists;
     if (!read_marker(link, &found, &exists, e))
         return false;
+    ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))
         return false;
     take_place(link, &found, exists);
     // Registered is who wrote the marker last. Who does not, waits for the first write: an applier that stands by must
     // not fence the one that works. (A marker that does not exist is made with the first batch.)
     link->registered =
-        exists && link->marker.session == target.session && link->marker_version < MARKER_VERSION_MAX;
+        exists && link->marker.session == target.session && !zs_recover_version_exhausted(link);
     link->marker.session = target.session;
     return true;
 }

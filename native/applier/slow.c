@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <zookeeper/zookeeper.h>
 
+#include "zs_failpoint.h"
+
 // A client that writes the same node again and again may win every race of versions. After some tries ours do not take
 // part in it any more: what can ride with the marker then expects no data version.
 enum { CAREFUL_TRIES = 10, TRIES_MAX = 100 };
@@ -136,7 +138,9 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
         all[i] = steps[i];
     all[count] = marker_step(link, json);
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = all, .step_count = count + 1};
+    ZS_FAILPOINT("applier_slow_write");
     zs_client_ask(&link->client, &request);
+    ZS_FAILPOINT("applier_slow_written");
     uint32_t failed = request.failed_step;
     enum written result = judge(w, &request, failed < count ? steps[failed].path : link->marker_path);
     zs_request_clear(&request);
@@ -155,7 +159,9 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
 static enum written write_bare(struct work *w, const struct zs_step *steps, uint32_t count) {
     struct zs_request request = {
         .type = count == 1 ? ZS_REQUEST_BARE : ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
+    ZS_FAILPOINT("applier_bare_write"); // fenced, and not written yet
     zs_client_ask(&w->link->client, &request);
+    ZS_FAILPOINT("applier_bare_written");
     enum written result = judge(w, &request, steps[request.failed_step].path);
     zs_request_clear(&request);
     w->link->counters.ops += result == WRITTEN ? count : 0;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "zs_failpoint.h"
 #include "zs_link.h"
 
 enum {
@@ -57,6 +58,7 @@ bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e) {
             return false;
         switch (event.type) {
         case ZS_AMQP_CONFIRM:
+            ZS_FAILPOINT("sender_confirm");
             if (zs_window_settle(&s->window, event.tag, event.multiple, true)) {
                 s->confirmed_since_publish = true;
                 if (!s->window.refused) {
@@ -200,9 +202,12 @@ static bool publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
     struct zs_outgoing outgoing;
     uint64_t tag;
     int64_t wall = zs_wall_ms();
-    if (!zs_outbound_finish(s->outbound, heartbeat ? wall : 0, &outgoing, e) ||
-        !zs_topology_publish(&s->topology, &s->names, &outgoing, &tag, e))
+    if (!zs_outbound_finish(s->outbound, heartbeat ? wall : 0, &outgoing, e))
         return false;
+    ZS_FAILPOINT("sender_publish");
+    if (!zs_topology_publish(&s->topology, &s->names, &outgoing, &tag, e))
+        return false;
+    ZS_FAILPOINT("sender_published");
     const struct zs_batch_head *head = &outgoing.head;
     const struct zs_checkpoint last = {.zxid = head->last, .clock = head->clock_last};
     zs_window_push(&s->window, tag, &last);

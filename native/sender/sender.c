@@ -30,6 +30,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "zs_failpoint.h"
 #include "zs_link.h"
 
 #define NOT_SERVING "waits for this ZooKeeper server to serve"
@@ -108,6 +109,7 @@ static void disconnect(struct zs_sender *s, const struct zs_error *e) {
 // Takes the lock queue and all that belongs to the active server, or stands by with the connection open.
 static bool claim(struct zs_sender *s, struct zs_error *e) {
     if (zs_topology_claim(&s->topology, &s->settings, &s->names, s->watchdog, e)) {
+        ZS_FAILPOINT("sender_claimed");
         s->status.reconnects++;
         zs_link_move(s, ZS_LINK_POSITION, "connected");
         return true;

@@ -1,15 +1,20 @@
 // The floor that everything stands on: readers that cannot run past their end, buffers and arenas with ceilings.
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "zs_arena.h"
 #include "zs_bytes.h"
 #include "zs_error.h"
+#include "zs_failpoint.h"
 #include "zs_log.h"
 #include "zs_text.h"
 
@@ -151,6 +156,44 @@ static void a_log_line_cannot_be_forged(void **state) {
     zs_logf(NULL, ZS_LEVEL_ERROR, "nobody listens");
 }
 
+#ifdef ZS_FAILPOINTS
+// How a child ends that passes the same point `passes` times and then asks for a limit.
+static int status_of_child(const char *setting, int passes) {
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        setenv("ZOOSPAN_FAILPOINTS", setting, 1);
+        for (int i = 0; i < passes; i++) {
+            ZS_FAILPOINT("here");
+            ZS_FAILPOINT("there");
+        }
+        _exit((int)ZS_FAILPOINT_LIMIT("most", 3));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    if (WIFSTOPPED(status)) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    return status;
+}
+
+static void failpoints_do_what_the_environment_says(void **state) {
+    (void)state;
+    assert_int_equal(WEXITSTATUS(status_of_child("", 5)), 3);
+    assert_int_equal(WEXITSTATUS(status_of_child("here=kill:5,most=limit:7", 4)), 7);
+    int status = status_of_child("most=limit:7,here=kill:5", 5);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    status = status_of_child("there=stop:1", 1);
+    assert_true(WIFSTOPPED(status));
+    static const char *const wrong[] = {"here", "=kill:1", "here=kill:", "here=kill:x", "here=burn:1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        status = status_of_child(wrong[i], 1);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 99);
+    }
+}
+#endif
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reader_stops_at_its_end),
@@ -163,6 +206,9 @@ int main(void) {
         cmocka_unit_test(histories_go_round),
         cmocka_unit_test(an_error_keeps_its_code_under_context),
         cmocka_unit_test(a_log_line_cannot_be_forged),
+#ifdef ZS_FAILPOINTS
+        cmocka_unit_test(failpoints_do_what_the_environment_says),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
