@@ -3,7 +3,7 @@
 set -eu
 [ $# -eq 2 ] || { echo "usage: $0 BUILD_DIR yes|no" >&2; exit 2; }
 status=0
-for file in "$1"/native/daemon/zoospan-applier "$1"/native/plugin/libzoospan.so; do
+for file in "$1"/native/daemon/zoospan-applier "$1"/native/cli/zoospan "$1"/native/plugin/libzoospan.so; do
     [ -e "$file" ] || { case $file in *.so) continue ;; esac; echo "$file is missing" >&2; exit 1; }
     found=no
     ! grep -q ZOOSPAN_FAILPOINTS "$file" || found=yes

@@ -8,7 +8,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "native"
 FLOORS = [["base"], ["options", "filter", "txn", "stamp", "capture", "amqp"], ["wire", "broker", "txnlog"], ["sender", "applier"],
-          ["plugin", "daemon"]]
+          ["plugin", "daemon", "cli"]]
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 
 

@@ -21,6 +21,7 @@ look() {
         share/doc/zoospan/examples/applier.conf.example share/doc/zoospan/examples/zoo.cfg.example; do
         [ -s "$top/$file" ] || { echo "$prefix: $file is missing" >&2; exit 1; }
     done
+    "$(dirname "$root/tree$program")/zoospan" --version >/dev/null || { echo "$prefix: zoospan does not start" >&2; exit 1; }
     rm -rf "$root/tree"
     echo "$prefix: the unit starts $program as $user"
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "zs_arena.h"
+#include "zs_base64.h"
 #include "zs_bytes.h"
 #include "zs_error.h"
 #include "zs_failpoint.h"
@@ -156,6 +157,33 @@ static void a_log_line_cannot_be_forged(void **state) {
     zs_logf(NULL, ZS_LEVEL_ERROR, "nobody listens");
 }
 
+static void base64_is_that_of_rfc_4648(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
+    char text[16];
+    uint8_t bytes[16];
+    size_t len;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        size_t plain = strlen(pairs[i][0]);
+        zs_base64_encode((const uint8_t *)pairs[i][0], plain, text);
+        assert_string_equal(text, pairs[i][1]);
+        assert_int_equal(zs_base64_len(plain), strlen(text));
+        assert_true(zs_base64_decode(text, strlen(text), bytes, &len));
+        assert_int_equal(len, plain);
+        assert_memory_equal(bytes, pairs[i][0], plain);
+    }
+    static const char *const wrong[] = {
+        "Zg=", "Zg", "Z===", "====", "Zh==", "Zm9=", "Zg==Zg==", "Zm 9", "Zm9\xff"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(zs_base64_decode(wrong[i], strlen(wrong[i]), bytes, &len));
+}
+
 #ifdef ZS_FAILPOINTS
 // How a child ends that passes the same point `passes` times and then asks for a limit.
 static int status_of_child(const char *setting, int passes) {
@@ -206,6 +234,7 @@ int main(void) {
         cmocka_unit_test(histories_go_round),
         cmocka_unit_test(an_error_keeps_its_code_under_context),
         cmocka_unit_test(a_log_line_cannot_be_forged),
+        cmocka_unit_test(base64_is_that_of_rfc_4648),
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test(failpoints_do_what_the_environment_says),
 #endif

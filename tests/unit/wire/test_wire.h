@@ -11,6 +11,7 @@
 
 int batch_tests(void);
 int format_page_tests(void);
+int quarantine_tests(void);
 int report_tests(void);
 
 #endif

@@ -1,0 +1,138 @@
+// zoospan: what an operator asks of a site. It talks to the site's ZooKeeper alone, with the applier's configuration and
+// credentials; what has to be done in the stream of a link is a request there, which the running applier carries out.
+//
+// Exit status: 0 done; 1 failed; 2 wrong usage, or the configuration is not valid.
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define CONFIG_PATH "/etc/zoospan/applier.conf"
+
+static const struct cli_command commands[] = {
+    {{"quarantine", "list"},
+     "[--origin ORIGIN] [--json]",
+     "Shows the txns that could not be applied here, the oldest first: what and why.\n"
+     "  --origin ORIGIN  only those of this origin\n"
+     "  --json           one JSON array, without the data of the txns\n",
+     cli_quarantine_list},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void put_command(FILE *to, const struct cli_command *command) {
+    fprintf(to, "zoospan [--config FILE] %s%s%s %s\n", command->words[0], command->words[1] ? " " : "",
+            command->words[1] ? command->words[1] : "", command->arguments);
+}
+
+static void usage(FILE *to) {
+    fputs("usage:\n", to);
+    for (int i = 0; i < COMMANDS; i++) {
+        fputs("  ", to);
+        put_command(to, &commands[i]);
+    }
+    fputs("  zoospan COMMAND --help\n"
+          "  zoospan --help | --version\n"
+          "\n"
+          "  --config FILE  the applier's configuration: which ZooKeeper, and who we are there\n"
+          "                 (" CONFIG_PATH ")\n"
+          "\n"
+          "Exit status: 0 done, 1 failed, 2 usage or configuration.\n",
+          to);
+}
+
+int cli_wrong_use(const struct cli *cli, const char *format, ...) {
+    va_list args;
+    fputs("zoospan: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs("\nusage: ", stderr);
+    put_command(stderr, cli->command);
+    return CLI_USAGE;
+}
+
+int cli_fail(const char *format, ...) {
+    va_list args;
+    fputs("zoospan: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return CLI_FAILED;
+}
+
+// The command that begins at argv[0]; *words tells how many of argv name it.
+static const struct cli_command *find_command(int argc, char **argv, int *words) {
+    for (int i = 0; i < COMMANDS; i++) {
+        const char *const *names = commands[i].words;
+        *words = names[1] ? 2 : 1;
+        if (argc >= *words && strcmp(argv[0], names[0]) == 0 && (!names[1] || strcmp(argv[1], names[1]) == 0))
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool asks_for_help(int argc, char **argv) {
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int run_command(struct cli *cli, int argc, char **argv) {
+    int words = 0;
+    cli->command = argc ? find_command(argc, argv, &words) : NULL;
+    if (!cli->command) {
+        if (argc && asks_for_help(argc, argv)) {
+            usage(stdout);
+            return CLI_OK;
+        }
+        if (argc)
+            fprintf(stderr, "zoospan: there is no command %s%s%s\n", argv[0], argc > 1 ? " " : "",
+                    argc > 1 ? argv[1] : "");
+        usage(stderr);
+        return CLI_USAGE;
+    }
+    if (asks_for_help(argc, argv)) {
+        fputs("usage: ", stdout);
+        put_command(stdout, cli->command);
+        printf("\n%s", cli->command->help);
+        return CLI_OK;
+    }
+    optind = 0; // glibc: begin anew, with another argv
+    int status = cli->command->run(cli, argc - words + 1, argv + words - 1);
+    cli_disconnect(cli);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    struct cli cli = {.config = CONFIG_PATH};
+    for (int option; (option = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            cli.config = optarg;
+            break;
+        case 'h':
+            usage(stdout);
+            return CLI_OK;
+        case 'v':
+            puts("zoospan " ZS_VERSION);
+            return CLI_OK;
+        default:
+            usage(stderr);
+            return CLI_USAGE;
+        }
+    }
+    int status = run_command(&cli, argc - optind, argv + optind);
+    if (fflush(stdout) != 0 && status == CLI_OK)
+        status = cli_fail("cannot write to standard output");
+    return status;
+}

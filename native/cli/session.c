@@ -1,0 +1,109 @@
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <zookeeper/zookeeper.h>
+
+#include "cli.h"
+#include "settings.h"
+#include "zs_text.h"
+
+enum { CONNECT_MS = 15000, AGAIN_MS = 15000, LOOK_MS = 100, SESSION_MS = 15000 };
+
+static void wait_for_answer(void *context, int timeout_ms) {
+    struct cli *cli = context;
+    struct pollfd fd = {.fd = zs_mailbox_fd(cli->client.mailbox), .events = POLLIN};
+    poll(&fd, 1, timeout_ms);
+}
+
+static bool wait_for_session(struct cli *cli, int64_t until) {
+    struct zs_target_state state = {.connected = false};
+    while (!state.connected && zs_mono_ms() < until) {
+        cli->client.target.calls->state(cli->client.target.self, &state);
+        if (!state.connected)
+            wait_for_answer(cli, LOOK_MS);
+        zs_client_collect(&cli->client);
+    }
+    cli->client.generation = state.generation;
+    if (!state.connected)
+        cli_fail("%s: no session within %d s: %s", zs_option_text(cli->options, NULL, "zookeeper"),
+                 CONNECT_MS / 1000, state.detail);
+    return state.connected;
+}
+
+static bool open_session(struct cli *cli, const struct zs_settings_auth *auth, struct zs_error *e) {
+    struct zs_zookeeper_settings settings = {
+        .connect = zs_option_text(cli->options, NULL, "zookeeper"),
+        .session_ms = SESSION_MS,
+        .auth_scheme = cli->protected ? auth->scheme : NULL,
+        .auth = auth->secret,
+    };
+    cli->log = (struct zs_log){.write = zs_log_to_stderr, .level = ZS_LEVEL_ERROR};
+    cli->client.mailbox = zs_mailbox_new(e);
+    if (!cli->client.mailbox)
+        return false;
+    cli->zookeeper = zs_zookeeper_start(&settings, &cli->log, e);
+    if (!cli->zookeeper)
+        return false;
+    cli->client.target = zs_zookeeper_target(cli->zookeeper);
+    cli->client.wait = wait_for_answer;
+    cli->client.context = cli;
+    cli->client.target.calls->subscribe(cli->client.target.self, cli->client.mailbox, true);
+    return true;
+}
+
+int cli_connect(struct cli *cli) {
+    struct zs_error e;
+    cli->options = zs_options_of_file(ZS_ROLE_APPLIER, cli->config, &e);
+    if (!cli->options) {
+        cli_fail("%s", e.text);
+        return CLI_USAGE;
+    }
+    struct zs_settings_auth auth;
+    if (!zs_settings_auth(cli->options, &auth, &cli->protected, &e)) {
+        cli_fail("%s", e.text);
+        return CLI_USAGE;
+    }
+    bool opened = open_session(cli, &auth, &e);
+    explicit_bzero(&auth, sizeof auth);
+    if (!opened)
+        return cli_fail("%s", e.text);
+    return wait_for_session(cli, zs_mono_ms() + CONNECT_MS) ? CLI_OK : CLI_FAILED;
+}
+
+void cli_disconnect(struct cli *cli) {
+    if (cli->zookeeper)
+        zs_zookeeper_close(cli->zookeeper);
+    zs_zookeeper_free(cli->zookeeper);
+    zs_mailbox_free(cli->client.mailbox);
+    zs_options_free(cli->options);
+    cli->zookeeper = NULL;
+    cli->client.mailbox = NULL;
+    cli->options = NULL;
+}
+
+bool cli_knows_origin(const struct cli *cli, const char *origin) {
+    const char *const *origins;
+    size_t count = zs_option_links(cli->options, &origins);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(origins[i], origin) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum zs_outcome cli_ask(struct cli *cli, struct zs_request *request) {
+    int64_t until = zs_mono_ms() + AGAIN_MS;
+    bool writes = request->type == ZS_REQUEST_STEPS || request->type == ZS_REQUEST_BARE;
+    const struct zs_request asked = *request;
+    while (zs_client_ask(&cli->client, request) == ZS_UNKNOWN && !writes && zs_mono_ms() < until) {
+        if (!wait_for_session(cli, until))
+            break;
+        zs_request_clear(request);
+        *request = asked;
+    }
+    return request->outcome;
+}
+
+const char *cli_problem(const struct zs_request *request) {
+    return zs_rc_text(request->rc);
+}
