@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "refusal.h"
+
 static const char *data_of(const struct zs_slice *data) {
     return (const char *)data->at;
 }
@@ -69,26 +71,16 @@ void zs_converted_free(struct zs_converted *converted) {
 }
 
 enum zs_outcome zs_convert_rc(int rc) {
-    switch (rc) {
-    case ZOK:
+    switch (zs_refusal_of(rc, NULL)) {
+    case ZS_REFUSAL_NONE:
         return ZS_DONE;
-    case ZCONNECTIONLOSS:
-    case ZOPERATIONTIMEOUT:
-    case ZSESSIONEXPIRED:
-    case ZSESSIONMOVED:
-    case ZCLOSING:
-    case ZINVALIDSTATE:
-    case ZAUTHFAILED:
-    case ZTHROTTLEDOP:
-    case ZNOTREADONLY:
-    case ZRUNTIMEINCONSISTENCY:
-    case ZSYSTEMERROR:
-    case ZSSLCONNECTIONERROR:
-    case ZSESSIONCLOSEDREQUIRESASLAUTH:
+    case ZS_REFUSAL_TRANSIENT:
         return ZS_UNKNOWN;
-    default: // every code that a server gives to a request it has looked at, also ones that are yet to come
-        return ZS_REFUSED;
+    case ZS_REFUSAL_TREE:
+    case ZS_REFUSAL_QUARANTINE:
+        break;
     }
+    return ZS_REFUSED;
 }
 
 const char *zs_rc_text(int rc) {

@@ -169,6 +169,8 @@ static void init_names(struct zs_link *link) {
     zs_link_names(s->origin, s->site, &link->names);
     snprintf(link->marker_path, sizeof link->marker_path, "%s/%s", ZS_APPLIED_PATH, s->origin);
     snprintf(link->records_path, sizeof link->records_path, "%s/%s", ZS_SESSIONS_PATH, s->origin);
+    snprintf(link->quarantine_path, sizeof link->quarantine_path, "%s/%s", ZS_QUARANTINE_PATH, s->origin);
+    snprintf(link->retry_path, sizeof link->retry_path, "%s/%s", ZS_RETRY_PATH, s->origin);
     snprintf(link->counters.origin, sizeof link->counters.origin, "%s", s->origin);
 }
 

@@ -37,6 +37,7 @@
 #include <stdatomic.h>
 
 #include "client.h"
+#include "refusal.h"
 #include "zs_amqp.h"
 #include "zs_applier.h"
 #include "zs_ephemerals.h"
@@ -53,6 +54,7 @@ struct zs_link_settings {
     uint16_t prefetch;
     uint32_t depth;
     int64_t checkpoint_txns;
+    uint32_t quarantine_max;
     size_t message_bytes_max;
     struct zs_plan_limits limits;
     struct zs_filter *filter;   // owned
@@ -88,6 +90,7 @@ struct zs_flight {
     int64_t zxid; // where it moves the marker to
     zs_clock clock;
     uint32_t ops;
+    int64_t sent_ms; // monotonic
 };
 
 struct zs_feedback {
@@ -106,6 +109,8 @@ struct zs_link {
     struct zs_link_names names;
     char marker_path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 1];
     char records_path[sizeof ZS_SESSIONS_PATH + ZS_SITE_MAX + 1];
+    char quarantine_path[sizeof ZS_QUARANTINE_PATH + ZS_SITE_MAX + 1];
+    char retry_path[sizeof ZS_RETRY_PATH + ZS_SITE_MAX + 1];
     const struct zs_log *log;
     struct zs_watchdog *watchdog;
     struct zs_client client;
@@ -140,6 +145,8 @@ struct zs_link {
     uint32_t spare_count;
     struct zs_unit *first, *last, *planned; // planned: the first unit that is in no multi yet
     struct zs_unit *slow_until;             // up to and with this unit the slow path
+    struct zs_doubt doubt;                  // about what loses the connection again and again
+    int64_t retries_at;                     // when to look next for what is asked to be retried (monotonic)
     struct zs_copies *copies;
     struct zs_flight *flights; // a ring of settings.depth
     uint32_t flight_first, flight_count;
@@ -208,6 +215,29 @@ void zs_fast_land(struct zs_link *link);    // waits for everything in flight
 void zs_slow_step(struct zs_link *link);
 // Writes the marker by itself: the checkpoint of silent progress, or the fence before a bare write.
 enum zs_outcome zs_slow_write_marker(struct zs_link *link, int64_t zxid, zs_clock clock);
+
+// --- quarantine.c ----------------------------------------------------------------------------------------------------
+
+// What is written of a txn that goes into quarantine, and beside it.
+struct zs_quarantine_plan {
+    struct zs_step *steps; // in link->scratch: drops records above quarantine_max, writes this one
+    uint32_t count;
+    uint32_t dropped;
+    bool whole; // the record holds the data
+    struct zs_buffer json;
+};
+// Reads which records there are and plans. ZS_UNKNOWN: the place is not known any more; ZS_REFUSED: no record can be
+// written (`e` says why). Clear the plan in any case, once its steps are done with.
+enum zs_outcome zs_quarantine_prepare(struct zs_link *link, const struct zs_quarantine *record,
+                                      size_t bytes_max, struct zs_quarantine_plan *out, struct zs_error *e);
+void zs_quarantine_plan_clear(struct zs_quarantine_plan *plan);
+// Looks, every few seconds, for records that an operator wants to be tried once more, and tries them.
+void zs_quarantine_tick(struct zs_link *link);
+
+// slow.c: applies a record's ops now, and removes record and request in the same multi; if they are refused again the
+// record says so and the request goes. Nothing may be in flight. False: the place is not known any more.
+bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, const char *record_path,
+                   const char *request_path);
 
 // --- receiver.c, feedback.c ------------------------------------------------------------------------------------------
 

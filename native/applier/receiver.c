@@ -148,6 +148,7 @@ static void turn(struct zs_link *link) {
     zs_fast_fill(link);
     zs_slow_step(link);
     zs_fast_fill(link);
+    zs_quarantine_tick(link);
     zs_feedback_tick(link);
     if (zs_mono_ms() / 1000 != link->conflict_second)
         zs_link_log_silenced(link);

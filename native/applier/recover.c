@@ -241,16 +241,16 @@ static bool load_session(struct zs_link *link, const char *name, struct zs_error
     return fine;
 }
 
-static bool make_folder(struct zs_link *link, struct zs_error *e) {
+static bool make_folder(struct zs_link *link, const char *path, struct zs_error *e) {
     struct zs_step step = {.type = ZS_STEP_CREATE,
-                           .path = link->records_path,
+                           .path = path,
                            .data = {.at = (const uint8_t *)"", .len = 0},
                            .acls = link->settings.acls};
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = &step, .step_count = 1};
     bool fine = zs_client_ask(&link->client, &request) == ZS_DONE ||
                 (request.outcome == ZS_REFUSED && request.rc == ZNODEEXISTS);
     if (!fine)
-        fail(&request, "create", link->records_path, e);
+        fail(&request, "create", path, e);
     zs_request_clear(&request);
     return fine;
 }
@@ -258,7 +258,8 @@ static bool make_folder(struct zs_link *link, struct zs_error *e) {
 static bool load_records(struct zs_link *link, struct zs_error *e) {
     struct zs_request children;
     zs_copies_clear(link->copies);
-    if (!make_folder(link, e) || !read_names(link, link->records_path, &children, e))
+    if (!make_folder(link, link->records_path, e) || !make_folder(link, link->quarantine_path, e) ||
+        !read_names(link, link->records_path, &children, e))
         return false;
     bool fine = true;
     for (uint32_t i = 0; fine && i < children.name_count; i++)

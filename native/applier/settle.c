@@ -18,6 +18,7 @@ struct settling {
     struct zs_step *steps;
     struct zs_finding *findings;
     struct zs_settled out;
+    size_t op; // the one at hand
 };
 
 const char *zs_verdict_name(enum zs_verdict verdict) {
@@ -45,7 +46,7 @@ const char *zs_verdict_name(enum zs_verdict verdict) {
 }
 
 static void find(struct settling *s, enum zs_verdict verdict, const char *path) {
-    s->findings[s->out.finding_count++] = (struct zs_finding){.verdict = verdict, .path = path};
+    s->findings[s->out.finding_count++] = (struct zs_finding){.verdict = verdict, .path = path, .op = s->op};
 }
 
 static void step(struct settling *s, struct zs_step what) {
@@ -214,8 +215,8 @@ bool zs_settle(const struct zs_op *ops, size_t count, struct zs_view *view, stru
     s.steps = zs_arena_take(arena, most, sizeof *s.steps);
     s.findings = zs_arena_take(arena, most, sizeof *s.findings);
     bool fine = s.steps && s.findings;
-    for (size_t i = 0; fine && i < count; i++)
-        fine = settle_op(&s, &ops[i]);
+    for (s.op = 0; fine && s.op < count; s.op++)
+        fine = settle_op(&s, &ops[s.op]);
     if (!fine)
         return zs_fail(e, ZS_FATAL, "a txn of %zu ops does not fit into the memory set aside", count);
     s.out.steps = s.steps;

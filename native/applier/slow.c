@@ -2,6 +2,8 @@
 #include "link.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <zookeeper/zookeeper.h>
 
 #include "zs_failpoint.h"
@@ -17,6 +19,14 @@ enum written {
     NEVER, // the server will not take it, however often it is asked
 };
 
+// Why a unit is not applied. The path is copied: what it stood in is reset before it is told.
+struct problem {
+    enum zs_quarantine_class class;
+    int code; // ZooKeeper's; 0: it was not asked
+    const char *text;
+    char path[ZS_QUARANTINE_PATH_SHOWN + 1];
+};
+
 struct work {
     struct zs_link *link;
     struct zs_unit *unit;
@@ -29,8 +39,18 @@ struct work {
     bool careful; // expects the versions that were read
     // Something of it goes without the marker: only its versions keep it from a tree that another applier has moved on.
     bool bare;
-    const char *problem, *problem_path; // of AGAIN and NEVER
+    struct problem problem;                 // of AGAIN and NEVER; no text: none
+    struct zs_quarantine_plan left_out;     // of ops that cannot be applied while the others are
+    const char *record_path, *request_path; // of a retry: they go in the same multi; NULL: none
 };
+
+static void set_problem(struct work *w, enum zs_quarantine_class class, int code, const char *text,
+                        const char *path) {
+    w->problem.class = class;
+    w->problem.code = code;
+    w->problem.text = text;
+    snprintf(w->problem.path, sizeof w->problem.path, "%s", path ? path : "");
+}
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
@@ -58,15 +78,15 @@ static bool take_answer(struct work *w, struct zs_node *node, const struct zs_re
     // It exists and does not let us look. It may only be an ancestor, so the write itself has to tell.
     node->exists = true;
     node->version = node->aversion = -1;
-    w->problem = zs_rc_text(read->rc);
-    w->problem_path = node->path;
+    enum zs_quarantine_class class = ZS_QUARANTINE_REFUSED;
+    zs_refusal_of(read->rc, &class);
+    set_problem(w, class, read->rc, zs_rc_text(read->rc), node->path);
     return true;
 }
 
 // LOST would only bring the same unit again, as fast as it goes.
 static enum written no_memory(struct work *w) {
-    w->problem = "it needs more memory than is set aside";
-    w->problem_path = NULL;
+    set_problem(w, ZS_QUARANTINE_REFUSED, 0, "it needs more memory than is set aside", NULL);
     return NEVER;
 }
 
@@ -101,22 +121,28 @@ static void forget_versions(struct work *w) {
 // --- writing ---------------------------------------------------------------------------------------------------------
 
 static enum written judge(struct work *w, const struct zs_request *request, const char *path) {
-    if (request->outcome == ZS_DONE)
+    enum zs_quarantine_class class = ZS_QUARANTINE_CONTENDED;
+    enum zs_refusal refusal = zs_refusal_of(request->rc, &class);
+    if (refusal == ZS_REFUSAL_NONE)
         return WRITTEN;
-    if (request->outcome == ZS_UNKNOWN)
+    if (refusal == ZS_REFUSAL_TRANSIENT || request->outcome == ZS_UNKNOWN)
         return LOST;
-    w->problem = zs_rc_text(request->rc);
-    w->problem_path = path;
-    switch (request->rc) {
-    case ZNODEEXISTS:
-    case ZNONODE:
-    case ZBADVERSION:
-    case ZNOTEMPTY:
-    case ZNOCHILDRENFOREPHEMERALS:
-        return AGAIN;
-    default:
-        return NEVER;
-    }
+    set_problem(w, class, request->rc, zs_rc_text(request->rc), path);
+    return refusal == ZS_REFUSAL_TREE ? AGAIN : NEVER;
+}
+
+// Asks, and notes it if this very unit has lost the connection.
+static void ask(struct work *w, struct zs_request *request, size_t bytes) {
+    int64_t sent = zs_mono_ms();
+    zs_client_ask(&w->link->client, request);
+    if (!w->unit || request->rc != ZCONNECTIONLOSS)
+        return;
+    struct zs_loss loss = {.first = w->unit->zxid,
+                           .last = w->unit->zxid,
+                           .alone = true,
+                           .bytes = bytes,
+                           .after_ms = zs_mono_ms() - sent};
+    zs_doubt_lost(&w->link->doubt, &loss);
 }
 
 static struct zs_step marker_step(struct zs_link *link, struct zs_slice json) {
@@ -139,7 +165,7 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     all[count] = marker_step(link, json);
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = all, .step_count = count + 1};
     ZS_FAILPOINT("applier_slow_write");
-    zs_client_ask(&link->client, &request);
+    ask(w, &request, zs_plan_request_bytes(all, count + 1));
     ZS_FAILPOINT("applier_slow_written");
     uint32_t failed = request.failed_step;
     enum written result = judge(w, &request, failed < count ? steps[failed].path : link->marker_path);
@@ -160,7 +186,7 @@ static enum written write_bare(struct work *w, const struct zs_step *steps, uint
     struct zs_request request = {
         .type = count == 1 ? ZS_REQUEST_BARE : ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
     ZS_FAILPOINT("applier_bare_write"); // fenced, and not written yet
-    zs_client_ask(&w->link->client, &request);
+    ask(w, &request, zs_plan_request_bytes(steps, count));
     ZS_FAILPOINT("applier_bare_written");
     enum written result = judge(w, &request, steps[request.failed_step].path);
     zs_request_clear(&request);
@@ -187,14 +213,13 @@ static enum written write_run(struct work *w, const struct zs_step *steps, uint3
                     : write_with_marker(w, steps, count, w->link->position, w->link->clock);
     }
     if (bytes > request_max) {
-        w->problem = "larger than a request may be (see zoospan.jute_maxbuffer)";
-        w->problem_path = steps->path;
+        set_problem(w, ZS_QUARANTINE_TOO_LARGE, 0,
+                    "larger than a request may be (see zoospan.jute_maxbuffer)", steps->path);
         return NEVER;
     }
     w->bare = true;
     if (!w->careful) {
-        w->problem = "clients of this site keep changing it";
-        w->problem_path = steps->path;
+        set_problem(w, ZS_QUARANTINE_CONTENDED, 0, "clients of this site keep changing it", steps->path);
         return AGAIN;
     }
     enum written result = fence(w);
@@ -231,12 +256,152 @@ enum zs_outcome zs_slow_write_marker(struct zs_link *link, int64_t zxid, zs_cloc
     return write_with_marker(&w, NULL, 0, zxid, clock) == WRITTEN ? ZS_DONE : ZS_UNKNOWN;
 }
 
+// --- quarantine ------------------------------------------------------------------------------------------------------
+
+// Room for a record that only says what and why.
+enum { RECORD_BYTES_SMALL = 16 * 1024 };
+
+static struct zs_quarantine record_of(const struct work *w, const struct problem *why,
+                                      const struct zs_op *ops, uint32_t count) {
+    struct zs_quarantine record = {.zxid = w->unit->zxid,
+                                   .time_ms = zs_wall_ms(),
+                                   .txn_time_ms = w->unit->time_ms,
+                                   .class = why->class,
+                                   .code = why->code,
+                                   .reason = why->text,
+                                   .path = *why->path ? why->path : NULL,
+                                   .multi = count > 1,
+                                   .op_count = count,
+                                   .ops = ops};
+    snprintf(record.origin, sizeof record.origin, "%s", w->link->settings.origin);
+    return record;
+}
+
+static void log_quarantined(const struct work *w, const struct problem *why, const char *record) {
+    struct zs_link *link = w->link;
+    link->counters.quarantined += !w->record_path; // one that is tried once more has been counted
+    zs_logf(link->log, ZS_LEVEL_ERROR, "%s: quarantined: zxid 0x%" PRIx64 " (%u ops) path %s: %s: %s (%s)",
+            link->names.link, (uint64_t)w->unit->zxid, w->unit->op_count,
+            *why->path ? why->path : w->unit->ops[0].path, zs_quarantine_class_name(why->class), why->text,
+            record);
+}
+
+static void log_dropped(const struct work *w, const struct zs_quarantine_plan *plan) {
+    if (plan->dropped)
+        zs_logf(w->link->log, ZS_LEVEL_WARN,
+                "%s: %u records of quarantine dropped, the oldest ones: there may be %u "
+                "(zoospan.quarantine_max)",
+                w->link->names.link, plan->dropped, w->link->settings.quarantine_max);
+}
+
+static const char *record_text(const struct zs_quarantine_plan *plan) {
+    return plan->whole ? "recorded" : "recorded without its data";
+}
+
+// Writes the record, with at most `bytes_max` bytes, and moves the marker past the unit.
+static enum written write_record(struct work *w, const struct problem *why, size_t bytes_max) {
+    struct zs_quarantine_plan plan;
+    struct zs_error e;
+    struct zs_quarantine record = record_of(w, why, w->unit->ops, w->unit->op_count);
+    enum zs_outcome outcome = zs_quarantine_prepare(w->link, &record, bytes_max, &plan, &e);
+    enum written result = outcome == ZS_UNKNOWN ? LOST : NEVER;
+    struct zs_step *steps = NULL;
+    if (outcome == ZS_DONE)
+        steps = zs_arena_take(w->link->scratch, (size_t)plan.count + 1, sizeof *steps);
+    if (steps) {
+        uint32_t count = plan.count;
+        memcpy(steps, plan.steps, count * sizeof *steps);
+        if (w->request_path)
+            steps[count++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = w->request_path, .version = -1};
+        result = write_with_marker(w, steps, count, w->zxid, w->clock);
+    }
+    if (result == WRITTEN) {
+        log_quarantined(w, why, record_text(&plan));
+        log_dropped(w, &plan);
+    }
+    zs_quarantine_plan_clear(&plan);
+    return result;
+}
+
+// It never wedges the stream: the marker moves past the unit, if need be without its data in the record, or without a
+// record, when not even that can be written.
+static enum written put_in_quarantine(struct work *w) {
+    const struct problem why = w->problem;
+    struct zs_link *link = w->link;
+    size_t most = link->settings.limits.request_max - 2 * ZS_PLAN_MARKER_ROOM;
+    bool small =
+        zs_doubt_condemns(&link->doubt, w->unit->zxid); // what is too large once is so in a record, too
+    for (int i = 0; i < 4; i++) {
+        zs_arena_reset(link->scratch);
+        enum written result = write_record(w, &why, small || i >= 2 ? RECORD_BYTES_SMALL : most);
+        if (result == WRITTEN || result == LOST)
+            return result;
+    }
+    zs_arena_reset(link->scratch);
+    enum written result = write_with_marker(w, NULL, 0, w->zxid, w->clock);
+    if (result == WRITTEN)
+        log_quarantined(w, &why, "no record of it could be written");
+    return result;
+}
+
+static bool is_left_out(const struct zs_finding *finding) {
+    return finding->verdict == ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS;
+}
+
+// Plans the record of those ops that settling left out because they are impossible here.
+static enum written plan_left_out(struct work *w) {
+    const struct zs_settled *settled = &w->settled;
+    struct zs_op *ops = zs_arena_take(w->link->scratch, w->unit->op_count, sizeof *ops);
+    uint32_t count = 0;
+    struct problem why = {.class = ZS_QUARANTINE_EPHEMERAL,
+                          .text = "an ancestor is an ephemeral node of a client of this site"};
+    for (uint32_t i = 0; ops && i < settled->finding_count; i++) {
+        if (!is_left_out(&settled->findings[i]))
+            continue;
+        if (!count)
+            snprintf(why.path, sizeof why.path, "%s", settled->findings[i].path);
+        ops[count++] = w->unit->ops[settled->findings[i].op];
+    }
+    if (!count)
+        return ops ? WRITTEN : no_memory(w);
+    w->problem = why;
+    struct zs_error e;
+    struct zs_quarantine record = record_of(w, &why, ops, count);
+    size_t used = zs_plan_request_bytes(settled->steps, settled->step_count) + 2 * ZS_PLAN_MARKER_ROOM;
+    size_t most = w->link->settings.limits.request_max;
+    size_t room = used + RECORD_BYTES_SMALL < most ? most - used : RECORD_BYTES_SMALL;
+    enum zs_outcome outcome = zs_quarantine_prepare(w->link, &record, room, &w->left_out, &e);
+    return outcome == ZS_UNKNOWN ? LOST : outcome == ZS_DONE ? WRITTEN : NEVER;
+}
+
+// Appends what goes with the txn's own steps: the record of what is left out, or the end of the one that is retried.
+static enum written append_records(struct work *w) {
+    uint32_t more = w->left_out.count + 2, count = w->settled.step_count;
+    if (!w->left_out.count && !w->record_path)
+        return WRITTEN;
+    struct zs_step *all = zs_arena_take(w->link->scratch, (size_t)count + more, sizeof *all);
+    if (!all)
+        return no_memory(w);
+    if (count)
+        memcpy(all, w->settled.steps, count * sizeof *all);
+    if (w->left_out.count)
+        memcpy(all + count, w->left_out.steps, w->left_out.count * sizeof *all);
+    count += w->left_out.count;
+    if (w->record_path && !w->left_out.count)
+        all[count++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = w->record_path, .version = -1};
+    if (w->request_path)
+        all[count++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = w->request_path, .version = -1};
+    w->settled.steps = all;
+    w->settled.step_count = count;
+    return WRITTEN;
+}
+
 // --- one unit --------------------------------------------------------------------------------------------------------
 
 static enum written try_unit(struct work *w) {
     struct zs_error e;
     zs_arena_reset(w->link->scratch);
-    w->problem = w->problem_path = NULL;
+    set_problem(w, ZS_QUARANTINE_REFUSED, 0, NULL, NULL);
     w->view = zs_view_of_ops(w->unit->ops, w->unit->op_count, w->link->scratch);
     if (!w->view)
         return no_memory(w);
@@ -247,40 +412,62 @@ static enum written try_unit(struct work *w) {
         forget_versions(w);
     if (!zs_settle(w->unit->ops, w->unit->op_count, w->view, w->link->scratch, &w->settled, &e))
         return no_memory(w);
-    return write_settled(w);
-}
-
-static void log_quarantined(const struct work *w, const char *path, const char *problem) {
-    w->link->counters.quarantined++;
-    zs_logf(w->link->log, ZS_LEVEL_ERROR, "%s: quarantined: zxid 0x%" PRIx64 " (%u ops) path %s: %s",
-            w->link->names.link, (uint64_t)w->unit->zxid, w->unit->op_count,
-            path ? path : w->unit->ops[0].path, problem);
+    result = plan_left_out(w);
+    if (result == WRITTEN)
+        result = append_records(w);
+    return result == WRITTEN ? write_settled(w) : result;
 }
 
 static void log_findings(const struct work *w) {
-    for (uint32_t i = 0; i < w->settled.finding_count; i++) {
-        const struct zs_finding *finding = &w->settled.findings[i];
-        zs_link_log_finding(w->link, w->unit, finding);
-        if (finding->verdict == ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS)
-            log_quarantined(w, finding->path, "an ancestor is an ephemeral node of a client of this site");
-    }
+    for (uint32_t i = 0; i < w->settled.finding_count; i++)
+        zs_link_log_finding(w->link, w->unit, &w->settled.findings[i]);
+    if (!w->left_out.count)
+        return;
+    log_quarantined(w, &w->problem, record_text(&w->left_out));
+    log_dropped(w, &w->left_out);
 }
 
 static enum written write_unit(struct work *w) {
     enum written result = AGAIN;
+    if (zs_doubt_condemns(&w->link->doubt, w->unit->zxid)) {
+        set_problem(
+            w, ZS_QUARANTINE_TOO_LARGE, ZCONNECTIONLOSS,
+            "the server closes the connection each time it is sent: larger than jute.maxbuffer of this "
+            "site's servers",
+            NULL);
+        result = NEVER;
+    }
     for (int i = 0; i < TRIES_MAX && result == AGAIN; i++) {
         w->careful = i < CAREFUL_TRIES || w->bare;
         result = try_unit(w);
         if (result == WRITTEN)
             log_findings(w);
         forget_reads(w);
+        zs_quarantine_plan_clear(&w->left_out);
+        w->left_out = (struct zs_quarantine_plan){.steps = NULL};
     }
-    if (result == WRITTEN || result == LOST)
-        return result;
-    // It never wedges the stream: the marker moves past it, and the log says what is missing here.
-    log_quarantined(w, w->problem_path, w->problem);
-    zs_arena_reset(w->link->scratch); // there may be no room left in it for the marker
-    return write_with_marker(w, NULL, 0, w->zxid, w->clock);
+    return result == WRITTEN || result == LOST ? result : put_in_quarantine(w);
+}
+
+bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, const char *record_path,
+                   const char *request_path) {
+    struct zs_unit unit = {.zxid = record->zxid,
+                           .time_ms = record->txn_time_ms,
+                           .ops = record->ops,
+                           .op_count = record->op_count};
+    struct work w = {.link = link,
+                     .unit = &unit,
+                     .zxid = link->position,
+                     .clock = link->clock,
+                     .record_path = record_path,
+                     .request_path = request_path};
+    zs_logf(link->log, ZS_LEVEL_INFO, "%s: tries zxid 0x%" PRIx64 " of quarantine once more",
+            link->names.link, (uint64_t)record->zxid);
+    if (write_unit(&w) != WRITTEN)
+        return false;
+    // Copies of ephemerals may be among what was written: their records are read anew.
+    zs_link_lose_place(link);
+    return true;
 }
 
 void zs_slow_step(struct zs_link *link) {
@@ -296,7 +483,7 @@ void zs_slow_step(struct zs_link *link) {
     }
     if (unit->op_count && write_unit(&w) != WRITTEN) {
         zs_link_set_state(link, ZS_APPLY_RECOVER,
-                          w.problem ? w.problem : "the outcome of a write is not known");
+                          w.problem.text ? w.problem.text : "the outcome of a write is not known");
         zs_link_lose_place(link);
         return;
     }

@@ -51,6 +51,7 @@ struct zs_view *zs_view_of_ops(const struct zs_op *ops, size_t count, struct zs_
 struct zs_finding {
     enum zs_verdict verdict;
     const char *path;
+    size_t op; // index in the txn
 };
 
 struct zs_settled {

@@ -401,6 +401,19 @@ const struct zs_option zs_option_table[] = {
                  "all the same. It bounds what is sent again after a restart.",
     },
     {
+        .name = "quarantine_max",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "1000",
+        .min = 1,
+        .max = 10000,
+        .prose = "How many records of txns that could not be applied are kept for each origin under "
+                 "`/zoospan/quarantine`. The oldest go first, with a line in the log. A record holds the "
+                 "txn's data, so it may "
+                 "be as large as the txn.",
+    },
+    {
         .name = "ephemerals",
         .group = "Applying",
         .roles = A,

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int run_fault_tests(void); // test_live_faults.c
+int run_fault_tests(void);      // test_live_faults.c
+int run_quarantine_tests(void); // test_live_quarantine.c
 
 static int64_t owner_of(struct live *live, const char *path) {
     struct Stat stat;
@@ -365,5 +366,5 @@ int main(void) {
     const char *only = getenv("ZS_ONLY");
     if (only)
         cmocka_set_test_filter(only);
-    return cmocka_run_group_tests(tests, NULL, NULL) + run_fault_tests();
+    return cmocka_run_group_tests(tests, NULL, NULL) + run_quarantine_tests() + run_fault_tests();
 }
