@@ -254,7 +254,5 @@ int zs_feedback_wait_ms(const struct zs_link *link);
 // Makes sure that /zoospan, its two folders and the history are there. Errors: ZS_RETRY (ZooKeeper went away),
 // ZS_DENIED, ZS_CORRUPT.
 bool zs_marker_make_home(struct zs_client *client, bool protected, struct zs_error *e);
-// ACL of what an applier keeps: the creator's alone when it has credentials, everybody's otherwise.
-struct zs_acls zs_marker_acls(bool protected);
 
 #endif

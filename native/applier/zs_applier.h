@@ -12,6 +12,7 @@
 #include "zs_options.h"
 #include "zs_settle.h"
 #include "zs_text.h"
+#include "zs_txn.h"
 
 enum zs_apply_state {
     ZS_APPLY_STOPPED,
@@ -42,6 +43,8 @@ struct zs_apply_status {
 
 struct zs_applier;
 
+// ACL of what is kept under /zoospan: the creator's alone when it has credentials, everybody's otherwise. Static.
+struct zs_acls zs_marker_acls(bool protected);
 // Checks everything that can be checked without a connection (options, patterns, URIs, secrets): --check is this.
 // Errors: ZS_INVALID.
 bool zs_applier_check(const struct zs_options *options, struct zs_error *e);

@@ -47,11 +47,15 @@ bool cli_knows_origin(const struct cli *cli, const char *origin);
 
 // Asks and waits; connection losses are tried again for a while (but for STEPS and BARE: whether those were done is not known).
 enum zs_outcome cli_ask(struct cli *cli, struct zs_request *request);
+// Makes an empty node that belongs to whom the applier is; that it is there already is fine. False: all is said.
+bool cli_make_node(struct cli *cli, const char *path);
 // "no connection" or what ZooKeeper said.
 const char *cli_problem(const struct zs_request *request);
 
 // --- commands --------------------------------------------------------------------------------------------------------
 
 int cli_quarantine_list(struct cli *cli, int argc, char **argv);
+int cli_quarantine_retry(struct cli *cli, int argc, char **argv);
+int cli_quarantine_drop(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -19,6 +19,15 @@ static const struct cli_command commands[] = {
      "  --origin ORIGIN  only those of this origin\n"
      "  --json           one JSON array, without the data of the txns\n",
      cli_quarantine_list},
+    {{"quarantine", "retry"},
+     "ORIGIN ZXID",
+     "Has the running applier apply the txn once more, now, as if it had just come: it overwrites what was\n"
+     "written to the same nodes since. Waits for the result.\n",
+     cli_quarantine_retry},
+    {{"quarantine", "drop"},
+     "ORIGIN ZXID|all",
+     "Forgets a txn that could not be applied, or all of an origin.\n",
+     cli_quarantine_drop},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

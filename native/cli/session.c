@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "settings.h"
+#include "zs_applier.h"
 #include "zs_text.h"
 
 enum { CONNECT_MS = 15000, AGAIN_MS = 15000, LOOK_MS = 100, SESSION_MS = 15000 };
@@ -106,4 +107,17 @@ enum zs_outcome cli_ask(struct cli *cli, struct zs_request *request) {
 
 const char *cli_problem(const struct zs_request *request) {
     return zs_rc_text(request->rc);
+}
+
+bool cli_make_node(struct cli *cli, const char *path) {
+    struct zs_acls acls = zs_marker_acls(cli->protected);
+    struct zs_step step = {
+        .type = ZS_STEP_CREATE, .path = path, .data = {(const uint8_t *)"", 0}, .acls = acls};
+    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
+    enum zs_outcome outcome = cli_ask(cli, &request);
+    bool fine = outcome == ZS_DONE || (outcome == ZS_REFUSED && request.rc == ZNODEEXISTS);
+    if (!fine)
+        cli_fail("cannot create %s: %s", path, cli_problem(&request));
+    zs_request_clear(&request);
+    return fine;
 }
