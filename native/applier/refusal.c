@@ -8,7 +8,7 @@ enum {
 };
 
 enum zs_refusal zs_refusal_of(int rc, enum zs_quarantine_class *class) {
-    enum zs_quarantine_class none;
+    enum zs_quarantine_class none = ZS_QUARANTINE_REFUSED;
     class = class ? class : &none;
     switch (rc) {
     case ZOK:

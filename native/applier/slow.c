@@ -328,7 +328,7 @@ static enum written write_record(struct work *w, const struct problem *why, size
 static enum written put_in_quarantine(struct work *w) {
     const struct problem why = w->problem;
     struct zs_link *link = w->link;
-    size_t most = link->settings.limits.request_max - 2 * ZS_PLAN_MARKER_ROOM;
+    size_t most = link->settings.limits.request_max - 2 * (size_t)ZS_PLAN_MARKER_ROOM;
     bool small =
         zs_doubt_condemns(&link->doubt, w->unit->zxid); // what is too large once is so in a record, too
     for (int i = 0; i < 4; i++) {
@@ -367,7 +367,8 @@ static enum written plan_left_out(struct work *w) {
     w->problem = why;
     struct zs_error e;
     struct zs_quarantine record = record_of(w, &why, ops, count);
-    size_t used = zs_plan_request_bytes(settled->steps, settled->step_count) + 2 * ZS_PLAN_MARKER_ROOM;
+    size_t used =
+        zs_plan_request_bytes(settled->steps, settled->step_count) + 2 * (size_t)ZS_PLAN_MARKER_ROOM;
     size_t most = w->link->settings.limits.request_max;
     size_t room = used + RECORD_BYTES_SMALL < most ? most - used : RECORD_BYTES_SMALL;
     enum zs_outcome outcome = zs_quarantine_prepare(w->link, &record, room, &w->left_out, &e);

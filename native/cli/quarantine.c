@@ -224,9 +224,9 @@ static int drop_all(struct cli *cli, const char *folder) {
 }
 
 int cli_quarantine_drop(struct cli *cli, int argc, char **argv) {
-    const char *origin;
+    const char *origin = NULL;
     int64_t zxid = 0;
-    bool all;
+    bool all = false;
     int status = read_arguments(cli, argc, argv, &origin, &zxid, &all);
     if (status == CLI_OK)
         status = cli_connect(cli);
@@ -287,7 +287,7 @@ static int wait_for_applier(struct cli *cli, const char *request_path) {
 
 static int retry(struct cli *cli, const char *origin, int64_t zxid, struct zs_arena *arena) {
     char path[PATH_BYTES], folder[PATH_BYTES], request[2 * PATH_BYTES], name[ZS_QUARANTINE_NAME];
-    struct zs_quarantine record;
+    struct zs_quarantine record = {.zxid = zxid};
     zs_quarantine_name(zxid, name);
     snprintf(path, sizeof path, "%s/%s/%s", ZS_QUARANTINE_PATH, origin, name);
     snprintf(folder, sizeof folder, "%s/%s", ZS_RETRY_PATH, origin);
@@ -312,7 +312,7 @@ static int retry(struct cli *cli, const char *origin, int64_t zxid, struct zs_ar
 }
 
 int cli_quarantine_retry(struct cli *cli, int argc, char **argv) {
-    const char *origin;
+    const char *origin = NULL;
     int64_t zxid = 0;
     int status = read_arguments(cli, argc, argv, &origin, &zxid, NULL);
     if (status == CLI_OK)

@@ -24,5 +24,9 @@ def plugin_library():
     return path("native", "plugin", "libzoospan.so")
 
 
+def cli_program():
+    return path("native", "cli", "zoospan")
+
+
 def applier_program():
     return path("native", "daemon", "zoospan-applier")
