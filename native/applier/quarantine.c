@@ -11,7 +11,11 @@
 
 #include "link.h"
 
-enum { RETRY_LOOK_MS = 2000, PATH_BYTES = sizeof ZS_QUARANTINE_PATH + ZS_SITE_MAX + ZS_QUARANTINE_NAME + 2 };
+enum {
+    RETRY_LOOK_MS = 2000,
+    DROPS_MAX = 64, // at once: they share a multi with the record; more go with the next ones
+    PATH_BYTES = sizeof ZS_QUARANTINE_PATH + ZS_SITE_MAX + ZS_QUARANTINE_NAME + 2,
+};
 
 // --- writing a record ------------------------------------------------------------------------------------------------
 
@@ -37,8 +41,11 @@ static bool plan_steps(struct zs_link *link, const struct zs_quarantine *record,
         exists = exists || strcmp(children->names[i], name) == 0;
         records += zs_quarantine_parse_name(children->names[i], &zxid);
     }
-    qsort(children->names, children->name_count, sizeof *children->names, by_name);
+    if (children->name_count) // NULL is not for qsort
+        qsort(children->names, children->name_count, sizeof *children->names, by_name);
     uint32_t excess = !exists && records >= most ? records - most + 1 : 0;
+    if (excess > DROPS_MAX)
+        excess = DROPS_MAX;
     out->steps = zs_arena_take(link->scratch, (size_t)excess + 1, sizeof *out->steps);
     if (!out->steps)
         return false;

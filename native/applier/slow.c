@@ -435,7 +435,7 @@ static enum written write_unit(struct work *w) {
             w, ZS_QUARANTINE_TOO_LARGE, ZCONNECTIONLOSS,
             "the server closes the connection each time it is sent: larger than jute.maxbuffer of this "
             "site's servers",
-            NULL);
+            w->unit->op_count == 1 ? w->unit->ops->path : NULL);
         result = NEVER;
     }
     for (int i = 0; i < TRIES_MAX && result == AGAIN; i++) {

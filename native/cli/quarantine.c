@@ -25,7 +25,8 @@ static bool read_children(struct cli *cli, const char *path, struct zs_request *
     *out = (struct zs_request){.type = ZS_REQUEST_CHILDREN, .path = path};
     enum zs_outcome outcome = cli_ask(cli, out);
     if (outcome == ZS_DONE) {
-        qsort(out->names, out->name_count, sizeof *out->names, by_name);
+        if (out->name_count) // NULL is not for qsort
+            qsort(out->names, out->name_count, sizeof *out->names, by_name);
         return true;
     }
     if (outcome == ZS_REFUSED && out->rc == ZNONODE)

@@ -17,7 +17,7 @@ look() {
     user=$(sed -n 's/^User=//p' "$unit")
     [ -x "$root/tree$program" ] || { echo "$prefix: the unit starts $program, which is not there" >&2; exit 1; }
     grep -q "^u $user " "$top/lib/sysusers.d/zoospan.conf" || { echo "$prefix: nothing makes user $user" >&2; exit 1; }
-    for file in share/man/man8/zoospan-applier.8 share/man/man5/zoospan.cfg.5 \
+    for file in share/man/man8/zoospan-applier.8 share/man/man8/zoospan.8 share/man/man5/zoospan.cfg.5 \
         share/doc/zoospan/examples/applier.conf.example share/doc/zoospan/examples/zoo.cfg.example; do
         [ -s "$top/$file" ] || { echo "$prefix: $file is missing" >&2; exit 1; }
     done

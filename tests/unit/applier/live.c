@@ -111,6 +111,19 @@ void live_signal_applier(struct live *live, int which, int number) {
     live->appliers[which] = 0;
 }
 
+void live_expect_death(struct live *live, int which) {
+    int status = 0;
+    for (int i = 0; i < WAIT_MS / STEP_MS; i++) {
+        if (waitpid(live->appliers[which], &status, WNOHANG) == live->appliers[which]) {
+            live->appliers[which] = 0;
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+            return;
+        }
+        nap();
+    }
+    fail_msg("the applier lives");
+}
+
 int live_stop_applier(struct live *live, int which) {
     int status = 0;
     assert_int_equal(kill(live->appliers[which], SIGTERM), 0);

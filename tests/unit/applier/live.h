@@ -41,10 +41,11 @@ int live_teardown(void **state);
 
 void live_start_applier(struct live *live, int which);
 void live_signal_applier(struct live *live, int which,
-                         int signal);                // waits for its end, but on SIGSTOP and SIGCONT
-int live_stop_applier(struct live *live, int which); // SIGTERM; yields the exit status
-void live_zookeeper(const char *command);            // zookeeper.sh
-void live_broker(const char *arguments);             // broker.sh ctl
+                         int signal);                 // waits for its end, but on SIGSTOP and SIGCONT
+void live_expect_death(struct live *live, int which); // by SIGKILL, as a failpoint does it
+int live_stop_applier(struct live *live, int which);  // SIGTERM; yields the exit status
+void live_zookeeper(const char *command);             // zookeeper.sh
+void live_broker(const char *arguments);              // broker.sh ctl
 void live_sleep(int ms);
 
 // One txn; its ops are copied.

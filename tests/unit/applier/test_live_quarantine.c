@@ -155,6 +155,39 @@ static void the_oldest_records_make_room(void **state) {
 }
 
 #ifdef ZS_FAILPOINTS
+// Killed just before and just after each step: the record is there, once, and what follows is applied.
+static void killed_while_it_puts_one_aside(void **state) {
+    static const char *const points[] = {"applier_slow_write=kill:1", "applier_slow_written=kill:1",
+                                         "applier_slow_write=kill:2", "applier_slow_written=kill:2",
+                                         "applier_registered=kill:1"};
+    struct live *live = *state;
+    struct zs_arena *arena = zs_arena_new(ARENA_BYTES);
+    struct zs_quarantine record;
+    live_start_applier(live, 0);
+    struct zs_op first = live_create(live_path("%s/first", live->root), "");
+    live_publish(live, &first, 1);
+    live_expect_applied(live);
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        struct zs_op bad = live_create(live_path("%s/bad%zu", live->root, i), "x");
+        struct zs_op fine = live_create(live_path("%s/fine%zu", live->root, i), "y");
+        bad.acls.entries = &UNKNOWN_SCHEME;
+        live_stop_applier(live, 0);
+        setenv("ZOOSPAN_FAILPOINTS", points[i], 1);
+        live_start_applier(live, 0);
+        unsetenv("ZOOSPAN_FAILPOINTS");
+        live_publish(live, &bad, 1);
+        live_publish(live, &fine, 1);
+        live_expect_death(live, 0);
+        live_start_applier(live, 0);
+        live_expect_applied(live);
+        live_expect_data(live, fine.path, "y");
+        live_expect_absent(live, bad.path);
+        read_record(live, live->zxid - 1, arena, &record);
+        assert_int_equal(record.class, ZS_QUARANTINE_ACL);
+    }
+    zs_arena_free(arena);
+}
+
 // The version of the marker reaches its limit again and again while the stream flows, and while another applier waits.
 static void the_marker_is_made_anew_at_its_limit(void **state) {
     enum { TXNS = 3000, LIMIT = 1000, LEAP = 300 };
@@ -197,6 +230,7 @@ int run_quarantine_tests(void) {
         cmocka_unit_test_setup_teardown(what_is_left_out_of_a_txn_can_be_retried, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_oldest_records_make_room, live_setup, live_teardown),
 #ifdef ZS_FAILPOINTS
+        cmocka_unit_test_setup_teardown(killed_while_it_puts_one_aside, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_marker_is_made_anew_at_its_limit, live_setup, live_teardown),
 #endif
     };
