@@ -33,6 +33,9 @@ enum {
     LOOKS = 3,
 };
 
+// A standalone server's first zxid is 1; an ensemble's first epoch is 1.
+static const int64_t FIRST_OF_ENSEMBLE = 0x100000001;
+
 struct zs_txnlog {
     char *dir;
     size_t entry_bytes_max;
@@ -51,8 +54,10 @@ struct zs_txnlog {
     off_t offset;    // of the window's first byte: the next entry
     size_t given;    // of the window's start: the entry that the caller has, done with at the next call
 
-    int64_t last;  // the cursor: the last zxid given out, at first `behind`
-    bool anchored; // `last` is an entry of this log (or no txn): a new epoch may follow
+    int64_t last; // the cursor: the last zxid given out, at first `behind`
+    bool begun;   // something has been given out
+    // A new epoch may follow `last`: it is an entry of this log, or the start of an epoch and the log holds older ones.
+    bool anchored;
 };
 
 enum entry { ENTRY, END, TORN, BAD };
@@ -87,7 +92,6 @@ struct zs_txnlog *zs_txnlog_open(const char *log_dir, const char *snap_dir, int6
     log->fd = -1;
     log->entry_bytes_max = entry_bytes_max;
     log->last = behind;
-    log->anchored = counter_of(behind) == 0;
     if (!find_snapshots(log, snap_dir, e)) {
         zs_txnlog_close(log);
         return NULL;
@@ -243,6 +247,8 @@ static enum entry read_file_header(struct zs_txnlog *log, struct zs_error *e) {
 static enum entry look(struct zs_txnlog *log, struct zs_slice *body, struct zs_error *e) {
     enum entry found = BAD;
     for (int i = 0; i < LOOKS && found == BAD; i++) {
+        if (i > 0 && e->code != ZS_CORRUPT)
+            break;
         if (i > 0)
             look_anew(log);
         found = log->header_read ? ENTRY : read_file_header(log, e);
@@ -355,7 +361,8 @@ static bool follows(const struct zs_txnlog *log, int64_t zxid, struct zs_error *
         return zs_fail(e, ZS_GAP, "the log goes back from 0x%" PRIx64 " to 0x%" PRIx64, (uint64_t)log->last,
                        (uint64_t)zxid);
     bool new_epoch = epoch_of(zxid) > epoch_of(log->last) && counter_of(zxid) == 1 && log->anchored;
-    if (zxid == log->last + 1 || new_epoch)
+    bool first = log->last == 0 && zxid == FIRST_OF_ENSEMBLE;
+    if (zxid == log->last + 1 || new_epoch || first)
         return true;
     return zs_fail(e, ZS_GAP, "0x%" PRIx64 " is followed by 0x%" PRIx64 "%s", (uint64_t)log->last,
                    (uint64_t)zxid, log->anchored ? "" : ", and is itself not in the log");
@@ -370,13 +377,9 @@ static enum zs_txnlog_found judge(struct zs_txnlog *log, struct zs_slice body, i
         zs_fail(e, ZS_CORRUPT, "an entry without a txn header");
         return ZS_TXNLOG_REFUSED;
     }
-    if (!log->anchored && txn->zxid <= log->last) {
-        log->anchored = txn->zxid == log->last;
+    if (!log->begun && txn->zxid <= log->last) {
+        log->anchored = txn->zxid == log->last || counter_of(log->last) == 0;
         *skip = true;
-        return ZS_TXNLOG_TXN;
-    }
-    if (log->anchored && txn->zxid < log->last && counter_of(log->last) == 0) {
-        *skip = true; // the cursor is an epoch's beginning, no entry
         return ZS_TXNLOG_TXN;
     }
     if (!follows(log, txn->zxid, e))
@@ -391,7 +394,7 @@ static enum zs_txnlog_found judge(struct zs_txnlog *log, struct zs_slice body, i
     if (!pass_snapshots(log, txn->zxid, true, e))
         return ZS_TXNLOG_REFUSED;
     log->last = txn->zxid;
-    log->anchored = true;
+    log->begun = log->anchored = true;
     return ZS_TXNLOG_TXN;
 }
 

@@ -6,7 +6,7 @@
 // of the body, int length, body, 0x42), then zeros: the writer allocates ahead. The body is what zs_txn_decode takes.
 //
 // What is proven: checksums are right; the counter rises by one within an epoch; a new epoch begins at 1, and only
-// behind a txn that is itself in the log; every snapshot that lay in `snap_dir` at the start with a zxid in the
+// behind a txn that is itself in the log (behind the mere start of an epoch: if the log holds something older); every snapshot that lay in `snap_dir` at the start with a zxid in the
 // range names a txn of the log (a learner that was sent a snapshot skips what came before it). What a log cannot
 // show is the caller's to know: whether entries of a server that led or followed were ever committed (hence the
 // bound), and whether the server's tree was exchanged under it.
@@ -36,7 +36,8 @@ struct zs_txnlog_txn {
 };
 
 // `log_dir`: <dataLogDir>/version-2; `snap_dir`: <dataDir>/version-2, or NULL where the caller knows that the tree is
-// older than `behind`. `behind`: the last zxid that the caller has; 0 for none. Memory: at most `entry_bytes_max` and
+// older than `behind`. `behind`: the last zxid that the caller has, or the start of an epoch (counter 0) up to which it has all; 0: nothing
+// was ever written before the log's first txn, which is then 1 or 0x100000001. Memory: at most `entry_bytes_max` and
 // a quarter of a MiB. Returns NULL on ZS_INVALID (a directory cannot be read: the text names it) and ZS_FATAL.
 struct zs_txnlog *zs_txnlog_open(const char *log_dir, const char *snap_dir, int64_t behind,
                                  size_t entry_bytes_max, struct zs_error *e);

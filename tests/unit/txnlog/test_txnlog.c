@@ -271,6 +271,23 @@ static void holes(void **state) {
     expect_refused(log, E(1, 20), ZS_GAP, "up to 0x100000014 are missing");
 }
 
+// From where no txn stands: epochs may have been purged, unless the log holds what is older.
+static void an_epochs_start_needs_something_older(void **state) {
+    struct world *w = *state;
+    new_file(w, E(3, 1));
+    log_txns(w, E(3, 1), E(3, 2));
+    expect_refused(open_at(w, 0), E(3, 2), ZS_GAP, "0x0 is followed by 0x300000001");
+    expect_refused(open_at(w, E(2, 0)), E(3, 2), ZS_GAP, "0x200000000 is followed by 0x300000001");
+    struct zs_txnlog *log = open_at(w, E(3, 0));
+    expect_txns(log, E(3, 1), E(3, 2), E(3, 2));
+    zs_txnlog_close(log);
+    new_file(w, E(1, 5));
+    log_txns(w, E(1, 5), E(1, 6));
+    log = open_at(w, E(2, 0));
+    expect_txns(log, E(3, 1), E(3, 2), E(3, 2));
+    zs_txnlog_close(log);
+}
+
 static void backwards(void **state) {
     struct world *w = *state;
     new_file(w, 1);
@@ -406,6 +423,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_torn_tail_of_a_server_that_died, setup, teardown),
         cmocka_unit_test_setup_teardown(a_purge_does_not_hurt_who_has_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(holes, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_epochs_start_needs_something_older, setup, teardown),
         cmocka_unit_test_setup_teardown(backwards, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_that_the_log_does_not_know, setup, teardown),
         cmocka_unit_test_setup_teardown(damage, setup, teardown),
