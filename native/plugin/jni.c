@@ -115,6 +115,16 @@ static void native_beginning(JNIEnv *env, jclass type, jlong handle, jlong zxid)
     zs_plugin_beginning(plugin_of(handle), zxid);
 }
 
+static void native_logs(JNIEnv *env, jclass type, jlong handle, jbyteArray log_dir, jbyteArray snap_dir,
+                        jlong floor) {
+    (void)type;
+    bool failed = false;
+    char *log = text_in(env, log_dir, &failed), *snap = text_in(env, snap_dir, &failed);
+    zs_plugin_logs(plugin_of(handle), failed ? NULL : log, failed ? NULL : snap, floor);
+    free(log);
+    free(snap);
+}
+
 static void native_begin(JNIEnv *env, jclass type, jlong handle, jlong base, jboolean contiguous) {
     (void)env, (void)type;
     zs_plugin_begin(plugin_of(handle), base, contiguous);
@@ -198,6 +208,7 @@ static const JNINativeMethod methods[] = {
     METHOD("stop", "(J)V", native_stop),
     METHOD("free", "(J)V", native_free),
     METHOD("beginning", "(JJ)V", native_beginning),
+    METHOD("logs", "(J[B[BJ)V", native_logs),
     METHOD("begin", "(JJZ)V", native_begin),
     METHOD("lost", "(JJ)V", native_lost),
     METHOD("offer", "(JJ[BI)Z", native_offer),

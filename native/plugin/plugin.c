@@ -122,6 +122,23 @@ void zs_plugin_beginning(struct zs_plugin *plugin, int64_t zxid) {
     pthread_mutex_unlock(&plugin->lock);
 }
 
+void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *snap_dir, int64_t floor) {
+    struct zs_sender_logs logs = {.floor = floor};
+    if (!log_dir || !snap_dir || strlen(log_dir) >= sizeof logs.log_dir ||
+        strlen(snap_dir) >= sizeof logs.snap_dir) {
+        logs.floor = -1;
+    } else {
+        copy_text(logs.log_dir, sizeof logs.log_dir, log_dir);
+        copy_text(logs.snap_dir, sizeof logs.snap_dir, snap_dir);
+    }
+    pthread_mutex_lock(&plugin->lock);
+    for (size_t i = 0; i < plugin->link_count; i++) {
+        if (plugin->links[i].sender)
+            zs_sender_set_logs(plugin->links[i].sender, &logs);
+    }
+    pthread_mutex_unlock(&plugin->lock);
+}
+
 void zs_plugin_begin(struct zs_plugin *plugin, int64_t base, bool contiguous) {
     zs_backlog_begin(plugin->backlog, base, contiguous);
 }

@@ -24,6 +24,9 @@ struct zs_plugin *zs_plugin_open(const struct zs_pair *pairs, size_t count, cons
 // As zs_sender_set_beginning, for all links; -1: no such zxid is known any more. To be said before the chain begins.
 void zs_plugin_beginning(struct zs_plugin *plugin, int64_t zxid);
 
+// As zs_sender_set_logs, for all links. A directory that is too long for it counts as unknown. NULL: not known.
+void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *snap_dir, int64_t floor);
+
 // As zs_backlog_begin.
 void zs_plugin_begin(struct zs_plugin *plugin, int64_t base, bool contiguous);
 

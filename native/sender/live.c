@@ -93,21 +93,21 @@ bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e) {
     return true;
 }
 
-// --- LIVE ------------------------------------------------------------------------------------------------------------
+// --- the stream ------------------------------------------------------------------------------------------------------
 
-// Goes to a place in the stream; false (and GAP) if the backlog does not reach back to it.
+static void be_lost(struct zs_sender *s, const struct zs_error *e) {
+    char reason[sizeof s->status.detail];
+    snprintf(reason, sizeof reason, "cannot go on behind zxid 0x%llx: %.400s", (unsigned long long)s->place,
+             e->text);
+    zs_gap_enter(s, reason, true);
+}
+
+// Goes to a place in the stream; false (and GAP) if neither backlog nor txn log reach back to it.
 static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
-    s->entry_waits = false;
+    struct zs_error e = {0};
     // Up to the beginning there was nothing to carry: batches say that they cover it.
-    if (zs_backlog_seek(s->reader, at->zxid ? at->zxid : s->beginning) == ZS_READ_BEHIND) {
-        struct zs_backlog_bounds bounds = zs_backlog_bounds(s->backlog);
-        char reason[256];
-        snprintf(
-            reason, sizeof reason,
-            "%s stands at zxid 0x%llx, and the backlog begins at 0x%llx: the txns between are not in memory",
-            s->settings.destination, (unsigned long long)at->zxid, (unsigned long long)bounds.floor);
-        s->resumes = false;
-        zs_link_move(s, ZS_LINK_GAP, reason);
+    if (!zs_source_seek(s, at->zxid ? at->zxid : s->beginning, &e)) {
+        be_lost(s, &e);
         return false;
     }
     if (!zs_history_equal(&s->history, &s->sent_history))
@@ -116,12 +116,14 @@ static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
     zs_outbound_seek(s->outbound, &s->history, at);
     zs_window_reset(&s->window, s->settings.window_batches, at);
     s->resumes = true;
+    if (zs_link_streams(s) && (s->state == ZS_LINK_LOG) != (s->txnlog != NULL))
+        zs_link_move(s, s->txnlog ? ZS_LINK_LOG : ZS_LINK_LIVE, "goes back to what was confirmed");
     return true;
 }
 
 static void decide_start(struct zs_sender *s) {
-    if (s->stuck_zxid > 0 && s->state == ZS_LINK_GAP)
-        return; // no place before that txn leads past it
+    if (s->state == ZS_LINK_GAP && (s->stuck_zxid > 0 || !zs_gap_look_again(s)))
+        return; // no place before a txn that cannot be sent leads past it
     struct zs_start_facts facts = {
         .history = s->history,
         .bounds = zs_backlog_bounds(s->backlog),
@@ -138,23 +140,23 @@ static void decide_start(struct zs_sender *s) {
         zs_link_move(s, ZS_LINK_POSITION, start.reason);
         break;
     case ZS_START_GAP:
-        s->resumes = false;
-        zs_link_move(s, ZS_LINK_GAP, start.reason);
+        zs_gap_enter(s, start.reason, false);
         break;
     case ZS_START_AT:
         if (!seek(s, &start.at))
             break;
         char detail[64];
-        snprintf(detail, sizeof detail, "continues after zxid 0x%llx", (unsigned long long)start.at.zxid);
+        snprintf(detail, sizeof detail, "continues after zxid 0x%llx%s", (unsigned long long)start.at.zxid,
+                 s->txnlog ? ", from the txn log" : "");
         s->heartbeat_at = zs_mono_ms(); // the destination learns at once where we are
         s->rewound_to = start.at.zxid;
         s->rewind_after = zs_mono_ms() + REWIND_AGAIN_MS;
-        zs_link_move(s, ZS_LINK_LIVE, detail);
+        zs_link_move(s, s->txnlog ? ZS_LINK_LOG : ZS_LINK_LIVE, detail);
         break;
     }
 }
 
-// What the newest report asks of a LIVE link. False if the link is LIVE no more.
+// What the newest report asks of a link that streams. False if it does so no more.
 static bool obey_report(struct zs_sender *s) {
     const struct zs_report *report = &s->report;
     if (!s->reported)
@@ -177,7 +179,7 @@ static bool obey_report(struct zs_sender *s) {
             s->names.link, s->settings.destination, (unsigned long long)report->applied);
     s->resumes = false;
     decide_start(s);
-    return s->state == ZS_LINK_LIVE;
+    return zs_link_streams(s);
 }
 
 // After a refused batch: once nothing is in flight, back to the confirmed prefix, and hold off.
@@ -198,7 +200,7 @@ static bool go_back_behind_refused(struct zs_sender *s) {
     return false;
 }
 
-static bool publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
+bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
     struct zs_outgoing outgoing;
     uint64_t tag;
     int64_t wall = zs_wall_ms();
@@ -232,7 +234,7 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
     bool txns = zs_outbound_waiting_txns(s->outbound) > 0;
     bool heartbeat = now >= s->heartbeat_at;
     if (full || (txns && clocked) || heartbeat)
-        return publish(s, heartbeat, e);
+        return zs_link_publish(s, heartbeat, e);
     return true;
 }
 
@@ -246,27 +248,20 @@ static void be_stuck(struct zs_sender *s, const struct zs_error *e) {
     snprintf(reason, sizeof reason, "zxid 0x%llx cannot be sent: %.400s", (unsigned long long)s->entry.zxid,
              e->text);
     s->stuck_zxid = s->entry.zxid;
-    s->resumes = false;
-    zs_link_move(s, ZS_LINK_GAP, reason);
+    zs_gap_enter(s, reason, false);
 }
 
-// Reads the backlog into the open batch until it is full or there is nothing more. `more` tells whether there is.
+// Reads txns into the open batch until it is full or there is nothing more. `more` tells whether there is.
 static void fill_batch(struct zs_sender *s, bool *more) {
     struct zs_error e = {0};
     *more = false;
     for (int i = 0; i < ENTRIES_PER_TURN; i++) {
         if (!s->entry_waits) {
-            switch (zs_backlog_read(s->reader, &s->entry)) {
-            case ZS_READ_ENTRY:
-                break;
-            case ZS_READ_EMPTY:
+            enum zs_source next = zs_source_next(s, &e);
+            if (next == ZS_SOURCE_LOST)
+                be_lost(s, &e);
+            if (next != ZS_SOURCE_TXN)
                 return;
-            case ZS_READ_BEHIND:
-                s->resumes = false;
-                zs_link_move(s, ZS_LINK_GAP,
-                             "the backlog went on without this link: it was too slow, or cut off, too long");
-                return;
-            }
         }
         enum zs_taken taken = zs_outbound_take(s->outbound, s->entry.bytes, s->entry.len, &e);
         s->entry_waits = taken == ZS_TAKE_FULL;
@@ -293,15 +288,15 @@ static void warn_of_sequential_names(struct zs_sender *s, uint64_t before) {
     s->status.sequential_names = counters.sequential_names;
 }
 
-// One turn of a LIVE link. `more`: do not sleep before the next.
-static bool step_live(struct zs_sender *s, bool *more, struct zs_error *e) {
+// One turn of a link that streams. `more`: do not sleep before the next.
+static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
     if (!obey_report(s) || !go_back_behind_refused(s))
         return true;
     // A full window does not read: the ring goes on, and this link's batch stays as it is.
-    for (bool sent = true; sent && s->state == ZS_LINK_LIVE;) {
+    for (bool sent = true; sent && zs_link_streams(s);) {
         uint64_t batches = s->status.batches;
         fill_batch(s, more);
-        if (s->state != ZS_LINK_LIVE)
+        if (!zs_link_streams(s))
             return true;
         if (!publish_what_is_due(s, e))
             return false;
@@ -314,9 +309,9 @@ static bool step_live(struct zs_sender *s, bool *more, struct zs_error *e) {
 bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     if (!zs_link_read_publisher(s, e) || !read_reports(s, e))
         return false;
-    if (s->state == ZS_LINK_LIVE)
-        return step_live(s, more, e);
+    if (zs_link_streams(s))
+        return step_stream(s, more, e);
     decide_start(s);
-    *more = s->state == ZS_LINK_LIVE;
-    return true;
+    *more = zs_link_streams(s);
+    return s->state != ZS_LINK_GAP || s->steps_down || zs_gap_beat(s, e);
 }

@@ -280,6 +280,13 @@ static void add_heartbeat(struct zs_outbound *out, int64_t time_ms) {
     zs_batch_writer_add(out->writer, &record);
 }
 
+void zs_outbound_break(struct zs_outbound *out, int64_t zxid, const char *reason) {
+    const struct zs_record record = {.type = ZS_RECORD_BROKEN, .broken = {.zxid = zxid, .reason = reason}};
+    if (!out->open)
+        begin_batch(out);
+    zs_batch_writer_add(out->writer, &record);
+}
+
 bool zs_outbound_finish(struct zs_outbound *out, int64_t heartbeat_ms, struct zs_outgoing *outgoing,
                         struct zs_error *e) {
     if (!out->open)

@@ -1,13 +1,14 @@
 // The sender's thread: the state machine of one link.
 //
-//   DOWN --> CONNECTING --> POSITION <--> LIVE
-//     ^          |           ^  ^  |       |
-//     |          v           |  |  v       |
-//     |       STANDBY -------+  +-GAP <----+
+//   DOWN --> CONNECTING --> POSITION <--> LIVE <--> LOG
+//     ^          |           ^  ^  |        |        |
+//     |          v           |  |  v        |        |
+//     |       STANDBY -------+  +-GAP <-----+--------+
 //     +-- any state with a connection, when the connection dies
 //
-// POSITION asks where the destination stands, and never guesses (start.c). LIVE publishes (live.c). GAP means that the stream
-// cannot make the destination whole; the link stays there, in sight, until a report or the backlog says otherwise.
+// POSITION asks where the destination stands, and never guesses (start.c). LIVE publishes from the backlog and LOG from the
+// txn log (live.c, source.c); a link goes from one to the other as the backlog reaches back to its place or not. GAP means
+// that the stream cannot make the destination whole (gap.c).
 //
 // What is published is the truth about nothing: the destination's report is. So
 //   1. a batch whose confirm did not come is published again after the reconnect; the destination trims it by zxid;
@@ -35,7 +36,7 @@
 
 #define NOT_SERVING "waits for this ZooKeeper server to serve"
 
-enum { STANDBY_MS = 2000, AWAKE_AT_LEAST_MS = 60 * 1000 };
+enum { STANDBY_MS = 2000, STEP_DOWN_MS = 3 * STANDBY_MS, AWAKE_AT_LEAST_MS = 60 * 1000, LOG_LOOK_MS = 50 };
 
 static void drain(int fd) {
     uint64_t count;
@@ -61,12 +62,17 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
     }
     if ((s->state == ZS_LINK_DOWN && s->serving) || s->state == ZS_LINK_STANDBY)
         until = earlier(until, s->retry_at);
-    if (s->state == ZS_LINK_LIVE) {
+    if (zs_link_streams(s)) {
         bool stuck = s->entry_waits || s->blocked;
-        if (!stuck) // a batch that cannot leave needs no more txns
+        if (!stuck && s->quiet_since)
+            until = earlier(until, now + LOG_LOOK_MS);
+        if (!stuck && !s->txnlog) // a batch that cannot leave needs no more txns
             fds[count++] = (struct pollfd){.fd = zs_backlog_reader_fd(s->reader), .events = POLLIN};
         if (!zs_window_full(&s->window) && !s->blocked)
             until = earlier(until, s->hold_until > now ? s->hold_until : s->heartbeat_at);
+    } else if (s->state == ZS_LINK_GAP) {
+        if (!zs_window_full(&s->window) && !s->blocked)
+            until = earlier(until, s->heartbeat_at);
     } else if (s->state == ZS_LINK_POSITION) {
         until = earlier(until, now + 100); // the chain and the history come without a sound
     }
@@ -96,6 +102,7 @@ static void hear_what_is_told(struct zs_sender *s) {
 
 static void disconnect(struct zs_sender *s, const struct zs_error *e) {
     zs_topology_close(&s->topology);
+    zs_source_close(s);
     zs_backlog_rest(s->reader);
     s->entry_waits = false;
     s->blocked = false;
@@ -134,6 +141,18 @@ static void give_up(struct zs_sender *s) {
     zs_link_move(s, ZS_LINK_DOWN, NOT_SERVING);
 }
 
+// Another server of the site may have what this one lacks (gap.c): it gets the time for a try.
+static void step_down(struct zs_sender *s) {
+    struct zs_error e = {.code = ZS_GAP};
+    snprintf(e.text, sizeof e.text, "steps down, so that another server of this site can try: %.300s",
+             s->gap.reason);
+    s->steps_down = false;
+    s->failures = 0;
+    disconnect(s, &e);
+    s->failures = 0;
+    s->retry_at = zs_mono_ms() + STEP_DOWN_MS;
+}
+
 static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     if (!s->serving) {
         give_up(s);
@@ -148,6 +167,7 @@ static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     case ZS_LINK_STANDBY:
         return zs_link_read_publisher(s, e) && (zs_mono_ms() < s->retry_at || claim(s, e));
     case ZS_LINK_POSITION:
+    case ZS_LINK_LOG:
     case ZS_LINK_LIVE:
     case ZS_LINK_GAP:
         return zs_link_turn(s, more, e);
@@ -169,8 +189,11 @@ static void *run(void *argument) {
         more = false;
         if (!turn(s, &more, &e))
             disconnect(s, &e);
+        else if (s->steps_down)
+            step_down(s);
     }
     zs_topology_close(&s->topology);
+    zs_source_close(s);
     zs_backlog_rest(s->reader);
     zs_link_move(s, ZS_LINK_STOPPED, "");
     share_status(s);
@@ -218,6 +241,7 @@ struct zs_sender *zs_sender_start(const struct zs_sender_settings *settings, str
     s->jitter = (unsigned int)(zs_wall_ms() ^ (intptr_t)s);
     s->wake_fd = -1;
     s->told_beginning = -1;
+    s->told_logs.floor = -1;
     pthread_mutex_init(&s->shared, NULL);
     zs_link_names(settings->origin, settings->destination, &s->names);
     zs_window_reset(&s->window, settings->window_batches, &(struct zs_checkpoint){0});
@@ -265,6 +289,13 @@ void zs_sender_set_serving(struct zs_sender *s, bool serving) {
 void zs_sender_set_beginning(struct zs_sender *s, int64_t zxid) {
     pthread_mutex_lock(&s->shared);
     s->told_beginning = zxid;
+    pthread_mutex_unlock(&s->shared);
+    wake(s);
+}
+
+void zs_sender_set_logs(struct zs_sender *s, const struct zs_sender_logs *logs) {
+    pthread_mutex_lock(&s->shared);
+    s->told_logs = *logs;
     pthread_mutex_unlock(&s->shared);
     wake(s);
 }

@@ -15,11 +15,10 @@ static void decide(struct zs_start *start, enum zs_start_verdict verdict, const 
 }
 
 static void start_new_destination(const struct zs_start_facts *facts, struct zs_start *start) {
-    if (facts->beginning < facts->bounds.floor) {
+    if (facts->beginning < 0) {
         decide(start, ZS_START_GAP,
-               "%s has nothing of this site yet, and the backlog begins at zxid 0x%llx: it needs an image of "
-               "the tree",
-               facts->report.destination, (unsigned long long)facts->bounds.floor);
+               "%s has nothing of this site yet, and this site is not empty: it needs an image of the tree",
+               facts->report.destination);
         return;
     }
     start->verdict = ZS_START_AT;

@@ -1,5 +1,9 @@
-// The sender's inside, shared by its files: sender.c (thread, connections), state.c (the state and its moves), live.c
-// (what a connected link does in one turn).
+// The sender's inside, shared by its files:
+//   sender.c  the thread, its connections
+//   state.c   the state and its moves
+//   live.c    what a connected link does in one turn
+//   source.c  where the next txn comes from: backlog or txn log
+//   gap.c     what is done when neither has it
 #ifndef ZS_LINK_H
 #define ZS_LINK_H
 
@@ -11,6 +15,16 @@
 #include "zs_topology.h"
 #include "zs_trail.h"
 #include "zs_window.h"
+
+// The place from which the stream cannot go on.
+struct zs_gap {
+    int64_t zxid; // what the destination had reported ...
+    struct zs_history history;
+    enum zs_need need;
+    int64_t look_at;   // when to try again though nothing has changed (monotonic)
+    bool stepped_down; // for this place: other servers have had their turn
+    char reason[ZS_REASON_MAX + 1];
+};
 
 struct zs_sender {
     struct zs_sender_settings settings;
@@ -27,6 +41,7 @@ struct zs_sender {
     pthread_mutex_t shared; // guards what is told and shown
     struct zs_history told_history;
     int64_t told_beginning;
+    struct zs_sender_logs told_logs;
     struct zs_sender_status published_status;
 
     // The rest belongs to the thread.
@@ -38,6 +53,12 @@ struct zs_sender {
     struct zs_history history;
     struct zs_history sent_history; // what the trail's zxids belong to
     struct zs_entry entry;
+    int64_t place;            // the last zxid that came from the source, or where it was sought
+    struct zs_txnlog *txnlog; // the source, if not NULL
+    int64_t quiet_since;      // the log has had nothing since then (monotonic); 0: it has
+    int quiet_looks;          // ... and that often
+    int64_t told_at;          // when to tell the progress again
+    struct zs_gap gap;
     struct zs_report report; // the newest one
     uint64_t report_tag;     // it is not acknowledged
     int64_t beginning;
@@ -47,6 +68,7 @@ struct zs_sender {
     int failures; // in a row, for the backoff
     unsigned int jitter;
     bool serving;
+    bool steps_down;  // let go of the lock queue
     bool resumes;     // the window's confirmed prefix means something
     bool entry_waits; // `entry` did not fit the open batch
     bool reported;
@@ -65,7 +87,36 @@ int64_t zs_link_backoff_ms(struct zs_sender *s);
 // Takes what the broker says on the publishing connection: confirms, refusals, returns, alarms.
 bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e);
 
-// One turn of a link that is POSITION, LIVE or GAP: settles the window, takes reports, decides where to start,
+// Ends the open batch, with a heartbeat if wanted, and publishes it. The window must have room.
+bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e);
+
+// Whether the link sends the stream.
+static inline bool zs_link_streams(const struct zs_sender *s) {
+    return s->state == ZS_LINK_LIVE || s->state == ZS_LINK_LOG;
+}
+
+// --- source.c --------------------------------------------------------------------------------------------------------
+
+enum zs_source {
+    ZS_SOURCE_TXN,     // `entry` is the next one; valid until the next call
+    ZS_SOURCE_NOTHING, // not now: the backlog's eventfd will tell, or (`quiet_since`) ask again in a while
+    ZS_SOURCE_LOST,    // neither backlog nor log has what follows `place`: the error says why
+    ZS_SOURCE_AGAIN,   // never returned
+};
+// Goes to a place. False: as ZS_SOURCE_LOST. True: `txnlog` tells which source it is; the state is the caller's to set.
+bool zs_source_seek(struct zs_sender *s, int64_t place, struct zs_error *e);
+// The next txn; changes between LOG and LIVE by itself.
+enum zs_source zs_source_next(struct zs_sender *s, struct zs_error *e);
+void zs_source_close(struct zs_sender *s); // the txn log; the backlog's reader rests with the connection
+
+// --- gap.c -----------------------------------------------------------------------------------------------------------
+
+// This server cannot go on from what was reported last. `others_may`: another server of the site might.
+void zs_gap_enter(struct zs_sender *s, const char *reason, bool others_may);
+bool zs_gap_look_again(const struct zs_sender *s);         // something has changed, or it is time
+bool zs_gap_beat(struct zs_sender *s, struct zs_error *e); // a heartbeat that says so, if it is due
+
+// One turn of a link that is POSITION, LOG, LIVE or GAP: settles the window, takes reports, decides where to start,
 // publishes. `more` tells that there is more to do at once. False: the connection is of no use any more.
 bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e);
 

@@ -60,6 +60,9 @@ struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out);
 bool zs_outbound_full(const struct zs_outbound *out);
 
+// Adds a BROKEN record to the open batch: the stream cannot go on behind `zxid`. For a batch with nothing else in it.
+void zs_outbound_break(struct zs_outbound *out, int64_t zxid, const char *reason);
+
 struct zs_outgoing {
     struct zs_slice message; // valid until the next take, seek or finish
     struct zs_batch_head head;

@@ -18,8 +18,9 @@ enum zs_link_state {
     ZS_LINK_CONNECTING, // logging in and declaring
     ZS_LINK_STANDBY,    // another server of this site holds the lock queue
     ZS_LINK_POSITION, // waits for the chain, the history, and a report that says where the destination stands
+    ZS_LINK_LOG,      // publishes from the server's txn log: the backlog does not reach back that far
     ZS_LINK_LIVE,     // publishes from the backlog
-    ZS_LINK_GAP,      // the backlog does not reach back to where the destination stands
+    ZS_LINK_GAP, // the stream cannot go on from where the destination stands; it is told so, and asks for an image
     ZS_LINK_STOPPED,
 };
 const char *zs_link_state_name(enum zs_link_state state); // "DOWN", ...
@@ -52,6 +53,14 @@ struct zs_sender_status {
     uint64_t nacked, returned, reconnects, rewinds, sequential_names;
 };
 
+// Where the server's txn log lies and how far back it may be believed.
+struct zs_sender_logs {
+    // <dataLogDir>/version-2 and <dataDir>/version-2
+    char log_dir[1024], snap_dir[1024];
+    // From this zxid on what the tree holds came to it through the chain or stands in the log; -1: nothing is known.
+    int64_t floor;
+};
+
 struct zs_sender;
 
 // Starts the thread, "zs-send-<destination>". Settings are copied; backlog, watchdog and log are borrowed.
@@ -65,6 +74,9 @@ void zs_sender_set_serving(struct zs_sender *sender, bool serving);
 // Tells the sender a zxid at which the tree held nothing that a link could carry (no node but /zookeeper and /zoospan):
 // a destination that has nothing yet may start there as well as at zxid 0. Thread: any. Blocks: never for long.
 void zs_sender_set_beginning(struct zs_sender *sender, int64_t zxid);
+// Tells the sender about the txn log; to be called before the backlog begins with the tree that this is about.
+// Thread: any. Blocks: never for long.
+void zs_sender_set_logs(struct zs_sender *sender, const struct zs_sender_logs *logs);
 void zs_sender_status(struct zs_sender *sender, struct zs_sender_status *out);
 // Asks the thread to end and joins it (bounded by the watchdog), then frees. NULL is fine.
 void zs_sender_stop(struct zs_sender *sender);

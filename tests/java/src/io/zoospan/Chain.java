@@ -21,7 +21,8 @@ final class Chain implements Sink, RequestProcessor {
     final List<String> calls = new ArrayList<>();
     final List<byte[]> offered = new ArrayList<>();
     final List<Request> passed = new ArrayList<>();
-    final Capture capture = new Capture(this);
+    final Capture capture = new Capture(this, new Logs(null));
+    long floor = -1;
     final ZooKeeperServer zks;
     Error toThrow;
     boolean lostThrowsToo;
@@ -62,6 +63,11 @@ final class Chain implements Sink, RequestProcessor {
             calls.add(zxid < 0 ? "empty no more" : "empty at " + Long.toHexString(zxid));
         }
         beginning = zxid;
+    }
+
+    @Override
+    public void logs(File logDir, File snapDir, long from) {
+        floor = from;
     }
 
     @Override

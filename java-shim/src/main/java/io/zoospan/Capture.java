@@ -31,6 +31,9 @@ import org.apache.zookeeper.txn.TxnHeader;
  * that it starts anew. Between the splice and the first txn a follower may still be given txns around the chain; so
  * the first txn checks once more.
  *
+ * <p>Whoever falls behind the backlog reads the server's txn log, and {@link Logs} knows from where on that may be
+ * believed.
+ *
  * <p>The lock is for taps only, and who looks on takes none: one chain calls its tap from one thread at a time, and
  * chains follow each other, so nobody ever waits for it but at a change of role.
  */
@@ -38,6 +41,7 @@ final class Capture {
     private static final long COUNTER = 0xffffffffL;
 
     private final Object lock = new Object();
+    private final Logs logs;
     private Sink sink;
     private volatile CaptureProcessor current;
     /** The last zxid that was offered, or where the last chain began. */
@@ -50,8 +54,9 @@ final class Capture {
     private long startingZxid;
     private volatile Throwable hookFailure;
 
-    Capture(Sink sink) {
+    Capture(Sink sink, Logs logs) {
         this.sink = sink;
+        this.logs = logs;
     }
 
     // --- the splice ------------------------------------------------------------------------------------------------
@@ -87,6 +92,7 @@ final class Capture {
         starting = new WeakReference<>(zks);
         startingTree = new WeakReference<>(tree);
         startingZxid = tree.lastProcessedZxid;
+        logs.loaded(tree, ZooSpanQuorumHooks.logsOnlyCommitted(zks));
     }
 
     private void onTreeBean(ZooKeeperServer zks) {
@@ -108,7 +114,7 @@ final class Capture {
         long base = tree.lastProcessedZxid;
         CaptureProcessor tap = new CaptureProcessor(this, zks, next, tree, base);
         synchronized (lock) {
-            begin(tree, base, continues(zks, tree, base));
+            begin(zks, tree, base, continues(zks, tree, base));
             last = base;
             current = tap;
         }
@@ -117,12 +123,13 @@ final class Capture {
     }
 
     /** A tree that was empty before may hold anything once something has gone around the chain. */
-    private void begin(DataTree tree, long base, boolean contiguous) {
+    private void begin(ZooKeeperServer zks, DataTree tree, long base, boolean contiguous) {
         if (ZooSpanHooks.isEmpty(tree)) {
             sink.beginning(base);
         } else if (!contiguous) {
             sink.beginning(Sink.NO_BEGINNING);
         }
+        sink.logs(ZooSpanHooks.logDir(zks), ZooSpanHooks.snapDir(zks), logs.floor(tree, base));
         sink.begin(base, contiguous);
     }
 
@@ -165,7 +172,7 @@ final class Capture {
         tap.begun = true;
         if (!expected) {
             tap.tree = new WeakReference<>(tree);
-            begin(tree, at, false);
+            begin(tap.zks, tree, at, false);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.zoospan;
 
+import java.io.File;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -35,6 +36,15 @@ final class Engine implements Sink {
     @Override
     public void beginning(long zxid) {
         Native.beginning(capture, zxid);
+    }
+
+    @Override
+    public void logs(File logDir, File snapDir, long floor) {
+        Native.logs(capture, path(logDir), path(snapDir), floor);
+    }
+
+    private static byte[] path(File file) {
+        return file == null ? null : bytes(file.getPath());
     }
 
     @Override

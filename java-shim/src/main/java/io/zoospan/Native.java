@@ -40,6 +40,8 @@ final class Native {
 
     static native void beginning(long handle, long zxid);
 
+    static native void logs(long handle, byte[] logDir, byte[] snapDir, long floor);
+
     static native void begin(long handle, long base, boolean contiguous);
 
     static native boolean offer(long handle, long zxid, byte[] bytes, int len);

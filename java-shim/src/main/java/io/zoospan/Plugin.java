@@ -43,7 +43,7 @@ public final class Plugin {
 
     /** The links run by now and must not outlive a failure. ZooKeeper's registry, which starts the capture, comes last. */
     private void surround(Engine engine, Settings settings) {
-        Capture capture = new Capture(engine);
+        Capture capture = new Capture(engine, new Logs(settings.snapDir()));
         Thread log = daemon("zoospan-log", () -> drain(engine));
         try {
             Beans beans = new Beans(capture);

@@ -24,6 +24,7 @@ final class Settings {
 
     private final Map<String, String> values = new TreeMap<>();
     private final File file;
+    private final File snapDir;
 
     Settings(Properties system) {
         for (String name : system.stringPropertyNames()) {
@@ -34,6 +35,8 @@ final class Settings {
         String command = system.getProperty("sun.java.command", "");
         Properties config = new Properties();
         file = configFile(command.substring(command.indexOf(' ') + 1), config);
+        String dataDir = config.getProperty("dataDir");
+        snapDir = file == null || dataDir == null ? null : new File(dataDir.trim(), "version-2");
         if (!values.containsKey(SERVER_NAME)) {
             values.put(SERVER_NAME, serverName(config));
         }
@@ -76,6 +79,11 @@ final class Settings {
     /** zoospan.library, or null. */
     String library() {
         return values.get("zoospan.library");
+    }
+
+    /** Where the server's snapshots lie, or null if zoo.cfg is not known. */
+    File snapDir() {
+        return snapDir;
     }
 
     String links() {

@@ -1,5 +1,7 @@
 package io.zoospan;
 
+import java.io.File;
+
 /** Where committed txns go; called by one thread at a time. */
 interface Sink {
     long NO_BEGINNING = -1;
@@ -8,6 +10,10 @@ interface Sink {
     Sink NONE = new Sink() {
         @Override
         public void beginning(long zxid) {
+        }
+
+        @Override
+        public void logs(File logDir, File snapDir, long floor) {
         }
 
         @Override
@@ -29,6 +35,12 @@ interface Sink {
      * {@link #NO_BEGINNING}: no such zxid is known any more.
      */
     void beginning(long zxid);
+
+    /**
+     * Where the txn log of the tree lies that begins next, and from which zxid on it may be believed (-1: from nowhere);
+     * the directories are null if they are not known.
+     */
+    void logs(File logDir, File snapDir, long floor);
 
     /**
      * Everything above {@code base} will be offered from here on. {@code contiguous}: nothing lies between what was

@@ -1,5 +1,6 @@
 package org.apache.zookeeper.server;
 
+import java.io.File;
 import java.lang.reflect.Field;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -7,6 +8,7 @@ import java.util.Set;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.data.Stat;
 import org.apache.zookeeper.jmx.ZKMBeanInfo;
+import org.apache.zookeeper.server.persistence.FileTxnSnapLog;
 
 /** What ZooSpan needs of a server and what only this package may touch; the same in ZooKeeper 3.5.5 to 3.9.5. */
 public final class ZooSpanHooks {
@@ -69,6 +71,25 @@ public final class ZooSpanHooks {
         synchronized (root) {
             return root.stat.getVersion() == 0 && root.stat.getAversion() == 0 && OURS.containsAll(root.getChildren());
         }
+    }
+
+    /** Where the server writes its txn log: dataLogDir's version-2; null if this version does not tell. */
+    public static File logDir(ZooKeeperServer zks) {
+        FileTxnSnapLog log = zks.getTxnLogFactory();
+        for (String name : new String[] {"getDataLogDir", "getDataDir"}) { // the older name until 3.8.3 and 3.9.1
+            try {
+                return log == null ? null : (File) FileTxnSnapLog.class.getMethod(name).invoke(log);
+            } catch (ReflectiveOperationException e) {
+                continue;
+            }
+        }
+        return null;
+    }
+
+    /** Where the server writes its snapshots: dataDir's version-2, or null. */
+    public static File snapDir(ZooKeeperServer zks) {
+        FileTxnSnapLog log = zks.getTxnLogFactory();
+        return log == null ? null : log.getSnapDir();
     }
 
     /** The data of a znode, or null if there is no such znode (or no data in it). */

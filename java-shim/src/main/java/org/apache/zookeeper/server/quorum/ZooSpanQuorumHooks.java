@@ -31,6 +31,11 @@ public final class ZooSpanQuorumHooks {
         return zks instanceof LeaderZooKeeperServer || zks instanceof LearnerZooKeeperServer;
     }
 
+    /** Leaders and followers log proposals, which may come to nothing; the others log what is committed. */
+    public static boolean logsOnlyCommitted(ZooKeeperServer zks) {
+        return !isQuorum(zks) || zks instanceof ObserverZooKeeperServer;
+    }
+
     /** What follows CommitProcessor, or null if there is no CommitProcessor. */
     public static RequestProcessor afterCommit(ZooKeeperServer zks) {
         CommitProcessor commit = commitProcessor(zks);

@@ -1,0 +1,94 @@
+"""Out of memory is not out of reach: what has left the backlog comes from the txn log, without a gap."""
+
+import time
+
+import pytest
+
+from helpers import eventually, expected, log_of, plugin_link, published, wait_live, wait_seen
+from zoosites import workload
+
+SMALLEST = 32 << 20  # backlog_bytes_max
+
+
+@pytest.fixture(scope="module")
+def world(make_world):
+    world = make_world(plugin={"backlog_bytes_max": str(SMALLEST)})
+    wait_live(world)
+    return world
+
+
+@pytest.fixture(scope="module")
+def judge(world, judges):
+    return judges(world)
+
+
+def overrun(client, root, rounds=60, nodes=100, size=8000):
+    """More than the backlog holds, in a small tree."""
+    client.create(root, b"")
+    for number in range(nodes):
+        client.create(f"{root}/{number}", b"")
+    for _ in range(rounds):
+        pending = [client.set_async(f"{root}/{number}", b"x" * size) for number in range(nodes)]
+        for one in pending:
+            one.get(timeout=30)
+
+
+def log_moves(site, move):
+    return sum(f"link {site.name}->" in line and move in line for line in log_of(site).splitlines())
+
+
+def test_broker_is_away_for_longer_than_the_backlog(world, judge, clients):
+    broker = world.brokers["sh"]
+    broker.kill()
+    client = clients(world["sh"])
+    overrun(client, "/while-the-broker-was-away")
+    broker.start()
+    broker.wait_ready()
+    wait_live(world, 90)
+    client.create("/after-the-broker-came-back", b"x")
+    wait_seen(clients(world["bj"]), "/after-the-broker-came-back", timeout_s=60)
+    judge.wait_equal(60)
+    assert log_moves(world["sh"], "LOG -> LIVE") > 0
+    assert log_moves(world["sh"], "-> GAP") == 0
+    # The counters of sh count what was published twice; what bj was sent must not have gone back.
+    eventually(lambda: published(world["bj"], "sh") == expected(world["bj"]), 10, what="bj publishes its own writes only")
+
+
+def test_writers_run_while_the_link_catches_up(world, judge, clients):
+    """The log is left for the backlog while both move."""
+    writers = [workload.Writer(site, "catch-up", seconds=12, root=f"/catching-{site.name}").start()
+               for site in world.sites]
+    broker, moves = world.brokers["sh"], log_moves(world["sh"], "LOG -> LIVE")
+    time.sleep(1)
+    broker.kill()
+    overrun(clients(world["sh"]), "/among-writers")
+    broker.start()
+    broker.wait_ready()
+    for writer in writers:
+        writer.join(90)
+    wait_live(world, 90)
+    trees = judge.wait_equal(90)
+    for writer in writers:
+        assert not workload.missing(writer, trees[writer.site.name])
+    assert log_moves(world["sh"], "LOG -> LIVE") > moves
+    assert log_moves(world["sh"], "-> GAP") == 0
+
+
+def test_publishing_server_restarts_with_the_destination_behind(world, judge, clients):
+    """What was in the queue is gone, and so is the server's memory: only its log knows."""
+    client = clients(world["sh"])
+    world["bj"].applier.stop()
+    overrun(client, "/before-the-purge", rounds=5)
+    queue = "/api/queues/%2F/zoospan.sh.bj"
+    eventually(lambda: plugin_link(world["sh"], "bj")["state"] in ("LIVE", "LOG"), 30, what="a link that streams")
+    server = world["sh"].zk.carriers[0]
+    server.kill()
+    overrun(client, "/while-the-server-was-away", rounds=5)
+    world.brokers["sh"].api("DELETE", f"{queue}/contents")
+    server.start()
+    server.wait_serving()
+    world["bj"].applier.start()
+    wait_live(world, 90)
+    wait_seen(clients(world["bj"]), "/while-the-server-was-away/99", b"x" * 8000, timeout_s=60)
+    judge.wait_equal(60)
+    assert log_moves(world["sh"], "-> GAP") == 0
