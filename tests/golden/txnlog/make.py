@@ -19,7 +19,7 @@ sys.path.insert(0, str(TESTS / "harness"))
 from kazoo.client import KazooClient  # noqa: E402
 from zoosites import txnlog  # noqa: E402
 
-SERVER = TESTS / "unit" / "applier" / "zookeeper.sh"
+SERVER = TESTS / "harness" / "zookeeper.sh"
 
 INSTALLED = "3.8.0"
 DEPENDENCIES = [("org.xerial.snappy", "snappy-java", "1.1.10.5"), ("io.dropwizard.metrics", "metrics-core", "4.1.12.1")]

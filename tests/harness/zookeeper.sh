@@ -1,5 +1,5 @@
 #!/bin/bash
-# One standalone ZooKeeper of our own for the applier's tests, on a free port of 127.0.0.1, files in one directory.
+# One standalone ZooKeeper of our own for C tests and golden logs, on a free port of 127.0.0.1, files in one directory.
 #
 #   zookeeper.sh start DIR     starts it, or starts it again on the same port and data
 #   zookeeper.sh crash DIR     kill -9
@@ -16,7 +16,7 @@ here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
 write_config() {
     mkdir -p "$dir/data"
-    python3 "$here/../../harness/zoosites/ports.py" 1 >"$dir/port"
+    python3 "$here/zoosites/ports.py" 1 >"$dir/port"
     cat >"$dir/zoo.cfg" <<CONF
 tickTime=500
 dataDir=$dir/data
