@@ -70,6 +70,40 @@ static void killed_again_and_again(void **state) {
     expect_stream(live, TXNS);
 }
 
+#ifdef ZS_FAILPOINTS
+static void die_at(struct live *live, const char *point, const char *limit) {
+    char setting[128];
+    snprintf(setting, sizeof setting, "applier_%s%s", point, limit);
+    setenv("ZOOSPAN_FAILPOINTS", setting, 1);
+    live_start_applier(live, 0);
+    unsetenv("ZOOSPAN_FAILPOINTS");
+    live_expect_death(live, 0);
+}
+
+// At every step that has a name, early and late.
+static void killed_at_every_step(void **state) {
+    static const char *const points[] = {
+        "decoded=kill:1",    "decoded=kill:3",      "register=kill:1",   "registered=kill:1",
+        "recover=kill:1",    "recover=kill:2",      "submit=kill:1",     "submit=kill:3",
+        "submitted=kill:1",  "submitted=kill:3",    "landed=kill:1",     "landed=kill:3",
+        "ack=kill:1",        "ack=kill:3",          "acked=kill:1",      "acked=kill:3",
+        "bare_write=kill:1", "bare_written=kill:1", "slow_write=kill:1", "slow_written=kill:1",
+        "slow_write=kill:2", "slow_written=kill:2"};
+    enum { POINTS = sizeof points / sizeof *points, EACH = 200 };
+    struct live *live = *state;
+    begin_stream(live);
+    die_at(live, "decoded=kill:1", ""); // while there is no marker yet
+    die_at(live, "adopt=kill:1", "");
+    for (int i = 0; i < POINTS; i++) {
+        publish_stream(live, i * EACH, (i + 1) * EACH);
+        die_at(live, points[i], "");
+    }
+    die_at(live, "marker_reset=kill:1", ",applier_marker_version_max=limit:1");
+    live_start_applier(live, 0);
+    expect_stream(live, POINTS * EACH);
+}
+#endif
+
 static void zookeeper_dies_and_returns(void **state) {
     struct live *live = *state;
     live_start_applier(live, 0);
@@ -171,6 +205,9 @@ static void a_client_interferes(void **state) {
 int run_fault_tests(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(killed_again_and_again, live_setup, live_teardown),
+#ifdef ZS_FAILPOINTS
+        cmocka_unit_test_setup_teardown(killed_at_every_step, live_setup, live_teardown),
+#endif
         cmocka_unit_test_setup_teardown(zookeeper_dies_and_returns, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_session_expires, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(connections_are_cut, live_setup, live_teardown),
