@@ -2,7 +2,7 @@
 
 import time
 
-from zoosites import txnlog
+from zoosites import txnlog, workload
 
 
 def eventually(condition, timeout_s=30, pause_s=0.1, what="the condition"):
@@ -86,3 +86,16 @@ def check_idle(world, seconds=3.0):
     time.sleep(seconds)
     after = {site.name: site.zk.zxid() for site in world.sites}
     assert after == before, f"idle sites wrote: {before} -> {after}"
+
+
+def under_load(world, judge, disturb, seconds=6, seed=3):
+    """Writers on both sites while `disturb` runs; then both trees must be equal and hold what was acknowledged."""
+    writers = [workload.Writer(site, f"{seed}/{disturb.__name__}", seconds=seconds,
+                               root=f"/{disturb.__name__}-{site.name}").start() for site in world.sites]
+    time.sleep(0.7)
+    disturb()
+    for writer in writers:
+        writer.join(90)
+    trees = judge.wait_equal(90)
+    for writer in writers:
+        assert not workload.missing(writer, trees[writer.site.name])

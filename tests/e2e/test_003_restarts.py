@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from helpers import eventually, plugin_link, wait_live, wait_seen, wait_state
+from helpers import eventually, plugin_link, under_load, wait_live, wait_seen, wait_state
 from zoosites import workload
 
 
@@ -19,19 +19,6 @@ def world(make_world):
 @pytest.fixture(scope="module")
 def judge(world, judges):
     return judges(world)
-
-
-def under_load(world, judge, disturb, seconds=6, seed=3):
-    """Writers on both sites while `disturb` runs; then both trees must be equal and hold what was acknowledged."""
-    writers = [workload.Writer(site, f"{seed}/{disturb.__name__}", seconds=seconds,
-                               root=f"/{disturb.__name__}-{site.name}").start() for site in world.sites]
-    time.sleep(0.7)
-    disturb()
-    for writer in writers:
-        writer.join(90)
-    trees = judge.wait_equal(60)
-    for writer in writers:
-        assert not workload.missing(writer, trees[writer.site.name])
 
 
 def test_applier_restarts(world, judge):
