@@ -2,6 +2,7 @@
 # sudo ./test.sh                     installs what is missing, builds, and runs every test
 # ./test.sh unit|lint|fuzz           one part
 # ./test.sh e2e [pytest arguments]   the end-to-end scenarios, e.g. ./test.sh e2e -k filters -x
+# ./test.sh chaos [--minutes M] [--seed S]   random faults under load, then the judge (see tests/chaos/run)
 #
 # Parts go on after a failure, so that one run tells all; the exit code says whether everything passed. pytest's summary
 # is the last thing printed.
@@ -11,7 +12,7 @@ cd "$root" || exit 1
 results=()
 failed=0
 
-usage() { sed -n '2,4s/^# //p' "$0"; }
+usage() { sed -n '2,5s/^# //p' "$0"; }
 
 # step NAME command...: runs it and remembers how it went.
 step() {
@@ -69,6 +70,11 @@ e2e() {
     results=()
 }
 
+chaos() {
+    step "release build" tests/harness/build.sh release || return
+    step "chaos (random faults)" tests/chaos/run "$@"
+}
+
 summary() {
     [ ${#results[@]} -eq 0 ] || printf '%s\n' "--- so far:" "${results[@]}"
 }
@@ -79,12 +85,14 @@ all)
     unit
     lint
     fuzz
+    chaos --minutes 1.5 --seed 1
     e2e
     ;;
 unit | lint | fuzz) "$1" ;;
-e2e)
+e2e | chaos)
+    part=$1
     shift
-    e2e "$@"
+    "$part" "$@"
     ;;
 -h | --help | help) usage && exit 0 ;;
 *) usage >&2 && exit 2 ;;

@@ -1,0 +1,79 @@
+"""Faults that a random run may cause, each with its cure. Only processes of the sites at hand are touched, and the network
+only inside a namespace of the run's own."""
+
+import contextlib
+import signal
+import subprocess
+
+from .processes import StartError
+
+LINK_QUEUES = ("zoospan.{0}.{1}", "zoospan.{0}.{1}.feedback")
+
+
+class Fault:
+    """`strike` causes it, `cure` ends it; a fault without a duration is over at once."""
+
+    def __init__(self, name, target, strike, cure=None, seconds=(0, 0)):
+        self.name, self.target, self.strike, self.cure, self.seconds = name, target, strike, cure, seconds
+
+
+def _restart(process_owner, wait):
+    def cure():
+        process_owner.start()
+        with contextlib.suppress(StartError):  # something else may hinder it; the end of the run waits for all
+            wait()
+    return cure
+
+
+def _kill(owner, label, wait, seconds):
+    return Fault("kill -9", label, owner.kill, _restart(owner, wait), seconds)
+
+
+def _freeze(owner, label, seconds):
+    def send(number):
+        return lambda: owner.process is not None and owner.process.signal(number)
+    return Fault("SIGSTOP", label, send(signal.SIGSTOP), send(signal.SIGCONT), seconds)
+
+
+def _server_faults(site):
+    for server in site.zk.servers:
+        label = f"{site.name}/zk{server.number} ({server.role})"
+        yield _kill(server, label, lambda: None, (0.5, 8))
+        yield _freeze(server, label, (1, 12))
+
+
+def _broker_faults(site, others, cut):
+    broker, label = site.broker, f"{site.name}/rabbitmq"
+    yield _kill(broker, label, broker.wait_ready, (0.5, 6))
+    yield _freeze(broker, label, (1, 20))
+    yield Fault("connections closed", label, lambda: broker.ctl("close_all_connections", "by a test"))
+    yield Fault("memory alarm", label, lambda: broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB"),
+                lambda: broker.ctl("set_vm_memory_high_watermark", "absolute", "512MiB"), (1, 8))
+    if cut:
+        yield Fault("packets dropped", label, lambda: drop(broker.port, True), lambda: drop(broker.port, False), (1, 25))
+    for other in others:
+        for form in LINK_QUEUES:
+            name = form.format(site.name, other.name)
+            yield Fault("queue purged", name, lambda name=name: broker.api("DELETE", f"/api/queues/%2F/{name}/contents"))
+            yield Fault("queue deleted", name, lambda name=name: broker.api("DELETE", f"/api/queues/%2F/{name}"))
+
+
+def _applier_faults(site):
+    yield _kill(site.applier, f"{site.name}/applier", lambda: None, (0.2, 6))
+    yield _freeze(site.applier, f"{site.name}/applier", (1, 15))
+
+
+def drop(port, on):
+    """Every packet to or from a port vanishes, as behind a dead router: nothing is refused, nothing is closed."""
+    for chain, side in (("INPUT", "--dport"), ("INPUT", "--sport")):
+        subprocess.run(["iptables", "-A" if on else "-D", chain, "-i", "lo", "-p", "tcp", side, str(port), "-j", "DROP"],
+                       check=True, capture_output=True)
+
+
+def all_of(world, cut=False):
+    """Every fault that can strike this world, the same order in each run. `cut`: we are in a network namespace."""
+    faults = []
+    for site in world.sites:
+        others = [other for other in world.sites if other is not site]
+        faults += [*_server_faults(site), *_broker_faults(site, others, cut), *_applier_faults(site)]
+    return faults
