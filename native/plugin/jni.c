@@ -197,6 +197,41 @@ static jint native_next_log(JNIEnv *env, jclass type, jlong handle, jint timeout
     return (jint)got.level;
 }
 
+// --- images ----------------------------------------------------------------------------------------------------------
+
+// names[0] receives the path, names[1] the destination. The result is the image's number; 0: none is wanted yet; -2: the end.
+static jlong native_next_image(JNIEnv *env, jclass type, jlong handle, jint timeout_ms, jobjectArray names) {
+    (void)type;
+    struct zs_image_wish wish;
+    switch (zs_plugin_next_image(plugin_of(handle), timeout_ms, &wish)) {
+    case ZS_WISH_NONE:
+        return 0;
+    case ZS_WISH_END:
+        return -2;
+    case ZS_WISH:
+        break;
+    }
+    jbyteArray path = text_out(env, wish.path), destination = text_out(env, wish.destination);
+    if (path && destination) {
+        (*env)->SetObjectArrayElement(env, names, 0, path);
+        (*env)->SetObjectArrayElement(env, names, 1, destination);
+    }
+    return (*env)->ExceptionCheck(env) ? 0 : (jlong)wish.id;
+}
+
+static jboolean native_image(JNIEnv *env, jclass type, jlong handle, jlong id, jbyteArray bytes, jint len) {
+    (void)type;
+    if (!bytes || len < 0 || len > (*env)->GetArrayLength(env, bytes))
+        return JNI_FALSE;
+    uint8_t *copy = malloc((size_t)len + 1);
+    if (!copy)
+        return JNI_FALSE;
+    (*env)->GetByteArrayRegion(env, bytes, 0, len, (jbyte *)copy);
+    bool wanted = !(*env)->ExceptionCheck(env) && zs_plugin_image(plugin_of(handle), id, copy, (size_t)len);
+    free(copy);
+    return wanted;
+}
+
 // --- registration ----------------------------------------------------------------------------------------------------
 
 // The JVM compares names and signatures with io.zoospan.Native. JNI's struct wants char * and void *.
@@ -214,6 +249,8 @@ static const JNINativeMethod methods[] = {
     METHOD("offer", "(JJ[BI)Z", native_offer),
     METHOD("history", "(J[B)V", native_history),
     METHOD("serving", "(JZ)V", native_serving),
+    METHOD("nextImage", "(JI[[B)J", native_next_image),
+    METHOD("image", "(JJ[BI)Z", native_image),
     METHOD("status", "(J)[B", native_status),
     METHOD("nextLog", "(JI[[B)I", native_next_log),
 };

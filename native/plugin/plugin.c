@@ -56,6 +56,7 @@ static bool open_link(struct zs_plugin *plugin, const char *destination, struct 
     bool ok = read_settings(options, destination, &settings, e);
     if (ok) {
         settings.filter = link->filter;
+        settings.images = plugin->images;
         link->sender = zs_sender_start(&settings, plugin->backlog, plugin->watchdog, &plugin->log, e);
         ok = link->sender != NULL;
     }
@@ -96,7 +97,8 @@ static bool open_parts(struct zs_plugin *plugin, const struct zs_pair *pairs, si
     if (!plugin->backlog)
         return zs_error_context(e, "zoospan.backlog_bytes_max");
     plugin->watchdog = zs_watchdog_new(e);
-    return plugin->watchdog && open_links(plugin, e);
+    plugin->images = plugin->watchdog ? zs_images_new(e) : NULL;
+    return plugin->images && open_links(plugin, e);
 }
 
 struct zs_plugin *zs_plugin_open(const struct zs_pair *pairs, size_t count, const char *file,
@@ -208,7 +210,17 @@ static struct zs_sender *take_sender(struct zs_plugin *plugin, size_t link) {
     return sender;
 }
 
+enum zs_wish zs_plugin_next_image(struct zs_plugin *plugin, int timeout_ms, struct zs_image_wish *out) {
+    return zs_images_next(plugin->images, timeout_ms, out);
+}
+
+bool zs_plugin_image(struct zs_plugin *plugin, int64_t id, const uint8_t *bytes, size_t len) {
+    return zs_images_put(plugin->images, id, bytes, len);
+}
+
 void zs_plugin_stop(struct zs_plugin *plugin) {
+    if (plugin->images)
+        zs_images_end(plugin->images);
     for (size_t i = 0; i < plugin->link_count; i++)
         zs_sender_stop(take_sender(plugin, i));
     if (plugin->ring)
@@ -221,6 +233,7 @@ void zs_plugin_free(struct zs_plugin *plugin) {
     zs_plugin_stop(plugin);
     for (size_t i = 0; i < plugin->link_count; i++)
         zs_filter_free(plugin->links[i].filter);
+    zs_images_free(plugin->images);
     if (plugin->watchdog)
         zs_watchdog_free(plugin->watchdog);
     if (plugin->backlog)

@@ -7,6 +7,7 @@
 
 #include "zs_backlog.h"
 #include "zs_filter.h"
+#include "zs_images.h"
 #include "zs_plugin.h"
 #include "zs_sender.h"
 #include "zs_text.h"
@@ -23,6 +24,7 @@ struct zs_plugin {
     struct zs_log log; // writes into the ring
     struct zs_backlog *backlog;
     struct zs_watchdog *watchdog;
+    struct zs_images *images;
     uint8_t *scratch; // of ZS_SCRATCH_BYTES
     uint8_t *large;   // for one txn above that; NULL most of the time
     const uint8_t *offered;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "zs_error.h"
+#include "zs_images.h"
 #include "zs_logring.h"
 #include "zs_options.h"
 
@@ -49,6 +50,10 @@ void zs_plugin_serving(struct zs_plugin *plugin, bool serving);
 // The state of everything as one JSON object; malloc'ed, NULL when out of memory. zxids are text, "0x100000002", as
 // ZooKeeper writes them.
 char *zs_plugin_status(struct zs_plugin *plugin);
+
+// As zs_images_next and zs_images_put, for the thread that walks the tree.
+enum zs_wish zs_plugin_next_image(struct zs_plugin *plugin, int timeout_ms, struct zs_image_wish *out);
+bool zs_plugin_image(struct zs_plugin *plugin, int64_t id, const uint8_t *bytes, size_t len);
 
 // As zs_logring_next.
 enum zs_next zs_plugin_next_log(struct zs_plugin *plugin, int timeout_ms, struct zs_log_line *out);

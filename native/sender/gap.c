@@ -47,6 +47,7 @@ bool zs_gap_beat(struct zs_sender *s, struct zs_error *e) {
         return true;
     char reason[ZS_REASON_MAX + 1];
     snprintf(reason, sizeof reason, "%s", s->gap.reason);
-    zs_outbound_break(s->outbound, s->gap.zxid, reason);
-    return zs_link_publish(s, true, e);
+    const struct zs_record record = {.type = ZS_RECORD_BROKEN,
+                                     .broken = {.zxid = s->gap.zxid, .reason = reason}};
+    return zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN && zs_link_publish(s, true, e);
 }

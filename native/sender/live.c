@@ -121,9 +121,29 @@ static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
     return true;
 }
 
+void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at) {
+    if (!seek(s, at))
+        return;
+    char detail[64];
+    snprintf(detail, sizeof detail, "continues after zxid 0x%llx%s", (unsigned long long)at->zxid,
+             s->txnlog ? ", from the txn log" : "");
+    s->heartbeat_at = zs_mono_ms(); // the destination learns at once where we are
+    s->rewound_to = at->zxid;
+    s->rewind_after = zs_mono_ms() + REWIND_AGAIN_MS;
+    zs_link_move(s, s->txnlog ? ZS_LINK_LOG : ZS_LINK_LIVE, detail);
+}
+
+// The destination still asks for the image that it is taking: what comes behind it goes on.
+static struct zs_checkpoint behind_image(const struct zs_sender *s) {
+    bool further = s->resumes && s->window.confirmed.zxid >= s->image.at.zxid;
+    return further ? s->window.confirmed : s->image.at;
+}
+
 static void decide_start(struct zs_sender *s) {
-    if (s->state == ZS_LINK_GAP && (s->stuck_zxid > 0 || !zs_gap_look_again(s)))
-        return; // no place before a txn that cannot be sent leads past it
+    // No place before a txn that cannot be sent leads past it, but an image does.
+    bool stuck = s->stuck_zxid > 0 && s->report.need != ZS_NEED_IMAGE;
+    if (s->state == ZS_LINK_GAP && (stuck || !zs_gap_look_again(s)))
+        return;
     struct zs_start_facts facts = {
         .history = s->history,
         .bounds = zs_backlog_bounds(s->backlog),
@@ -142,16 +162,16 @@ static void decide_start(struct zs_sender *s) {
     case ZS_START_GAP:
         zs_gap_enter(s, start.reason, false);
         break;
+    case ZS_START_IMAGE:
+        if (zs_image_awaited(s)) {
+            start.at = behind_image(s);
+            zs_link_stream_from(s, &start.at);
+        } else {
+            zs_image_begin(s);
+        }
+        break;
     case ZS_START_AT:
-        if (!seek(s, &start.at))
-            break;
-        char detail[64];
-        snprintf(detail, sizeof detail, "continues after zxid 0x%llx%s", (unsigned long long)start.at.zxid,
-                 s->txnlog ? ", from the txn log" : "");
-        s->heartbeat_at = zs_mono_ms(); // the destination learns at once where we are
-        s->rewound_to = start.at.zxid;
-        s->rewind_after = zs_mono_ms() + REWIND_AGAIN_MS;
-        zs_link_move(s, s->txnlog ? ZS_LINK_LOG : ZS_LINK_LIVE, detail);
+        zs_link_stream_from(s, &start.at);
         break;
     }
 }
@@ -159,7 +179,7 @@ static void decide_start(struct zs_sender *s) {
 // What the newest report asks of a link that streams. False if it does so no more.
 static bool obey_report(struct zs_sender *s) {
     const struct zs_report *report = &s->report;
-    if (!s->reported)
+    if (!s->reported || zs_image_awaited(s))
         return true;
     if (report->need == ZS_NEED_IMAGE ||
         (zs_history_known(&report->history) && !zs_history_equal(&report->history, &s->history))) {
@@ -201,16 +221,18 @@ static bool go_back_behind_refused(struct zs_sender *s) {
 }
 
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
-    struct zs_outgoing outgoing;
+    return zs_outbound_finish(s->outbound, heartbeat ? zs_wall_ms() : 0, &s->outgoing, e) &&
+           zs_link_publish_again(s, e);
+}
+
+bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
     uint64_t tag;
     int64_t wall = zs_wall_ms();
-    if (!zs_outbound_finish(s->outbound, heartbeat ? wall : 0, &outgoing, e))
-        return false;
     ZS_FAILPOINT("sender_publish");
-    if (!zs_topology_publish(&s->topology, &s->names, &outgoing, &tag, e))
+    if (!zs_topology_publish(&s->topology, &s->names, &s->outgoing, &tag, e))
         return false;
     ZS_FAILPOINT("sender_published");
-    const struct zs_batch_head *head = &outgoing.head;
+    const struct zs_batch_head *head = &s->outgoing.head;
     const struct zs_checkpoint last = {.zxid = head->last, .clock = head->clock_last};
     zs_window_push(&s->window, tag, &last);
     if (head->last > head->prev)
@@ -219,7 +241,7 @@ bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
     s->heartbeat_at = zs_mono_ms() + s->settings.heartbeat_ms;
     s->status.batches++;
     s->status.raw_bytes += head->raw_bytes;
-    s->status.wire_bytes += outgoing.message.len;
+    s->status.wire_bytes += s->outgoing.message.len;
     return true;
 }
 
@@ -311,7 +333,11 @@ bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
         return false;
     if (zs_link_streams(s))
         return step_stream(s, more, e);
+    if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE)
+        return zs_image_turn(s, more, e);
+    if (s->state == ZS_LINK_SNAPSHOT)
+        zs_image_drop(s); // it is not wanted any more
     decide_start(s);
-    *more = zs_link_streams(s);
+    *more = zs_link_streams(s) || s->state == ZS_LINK_SNAPSHOT;
     return s->state != ZS_LINK_GAP || s->steps_down || zs_gap_beat(s, e);
 }

@@ -280,11 +280,23 @@ static void add_heartbeat(struct zs_outbound *out, int64_t time_ms) {
     zs_batch_writer_add(out->writer, &record);
 }
 
-void zs_outbound_break(struct zs_outbound *out, int64_t zxid, const char *reason) {
-    const struct zs_record record = {.type = ZS_RECORD_BROKEN, .broken = {.zxid = zxid, .reason = reason}};
+enum zs_taken zs_outbound_add(struct zs_outbound *out, const struct zs_record *record, struct zs_error *e) {
     if (!out->open)
         begin_batch(out);
-    zs_batch_writer_add(out->writer, &record);
+    switch (zs_batch_writer_add(out->writer, record)) {
+    case ZS_ADDED:
+        return ZS_TAKEN;
+    case ZS_BATCH_FULL:
+        return ZS_TAKE_FULL;
+    case ZS_RECORD_TOO_LARGE:
+        break;
+    }
+    zs_fail(e, ZS_FATAL, "a record does not fit a batch");
+    return ZS_TAKE_ERROR;
+}
+
+uint32_t zs_outbound_records(const struct zs_outbound *out) {
+    return out->open ? zs_batch_writer_records(out->writer) : 0;
 }
 
 bool zs_outbound_finish(struct zs_outbound *out, int64_t heartbeat_ms, struct zs_outgoing *outgoing,

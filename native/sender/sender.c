@@ -3,12 +3,12 @@
 //   DOWN --> CONNECTING --> POSITION <--> LIVE <--> LOG
 //     ^          |           ^  ^  |        |        |
 //     |          v           |  |  v        |        |
-//     |       STANDBY -------+  +-GAP <-----+--------+
+//     |       STANDBY -------+  +-GAP <-----+--------+   GAP -> SNAPSHOT -> LIVE, LOG
 //     +-- any state with a connection, when the connection dies
 //
 // POSITION asks where the destination stands, and never guesses (start.c). LIVE publishes from the backlog and LOG from the
 // txn log (live.c, source.c); a link goes from one to the other as the backlog reaches back to its place or not. GAP means
-// that the stream cannot make the destination whole (gap.c).
+// that the stream cannot make the destination whole (gap.c); it then asks for an image: SNAPSHOT (image.c).
 //
 // What is published is the truth about nothing: the destination's report is. So
 //   1. a batch whose confirm did not come is published again after the reconnect; the destination trims it by zxid;
@@ -70,6 +70,9 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
             fds[count++] = (struct pollfd){.fd = zs_backlog_reader_fd(s->reader), .events = POLLIN};
         if (!zs_window_full(&s->window) && !s->blocked)
             until = earlier(until, s->hold_until > now ? s->hold_until : s->heartbeat_at);
+    } else if (s->state == ZS_LINK_SNAPSHOT) {
+        if (s->window.count == 0 && !s->blocked)
+            until = earlier(until, zs_image_wait_until(s));
     } else if (s->state == ZS_LINK_GAP) {
         if (!zs_window_full(&s->window) && !s->blocked)
             until = earlier(until, s->heartbeat_at);
@@ -103,6 +106,8 @@ static void hear_what_is_told(struct zs_sender *s) {
 static void disconnect(struct zs_sender *s, const struct zs_error *e) {
     zs_topology_close(&s->topology);
     zs_source_close(s);
+    zs_image_drop(s);
+    zs_image_drop(s);
     zs_backlog_rest(s->reader);
     s->entry_waits = false;
     s->blocked = false;
@@ -169,6 +174,7 @@ static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     case ZS_LINK_POSITION:
     case ZS_LINK_LOG:
     case ZS_LINK_LIVE:
+    case ZS_LINK_SNAPSHOT:
     case ZS_LINK_GAP:
         return zs_link_turn(s, more, e);
     case ZS_LINK_CONNECTING:
@@ -218,6 +224,7 @@ static bool start_thread(struct zs_sender *s, struct zs_error *e) {
 static void free_sender(struct zs_sender *s) {
     zs_backlog_reader_free(s->reader);
     zs_outbound_free(s->outbound);
+    zs_arena_free(s->image.arena);
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     pthread_mutex_destroy(&s->shared);
@@ -252,7 +259,8 @@ struct zs_sender *zs_sender_start(const struct zs_sender_settings *settings, str
     memcpy(outbound.origin, settings->origin, sizeof outbound.origin);
     memcpy(outbound.destination, settings->destination, sizeof outbound.destination);
     s->outbound = zs_outbound_new(&outbound, e);
-    s->reader = s->outbound ? zs_backlog_reader_new(backlog, e) : NULL;
+    s->image.arena = zs_arena_new(settings->txn_bytes_max * 4 + (1 << 20));
+    s->reader = s->outbound && s->image.arena ? zs_backlog_reader_new(backlog, e) : NULL;
     if (s->reader && (s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         zs_fail(e, ZS_FATAL, "cannot make an eventfd: %s", strerror(errno));
     if (!s->reader || s->wake_fd < 0 || !start_thread(s, e)) {

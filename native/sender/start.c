@@ -37,7 +37,7 @@ void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start)
     } else if (!facts->reported) {
         decide(start, ZS_START_WAIT, "waits for the destination's zoospan-applier to report where it stands");
     } else if (report->need == ZS_NEED_IMAGE) {
-        decide(start, ZS_START_GAP, "%s asks for an image of %s", report->destination, report->image_path);
+        decide(start, ZS_START_IMAGE, "%s asks for an image of %s", report->destination, report->image_path);
     } else if (!zs_history_known(&report->history)) {
         if (facts->resumes && report->need == ZS_NEED_NONE) {
             start->verdict = ZS_START_AT;

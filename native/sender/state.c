@@ -6,8 +6,8 @@
 #include <string.h>
 
 const char *zs_link_state_name(enum zs_link_state state) {
-    static const char *const names[] = {"DOWN", "CONNECTING", "STANDBY", "POSITION",
-                                        "LOG",  "LIVE",       "GAP",     "STOPPED"};
+    static const char *const names[] = {"DOWN", "CONNECTING", "STANDBY", "POSITION", "LOG",
+                                        "LIVE", "SNAPSHOT",   "GAP",     "STOPPED"};
     return names[state];
 }
 
@@ -20,17 +20,11 @@ static bool move_is_legal(enum zs_link_state from, enum zs_link_state to) {
     case ZS_LINK_CONNECTING:
         return to == ZS_LINK_POSITION || to == ZS_LINK_STANDBY || to == ZS_LINK_DOWN || to == ZS_LINK_STOPPED;
     case ZS_LINK_POSITION:
-        return to == ZS_LINK_LOG || to == ZS_LINK_LIVE || to == ZS_LINK_GAP || to == ZS_LINK_DOWN ||
-               to == ZS_LINK_STOPPED;
     case ZS_LINK_LOG:
-        return to == ZS_LINK_POSITION || to == ZS_LINK_LIVE || to == ZS_LINK_GAP || to == ZS_LINK_DOWN ||
-               to == ZS_LINK_STOPPED;
     case ZS_LINK_LIVE:
-        return to == ZS_LINK_POSITION || to == ZS_LINK_LOG || to == ZS_LINK_GAP || to == ZS_LINK_DOWN ||
-               to == ZS_LINK_STOPPED;
-    case ZS_LINK_GAP:
-        return to == ZS_LINK_POSITION || to == ZS_LINK_LOG || to == ZS_LINK_LIVE || to == ZS_LINK_DOWN ||
-               to == ZS_LINK_STOPPED;
+    case ZS_LINK_SNAPSHOT:
+    case ZS_LINK_GAP: // connected and active: from each to each other, or out
+        return to != ZS_LINK_CONNECTING && to != ZS_LINK_STANDBY;
     case ZS_LINK_STOPPED:
         return false;
     }

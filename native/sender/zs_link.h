@@ -4,12 +4,14 @@
 //   live.c    what a connected link does in one turn
 //   source.c  where the next txn comes from: backlog or txn log
 //   gap.c     what is done when neither has it
+//   image.c   sends an image of the tree (images.c brings it from the walk, chunk.c reads it)
 #ifndef ZS_LINK_H
 #define ZS_LINK_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "zs_chunk.h"
 #include "zs_sender.h"
 #include "zs_start.h"
 #include "zs_topology.h"
@@ -24,6 +26,31 @@ struct zs_gap {
     int64_t look_at;   // when to try again though nothing has changed (monotonic)
     bool stepped_down; // for this place: other servers have had their turn
     char reason[ZS_REASON_MAX + 1];
+};
+
+// An image that is being sent, or was.
+struct zs_image {
+    int64_t wish; // the walk's number (zs_images.h); 0: none
+    int64_t look_at, fence_until, tell_at;
+    struct zs_image_chunk *chunk; // at hand
+    struct zs_reader in;          // its bytes
+    struct zs_arena *arena;       // of the node at hand
+    struct zs_record_node node;
+    bool begun, ended, finished; // HEAD was accepted; END was read; END is in a batch
+    bool node_waits;             // `node` did not fit the open batch
+    bool batch_open;             // ... which holds more than a heartbeat
+    bool in_flight, again;       // `outgoing` waits for its confirm; or for being sent once more
+    int64_t run;
+    uint32_t part;
+    uint64_t nodes;
+    struct zs_checkpoint at; // where the walk began: Z0
+    int64_t tip;             // where it ended
+    int64_t seen;
+    struct zs_history seen_history;
+    uint32_t vector_count;
+    struct zs_position vector[ZS_VECTOR_MAX];
+    bool sent;        // `run` is with the broker, and the destination has not told that it has it
+    int64_t again_at; // when to give that up
 };
 
 struct zs_sender {
@@ -59,8 +86,10 @@ struct zs_sender {
     int quiet_looks;          // ... and that often
     int64_t told_at;          // when to tell the progress again
     struct zs_gap gap;
-    struct zs_report report; // the newest one
-    uint64_t report_tag;     // it is not acknowledged
+    struct zs_image image;
+    struct zs_outgoing outgoing; // the newest batch
+    struct zs_report report;     // the newest one
+    uint64_t report_tag;         // it is not acknowledged
     int64_t beginning;
     int64_t stuck_zxid; // a txn that cannot be sent; 0: none
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
@@ -89,6 +118,10 @@ bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e);
 
 // Ends the open batch, with a heartbeat if wanted, and publishes it. The window must have room.
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e);
+// The newest batch once more; nothing may have been added to the next one.
+bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e);
+// Goes on with the stream behind `at`, or to GAP.
+void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at);
 
 // Whether the link sends the stream.
 static inline bool zs_link_streams(const struct zs_sender *s) {
@@ -116,7 +149,15 @@ void zs_gap_enter(struct zs_sender *s, const char *reason, bool others_may);
 bool zs_gap_look_again(const struct zs_sender *s);         // something has changed, or it is time
 bool zs_gap_beat(struct zs_sender *s, struct zs_error *e); // a heartbeat that says so, if it is due
 
-// One turn of a link that is POSITION, LOG, LIVE or GAP: settles the window, takes reports, decides where to start,
+// --- image.c ---------------------------------------------------------------------------------------------------------
+
+void zs_image_begin(struct zs_sender *s); // as the newest report asks
+bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e);
+bool zs_image_awaited(struct zs_sender *s); // was sent, and the destination may still be taking it
+int64_t zs_image_wait_until(const struct zs_sender *s); // the next deadline (monotonic)
+void zs_image_drop(struct zs_sender *s);                // forgets what was not sent
+
+// One turn of a link that is POSITION, LOG, LIVE, SNAPSHOT or GAP: settles the window, takes reports, decides where to start,
 // publishes. `more` tells that there is more to do at once. False: the connection is of no use any more.
 bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e);
 

@@ -60,8 +60,9 @@ struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out);
 bool zs_outbound_full(const struct zs_outbound *out);
 
-// Adds a BROKEN record to the open batch: the stream cannot go on behind `zxid`. For a batch with nothing else in it.
-void zs_outbound_break(struct zs_outbound *out, int64_t zxid, const char *reason);
+// Adds a record that is no txn's (of an image, or BROKEN) to the open batch. Errors: ZS_FATAL (too large).
+enum zs_taken zs_outbound_add(struct zs_outbound *out, const struct zs_record *record, struct zs_error *e);
+uint32_t zs_outbound_records(const struct zs_outbound *out); // in the open batch
 
 struct zs_outgoing {
     struct zs_slice message; // valid until the next take, seek or finish

@@ -10,6 +10,7 @@
 #include "zs_backlog.h"
 #include "zs_error.h"
 #include "zs_filter.h"
+#include "zs_images.h"
 #include "zs_log.h"
 #include "zs_text.h"
 
@@ -20,6 +21,7 @@ enum zs_link_state {
     ZS_LINK_POSITION, // waits for the chain, the history, and a report that says where the destination stands
     ZS_LINK_LOG,      // publishes from the server's txn log: the backlog does not reach back that far
     ZS_LINK_LIVE,     // publishes from the backlog
+    ZS_LINK_SNAPSHOT, // sends an image of the tree
     ZS_LINK_GAP, // the stream cannot go on from where the destination stands; it is told so, and asks for an image
     ZS_LINK_STOPPED,
 };
@@ -31,6 +33,7 @@ struct zs_sender_settings {
     struct zs_amqp_address address;
     char server[128];               // which server of the site this is, for the connection's name
     const struct zs_filter *filter; // borrowed; must outlive the sender
+    struct zs_images *images;       // borrowed, as above: where images of the tree come from
     uint32_t window_batches;
     uint32_t batch_txns_max;
     size_t batch_bytes_max;

@@ -17,9 +17,10 @@ struct zs_start_facts {
 };
 
 enum zs_start_verdict {
-    ZS_START_WAIT, // something is not known yet
-    ZS_START_AT,   // go on behind `at`; the backlog tells whether it reaches back that far
-    ZS_START_GAP,  // no position in the stream makes the destination whole
+    ZS_START_WAIT,  // something is not known yet
+    ZS_START_AT,    // go on behind `at`; the backlog tells whether it reaches back that far
+    ZS_START_IMAGE, // the destination asks for an image
+    ZS_START_GAP,   // no position in the stream makes the destination whole
 };
 
 struct zs_start {

@@ -25,8 +25,8 @@ static json_t *need_value(const struct zs_report *report) {
     case ZS_NEED_FROM:
         return json_pack("{s:s}", "kind", "from");
     case ZS_NEED_IMAGE:
-        return json_pack("{s:s, s:s, s:o}", "kind", "image", "path", report->image_path, "fence",
-                         hex((uint64_t)report->fence));
+        return json_pack("{s:s, s:s, s:o, s:o}", "kind", "image", "path", report->image_path, "fence",
+                         hex((uint64_t)report->fence), "run", hex((uint64_t)report->image_run));
     }
     return NULL;
 }
@@ -93,6 +93,13 @@ static bool read_vector(const json_t *object, struct zs_report *out, struct zs_e
     return true;
 }
 
+static bool read_run(const json_t *need, int64_t *out, struct zs_error *e) {
+    uint64_t run = 0;
+    bool read = zs_json_read_hex(need, "run", &run, e);
+    *out = (int64_t)run;
+    return read;
+}
+
 static bool read_need(const json_t *object, struct zs_report *out, struct zs_error *e) {
     const json_t *need = json_object_get(object, "need");
     const char *kind = json_string_value(json_object_get(need, "kind"));
@@ -111,7 +118,7 @@ static bool read_need(const json_t *object, struct zs_report *out, struct zs_err
     out->need = ZS_NEED_IMAGE;
     return zs_json_read_text(need, "path", out->image_path, sizeof out->image_path, e) &&
            (zs_path_valid(out->image_path) || zs_fail(e, ZS_CORRUPT, "the image's path is malformed")) &&
-           zs_json_read_zxid(need, "fence", &out->fence, e);
+           zs_json_read_zxid(need, "fence", &out->fence, e) && read_run(need, &out->image_run, e);
 }
 
 bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, struct zs_error *e) {

@@ -29,6 +29,7 @@ struct zs_report {
     // ZS_NEED_IMAGE: zxid, at the destination, of the txn that noted this wish in its marker. An image is exact if the
     // origin had applied the destination up to there before the walk. 0: the destination has nothing of the origin.
     int64_t fence;
+    int64_t image_run; // ZS_NEED_IMAGE: the run that the destination is taking; 0: none
 };
 
 // Compact JSON, written into `out` (emptied first). Errors: ZS_FATAL (no memory).

@@ -77,7 +77,7 @@ static void another_history_is_a_gap(void **state) {
     assert_non_null(strstr(start.reason, "02000000-"));
     f = facts();
     f.report.need = ZS_NEED_IMAGE;
-    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    assert_int_equal(decide(f).verdict, ZS_START_IMAGE);
 }
 
 static void resumes_behind_what_the_broker_took_unless_asked_back(void **state) {

@@ -24,7 +24,8 @@ static void reports_go_round(void **state) {
                                .sessions = {-1, 0x100002bbf8d0001},
                                .need = ZS_NEED_IMAGE,
                                .image_path = "/a/\xc3\xa9\"\\",
-                               .fence = 0x200000007};
+                               .fence = 0x200000007,
+                               .image_run = -2};
     struct zs_report back;
     struct zs_buffer json;
     struct zs_error e;
@@ -52,6 +53,7 @@ static void reports_go_round(void **state) {
         assert_int_equal(back.need, need);
         assert_string_equal(back.image_path, report.image_path);
         assert_int_equal(back.fence, need == ZS_NEED_IMAGE ? report.fence : 0);
+        assert_int_equal(back.image_run, need == ZS_NEED_IMAGE ? -2 : 0);
     }
     zs_buffer_free(&json);
 }
@@ -99,7 +101,7 @@ static void bad_reports(void **state) {
     const char *good = "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":\"" HISTORY_TEXT
                        "\",\"applied\":\"0x1\",\"clock\":\"0x2\","
                        "\"time\":3,\"vector\":{\"hk\":\"0x4\"},\"sessions\":[\"0x5\"],\"need\":{\"kind\":"
-                       "\"image\",\"path\":\"/a\",\"fence\":\"0x7\"}}";
+                       "\"image\",\"path\":\"/a\",\"fence\":\"0x7\",\"run\":\"0x8\"}}";
     const struct change changes[] = {
         {"\"sh\"", "\"SH\""},
         {"\"sh\"", "5"},

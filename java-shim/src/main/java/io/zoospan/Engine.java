@@ -91,6 +91,16 @@ final class Engine implements Sink {
         return Native.nextLog(capture, timeoutMs, line);
     }
 
+    /** For the walk's thread alone, which must have ended before {@link #free}; as {@link Native#nextImage}. */
+    long nextImage(int timeoutMs, byte[][] names) {
+        return Native.nextImage(capture, timeoutMs, names);
+    }
+
+    /** As {@link #nextImage}; as {@link Native#image}. */
+    boolean image(long id, byte[] bytes, int len) {
+        return Native.image(capture, id, bytes, len);
+    }
+
     /** Ends the links and the log. */
     void stop() {
         ended = true;

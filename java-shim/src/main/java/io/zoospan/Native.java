@@ -52,6 +52,12 @@ final class Native {
 
     static native void serving(long handle, boolean serving);
 
+    /** The number of an image that is wanted, with its path and destination in names; 0: none came in time; -2: none ever will. */
+    static native long nextImage(long handle, int timeoutMs, byte[][] names);
+
+    /** Hands over a chunk; waits while many are on their way. False: the image is not wanted any more. */
+    static native boolean image(long handle, long id, byte[] bytes, int len);
+
     static native byte[] status(long handle);
 
     /** The level of line[0], 0 (error) to 3 (debug); -1: nothing came in time; -2: nothing will come any more. */

@@ -44,17 +44,19 @@ public final class Plugin {
     /** The links run by now and must not outlive a failure. ZooKeeper's registry, which starts the capture, comes last. */
     private void surround(Engine engine, Settings settings) {
         Capture capture = new Capture(engine, new Logs(settings.snapDir()));
+        Beans beans = new Beans(capture);
+        Watch watch = new Watch(settings, engine, capture, beans, factories);
         Thread log = daemon("zoospan-log", () -> drain(engine));
+        Thread walk = daemon("zoospan-walk", new Walk(engine, watch::serving));
         try {
-            Beans beans = new Beans(capture);
-            Watch watch = new Watch(settings, engine, capture, beans, factories);
             log.start();
+            walk.start();
             daemon("zoospan-watch", watch).start();
             AdminCommand.register(watch);
-            Runtime.getRuntime().addShutdownHook(new Thread(() -> close(engine, capture, log), "zoospan-close"));
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> close(engine, capture, log, walk), "zoospan-close"));
             MBeanRegistry.setInstance(beans);
         } catch (Throwable t) {
-            shut(engine, capture, log);
+            shut(engine, capture, log, walk);
             throw t;
         }
     }
@@ -91,18 +93,22 @@ public final class Plugin {
      * Bounded: a broker that does not answer must not keep the server from stopping; then the process ends with the
      * links as they are.
      */
-    private static void close(Engine engine, Capture capture, Thread log) {
-        Thread closer = daemon("zoospan-stop", () -> shut(engine, capture, log));
+    private static void close(Engine engine, Capture capture, Thread... ours) {
+        Thread closer = daemon("zoospan-stop", () -> shut(engine, capture, ours));
         closer.start();
         joinQuietly(closer, CLOSE_MS);
     }
 
     /** The server goes on committing while its JVM shuts down, so the commit thread is shut out first. */
-    private static void shut(Engine engine, Capture capture, Thread log) {
+    private static void shut(Engine engine, Capture capture, Thread... ours) {
         capture.close();
         engine.stop();
-        joinQuietly(log, CLOSE_MS);
-        if (!log.isAlive()) {
+        boolean ended = true;
+        for (Thread thread : ours) {
+            joinQuietly(thread, CLOSE_MS);
+            ended &= !thread.isAlive();
+        }
+        if (ended) {
             engine.free();
         }
     }

@@ -86,6 +86,11 @@ final class Watch implements Runnable {
         engine.serving(attached);
     }
 
+    /** The server that serves with our tap in its chain, or null. */
+    ZooKeeperServer serving() {
+        return attached ? running() : null;
+    }
+
     private ZooKeeperServer running() {
         for (ServerCnxnFactory factory : factories) {
             ZooKeeperServer zks = factory.getZooKeeperServer();

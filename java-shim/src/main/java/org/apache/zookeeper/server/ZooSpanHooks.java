@@ -4,8 +4,10 @@ import java.io.File;
 import java.lang.reflect.Field;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.data.ACL;
 import org.apache.zookeeper.data.Stat;
 import org.apache.zookeeper.jmx.ZKMBeanInfo;
 import org.apache.zookeeper.server.persistence.FileTxnSnapLog;
@@ -90,6 +92,38 @@ public final class ZooSpanHooks {
     public static File snapDir(ZooKeeperServer zks) {
         FileTxnSnapLog log = zks.getTxnLogFactory();
         return log == null ? null : log.getSnapDir();
+    }
+
+    /** What a walk sees of a node at one moment. */
+    public static final class Seen {
+        public byte[] data;
+        public List<ACL> acl;
+        public long owner;
+        public long mzxid;
+        public long mtime;
+        public String[] children;
+    }
+
+    /** Null if the node is gone, or on its way. */
+    public static Seen see(DataTree tree, String path) {
+        DataNode node = tree.getNode(path);
+        if (node == null) {
+            return null;
+        }
+        Seen seen = new Seen();
+        synchronized (node) {
+            seen.data = node.data;
+            seen.owner = node.stat.getEphemeralOwner();
+            seen.mzxid = node.stat.getMzxid();
+            seen.mtime = node.stat.getMtime();
+            seen.children = node.getChildren().toArray(new String[0]);
+            try {
+                seen.acl = tree.getACL(node);
+            } catch (RuntimeException e) {
+                return null; // "Failed to fetch acls": it has just been deleted
+            }
+        }
+        return seen;
     }
 
     /** The data of a znode, or null if there is no such znode (or no data in it). */

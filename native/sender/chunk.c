@@ -1,0 +1,106 @@
+#include "zs_chunk.h"
+
+#include <string.h>
+
+#include "zs_utf8.h"
+
+static bool malformed(struct zs_error *e) {
+    return zs_fail(e, ZS_CORRUPT, "a chunk of the tree's walk is malformed");
+}
+
+static struct zs_slice read_text(struct zs_reader *in) {
+    int32_t len = zs_read_i32(in);
+    struct zs_slice text = {NULL, 0};
+    if (in->failed || len < 0)
+        return text;
+    text.at = zs_read_bytes(in, (size_t)len);
+    text.len = text.at ? (size_t)len : 0;
+    return text;
+}
+
+bool zs_chunk_type(struct zs_reader *in, enum zs_chunk_type *type, struct zs_error *e) {
+    uint8_t value = zs_read_u8(in);
+    *type = (enum zs_chunk_type)value;
+    return (!in->failed && value <= ZS_CHUNK_BROKEN_OFF) || malformed(e);
+}
+
+bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_error *e) {
+    *out = (struct zs_chunk_head){.zxid = zs_read_i64(in)};
+    int32_t count = zs_read_i32(in);
+    for (int32_t i = 0; i < count && !in->failed; i++) {
+        struct zs_slice site = read_text(in), data = read_text(in);
+        char name[ZS_SITE_MAX + 1] = "";
+        if (!site.at || !data.at)
+            return malformed(e);
+        if (site.len > ZS_SITE_MAX || out->marker_count == ZS_VECTOR_MAX)
+            continue; // no site of ours
+        memcpy(name, site.at, site.len);
+        if (strlen(name) != site.len || !zs_site_valid(name))
+            continue;
+        memcpy(out->markers[out->marker_count].site, name, sizeof name);
+        out->markers[out->marker_count++].data = data;
+    }
+    return (!in->failed && zs_read_left(in) == 0 && out->zxid >= 0) || malformed(e);
+}
+
+static bool read_string(struct zs_reader *in, struct zs_arena *arena, const char **out, struct zs_error *e) {
+    struct zs_slice text = read_text(in);
+    if (!text.at || !zs_utf8_valid((const char *)text.at, text.len) || memchr(text.at, '\0', text.len))
+        return malformed(e);
+    *out = zs_arena_string(arena, text.at, text.len);
+    return *out || zs_fail(e, ZS_FATAL, "out of memory for a node");
+}
+
+static bool read_data(struct zs_reader *in, struct zs_slice *out, struct zs_error *e) {
+    int32_t len = zs_read_i32(in);
+    *out = (struct zs_slice){NULL, 0};
+    if (len == -1)
+        return !in->failed || malformed(e);
+    if (in->failed || len < 0)
+        return malformed(e);
+    out->at = zs_read_bytes(in, (size_t)len);
+    out->len = (size_t)len;
+    return out->at || malformed(e);
+}
+
+static bool read_acls(struct zs_reader *in, struct zs_arena *arena, struct zs_acls *out, struct zs_error *e) {
+    enum { ENTRY_BYTES_MIN = 12 };
+    int32_t count = zs_read_i32(in);
+    if (in->failed || count < 0 || (size_t)count > zs_read_left(in) / ENTRY_BYTES_MIN)
+        return malformed(e);
+    struct zs_acl *entries = zs_arena_take(arena, (size_t)count, sizeof *entries);
+    if (!entries)
+        return zs_fail(e, ZS_FATAL, "out of memory for a node's ACL");
+    for (int32_t i = 0; i < count; i++) {
+        entries[i].perms = zs_read_u32(in);
+        if (!read_string(in, arena, &entries[i].scheme, e) || !read_string(in, arena, &entries[i].id, e))
+            return false;
+    }
+    *out = (struct zs_acls){(uint32_t)count, entries};
+    return true;
+}
+
+bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
+                   struct zs_error *e) {
+    *out = (struct zs_record_node){.has_write = false};
+    if (!read_string(in, arena, &out->path, e) || !read_data(in, &out->data, e) ||
+        !read_acls(in, arena, &out->acls, e))
+        return false;
+    uint8_t kind = zs_read_u8(in);
+    int64_t value = zs_read_i64(in);
+    out->zxid = zs_read_i64(in);
+    out->time_ms = zs_read_i64(in);
+    if (in->failed || kind > ZS_TTL || !zs_path_valid(out->path) || out->zxid < 0)
+        return malformed(e);
+    out->kind = (enum zs_kind)kind;
+    if (out->kind == ZS_EPHEMERAL)
+        out->session = value;
+    if (out->kind == ZS_TTL)
+        out->ttl_ms = value;
+    return out->kind != ZS_TTL || value > 0 || malformed(e);
+}
+
+bool zs_chunk_end(struct zs_reader *in, int64_t *zxid, struct zs_error *e) {
+    *zxid = zs_read_i64(in);
+    return (!in->failed && zs_read_left(in) == 0) || malformed(e);
+}

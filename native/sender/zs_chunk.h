@@ -1,0 +1,33 @@
+// The bytes in which a walk hands over what it has seen (big-endian; a text is an int length and UTF-8 bytes). Made by
+// io.zoospan.Walk, never leaves the process:
+//   HEAD   u8 0; long zxid of the tree before the walk; int count of markers, each: text site, text data
+//   NODES  u8 1; until the chunk's end nodes, each: text path; int length of data, -1 for null, bytes; int count of ACL
+//          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0; long mzxid; long mtime
+//   END    u8 2; long zxid of the tree behind the walk
+//   BROKEN_OFF u8 3; text why
+#ifndef ZS_CHUNK_H
+#define ZS_CHUNK_H
+
+#include "zs_arena.h"
+#include "zs_batch.h"
+
+enum zs_chunk_type { ZS_CHUNK_HEAD = 0, ZS_CHUNK_NODES = 1, ZS_CHUNK_END = 2, ZS_CHUNK_BROKEN_OFF = 3 };
+
+struct zs_chunk_head {
+    int64_t zxid;
+    uint32_t marker_count; // at most ZS_VECTOR_MAX; further ones are left out
+    struct {
+        char site[ZS_SITE_MAX + 1];
+        struct zs_slice data; // in the chunk
+    } markers[ZS_VECTOR_MAX];
+};
+
+// All return false with ZS_CORRUPT, or ZS_FATAL when the arena is full.
+bool zs_chunk_type(struct zs_reader *in, enum zs_chunk_type *type, struct zs_error *e);
+bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_error *e);
+// One node; what it points to lives in the arena or in the chunk.
+bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
+                   struct zs_error *e);
+bool zs_chunk_end(struct zs_reader *in, int64_t *zxid, struct zs_error *e);
+
+#endif

@@ -1,0 +1,194 @@
+// Images from the walk to a sender: the hand-over between their threads, and the bytes in which nodes come.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "zs_chunk.h"
+#include "zs_images.h"
+
+static int setup(void **state) {
+    struct zs_error e = {0};
+    *state = zs_images_new(&e);
+    return *state ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    zs_images_free(*state);
+    return 0;
+}
+
+enum { MANY = 1000 };
+
+static void *walk(void *context) {
+    struct zs_images *images = context;
+    struct zs_image_wish wish;
+    enum zs_wish found;
+    while ((found = zs_images_next(images, 50, &wish)) == ZS_WISH_NONE)
+        continue;
+    for (uint32_t i = 0; found == ZS_WISH && i < MANY; i++) {
+        if (!zs_images_put(images, wish.id, (const uint8_t *)&i, sizeof i))
+            break;
+    }
+    return NULL;
+}
+
+static void chunks_come_in_order_and_few_at_a_time(void **state) {
+    struct zs_images *images = *state;
+    pthread_t thread;
+    int fd = eventfd(0, EFD_CLOEXEC);
+    assert_int_equal(pthread_create(&thread, NULL, walk, images), 0);
+    int64_t id = zs_images_want(images, "bj", "/a", fd);
+    assert_true(id > 0);
+    uint64_t news;
+    for (uint32_t i = 0; i < MANY;) {
+        struct zs_image_chunk *chunk = zs_images_take(images, id);
+        if (!chunk) {
+            assert_int_equal(read(fd, &news, sizeof news), sizeof news); // blocks until there is one
+            assert_true(news <= 2 * ZS_IMAGE_CHUNKS_MAX);
+            continue;
+        }
+        assert_int_equal(chunk->len, sizeof i);
+        assert_memory_equal(chunk->bytes, &i, sizeof i);
+        free(chunk);
+        i++;
+    }
+    pthread_join(thread, NULL);
+    zs_images_cancel(images, id);
+    close(fd);
+}
+
+// A walk that waits for room comes back when its image is not wanted any more, and when all ends.
+static void a_walk_never_waits_for_nobody(void **state) {
+    struct zs_images *images = *state;
+    int fd = eventfd(0, EFD_CLOEXEC);
+    for (int end = 0; end <= 1; end++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, walk, images), 0);
+        int64_t id = zs_images_want(images, "bj", "/", fd);
+        uint64_t news;
+        assert_int_equal(read(fd, &news, sizeof news), sizeof news); // the walk has begun
+        if (end)
+            zs_images_end(images);
+        else
+            zs_images_cancel(images, id);
+        pthread_join(thread, NULL);
+        if (!end)
+            assert_null(zs_images_take(images, id));
+    }
+    struct zs_image_wish wish;
+    assert_int_equal(zs_images_next(images, 1000, &wish), ZS_WISH_END);
+    close(fd);
+}
+
+static void links_take_turns(void **state) {
+    struct zs_images *images = *state;
+    struct zs_image_wish wish;
+    int64_t first = zs_images_want(images, "bj", "/", 0), second = zs_images_want(images, "gz", "/x", 0);
+    assert_int_equal(zs_images_next(images, 0, &wish), ZS_WISH);
+    assert_int_equal(wish.id, first);
+    assert_string_equal(wish.destination, "bj");
+    assert_int_equal(zs_images_next(images, 0, &wish), ZS_WISH);
+    assert_int_equal(wish.id, second);
+    assert_string_equal(wish.path, "/x");
+    assert_int_equal(zs_images_next(images, 0, &wish), ZS_WISH_NONE);
+    assert_false(zs_images_put(images, second + 1, NULL, 0));
+}
+
+// --- bytes -----------------------------------------------------------------------------------------------------------
+
+static void put_text(struct zs_buffer *to, const char *text) {
+    zs_put_u32(to, (uint32_t)strlen(text));
+    zs_put_bytes(to, text, strlen(text));
+}
+
+static void put_node(struct zs_buffer *to, const char *path, uint8_t kind, int64_t value) {
+    put_text(to, path);
+    put_text(to, "data");
+    zs_put_u32(to, 1);
+    zs_put_u32(to, 31);
+    put_text(to, "digest");
+    put_text(to, "a:b");
+    zs_put_u8(to, kind);
+    zs_put_u64(to, (uint64_t)value);
+    zs_put_u64(to, 0x100000007);
+    zs_put_u64(to, 1700000000000);
+}
+
+static void nodes(void **state) {
+    (void)state;
+    struct zs_buffer bytes;
+    struct zs_arena *arena = zs_arena_new(1 << 20);
+    struct zs_error e;
+    zs_buffer_init(&bytes, 1 << 12);
+    put_node(&bytes, "/a", ZS_EPHEMERAL, 77);
+    const size_t first = bytes.len;
+    put_node(&bytes, "/a/b", ZS_TTL, 5000);
+    struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
+    struct zs_record_node node;
+    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    assert_string_equal(node.path, "/a");
+    assert_int_equal(node.data.len, 4);
+    assert_string_equal(node.acls.entries[0].id, "a:b");
+    assert_int_equal(node.session, 77);
+    assert_int_equal(node.zxid, 0x100000007);
+    assert_int_equal(node.time_ms, 1700000000000);
+    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    assert_int_equal(node.kind, ZS_TTL);
+    assert_int_equal(node.ttl_ms, 5000);
+    assert_int_equal(zs_read_left(&in), 0);
+    for (size_t len = 0; len < first; len++) { // cut anywhere
+        in = zs_reader_of(bytes.at, len);
+        assert_false(zs_chunk_node(&in, arena, &node, &e));
+        assert_int_equal(e.code, ZS_CORRUPT);
+    }
+    zs_buffer_clear(&bytes);
+    put_node(&bytes, "/a", 9, 0);
+    in = zs_reader_of(bytes.at, bytes.len);
+    assert_false(zs_chunk_node(&in, arena, &node, &e)); // no such kind
+    zs_buffer_free(&bytes);
+    zs_arena_free(arena);
+}
+
+static void a_head(void **state) {
+    (void)state;
+    struct zs_buffer bytes;
+    struct zs_error e;
+    struct zs_chunk_head head;
+    zs_buffer_init(&bytes, 1 << 12);
+    zs_put_u64(&bytes, 0x200000001);
+    zs_put_u32(&bytes, 2);
+    put_text(&bytes, "bj");
+    put_text(&bytes, "{}");
+    put_text(&bytes, "No Site"); // somebody's own node: none of ours
+    put_text(&bytes, "");
+    struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
+    assert_true(zs_chunk_head(&in, &head, &e));
+    assert_int_equal(head.zxid, 0x200000001);
+    assert_int_equal(head.marker_count, 1);
+    assert_string_equal(head.markers[0].site, "bj");
+    for (size_t len = 0; len < bytes.len; len++) {
+        in = zs_reader_of(bytes.at, len);
+        assert_false(zs_chunk_head(&in, &head, &e));
+    }
+    zs_buffer_free(&bytes);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(chunks_come_in_order_and_few_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_walk_never_waits_for_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(links_take_turns, setup, teardown),
+        cmocka_unit_test(nodes),
+        cmocka_unit_test(a_head),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
