@@ -84,13 +84,13 @@ static const char *record_problem(const struct zs_batch *batch) {
         case ZS_RECORD_TXN:
         case ZS_RECORD_MARK:
         case ZS_RECORD_HEARTBEAT:
+        case ZS_RECORD_BROKEN:
             break;
         case ZS_RECORD_NODE:
         case ZS_RECORD_TOMBSTONE:
         case ZS_RECORD_SNAPSHOT_BEGIN:
         case ZS_RECORD_SNAPSHOT_END:
         case ZS_RECORD_SNAPSHOT_PART:
-        case ZS_RECORD_BROKEN:
             return "it holds records of an image, which this version cannot take; update the applier";
         }
     }
@@ -235,12 +235,24 @@ static bool admit_mark(struct zs_link *link, struct zs_held *held, const struct 
     return true;
 }
 
+// The origin cannot go on from there. It says so with each heartbeat; the log says it once per place.
+static bool hear_broken(struct zs_link *link, const struct zs_record_broken *broken) {
+    if (broken->zxid == link->position && link->broken_at != broken->zxid + 1) {
+        link->broken_at = broken->zxid + 1;
+        zs_logf(link->log, ZS_LEVEL_ERROR, "%s: the origin cannot send what follows 0x%" PRIx64 ": %s",
+                link->names.link, (uint64_t)broken->zxid, broken->reason);
+    }
+    return true;
+}
+
 static bool admit_record(struct zs_link *link, struct zs_held *held, const struct zs_record *record,
                          struct zs_error *e) {
     if (record->type == ZS_RECORD_TXN)
         return record->txn.zxid <= link->expected || admit_txn(link, held, &record->txn, e);
     if (record->type == ZS_RECORD_MARK)
         return record->mark.zxid <= link->expected || admit_mark(link, held, record, e);
+    if (record->type == ZS_RECORD_BROKEN)
+        return hear_broken(link, &record->broken);
     assert(record->type == ZS_RECORD_HEARTBEAT); // record_problem has let nothing else in
     if (held->batch.head.last < link->expected)
         return true; // an old batch once more: it knows less than we do

@@ -135,6 +135,7 @@ struct zs_link {
     int64_t position;       // done, with or without effect
     zs_clock clock;         // the origin's, at `position`
     int64_t expected;       // admitted: the next batch must continue here
+    int64_t broken_at;      // the zxid behind which the origin said that it cannot go on, plus 1; 0: none
     bool gap, other_history;
     uint32_t position_count;
     struct zs_position positions[ZS_VECTOR_MAX]; // what the origin said it had applied of others

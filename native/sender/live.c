@@ -333,7 +333,8 @@ bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
         return false;
     if (zs_link_streams(s))
         return step_stream(s, more, e);
-    if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE)
+    if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE &&
+        s->report.takes_images)
         return zs_image_turn(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT)
         zs_image_drop(s); // it is not wanted any more

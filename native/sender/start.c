@@ -36,6 +36,10 @@ void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start)
                "waits for /zoospan/history, which this site's zoospan-applier creates: start it");
     } else if (!facts->reported) {
         decide(start, ZS_START_WAIT, "waits for the destination's zoospan-applier to report where it stands");
+    } else if (report->need == ZS_NEED_IMAGE && !report->takes_images) {
+        decide(start, ZS_START_GAP,
+               "%s needs an image of %s, which its version of zoospan-applier does not take",
+               report->destination, report->image_path);
     } else if (report->need == ZS_NEED_IMAGE) {
         decide(start, ZS_START_IMAGE, "%s asks for an image of %s", report->destination, report->image_path);
     } else if (!zs_history_known(&report->history)) {

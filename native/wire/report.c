@@ -51,7 +51,9 @@ static json_t *report_value(const struct zs_report *report) {
                  json_object_set_new(object, "applied", hex((uint64_t)report->applied)) == 0 &&
                  json_object_set_new(object, "clock", hex(report->clock)) == 0 &&
                  json_object_set_new(object, "time", json_integer(report->time_ms)) == 0 &&
-                 add_lists(object, report) && json_object_set_new(object, "need", need_value(report)) == 0;
+                 add_lists(object, report) &&
+                 (!report->takes_images || json_object_set_new(object, "images", json_true()) == 0) &&
+                 json_object_set_new(object, "need", need_value(report)) == 0;
     if (added)
         return object;
     json_decref(object);
@@ -134,6 +136,7 @@ bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, st
                 zs_json_read_integer(object, "time", &out->time_ms, e) && read_vector(object, out, e) &&
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e) &&
                 read_need(object, out, e);
+    out->takes_images = json_is_true(json_object_get(object, "images"));
     json_decref(object);
     return read || zs_error_context(e, "feedback report");
 }

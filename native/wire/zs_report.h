@@ -24,6 +24,7 @@ struct zs_report {
     struct zs_position vector[ZS_VECTOR_MAX];
     uint32_t session_count; // the origin's applier sessions, as of `applied`
     int64_t sessions[ZS_SESSIONS_MAX];
+    bool takes_images; // this version of the destination does; else it can only wait
     enum zs_need need;
     char image_path[1024]; // ZS_NEED_IMAGE
     // ZS_NEED_IMAGE: zxid, at the destination, of the txn that noted this wish in its marker. An image is exact if the

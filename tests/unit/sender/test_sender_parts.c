@@ -77,6 +77,8 @@ static void another_history_is_a_gap(void **state) {
     assert_non_null(strstr(start.reason, "02000000-"));
     f = facts();
     f.report.need = ZS_NEED_IMAGE;
+    assert_int_equal(decide(f).verdict, ZS_START_GAP); // an applier that does not take images
+    f.report.takes_images = true;
     assert_int_equal(decide(f).verdict, ZS_START_IMAGE);
 }
 

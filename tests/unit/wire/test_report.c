@@ -25,7 +25,8 @@ static void reports_go_round(void **state) {
                                .need = ZS_NEED_IMAGE,
                                .image_path = "/a/\xc3\xa9\"\\",
                                .fence = 0x200000007,
-                               .image_run = -2};
+                               .image_run = -2,
+                               .takes_images = true};
     struct zs_report back;
     struct zs_buffer json;
     struct zs_error e;
@@ -52,6 +53,7 @@ static void reports_go_round(void **state) {
         assert_memory_equal(back.sessions, report.sessions, 2 * sizeof *back.sessions);
         assert_int_equal(back.need, need);
         assert_string_equal(back.image_path, report.image_path);
+        assert_true(back.takes_images);
         assert_int_equal(back.fence, need == ZS_NEED_IMAGE ? report.fence : 0);
         assert_int_equal(back.image_run, need == ZS_NEED_IMAGE ? -2 : 0);
     }
