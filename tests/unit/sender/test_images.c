@@ -41,7 +41,7 @@ static void *walk(void *context) {
     return NULL;
 }
 
-static void chunks_come_in_order_and_few_at_a_time(void **state) {
+static void chunks_come_in_order(void **state) {
     struct zs_images *images = *state;
     pthread_t thread;
     int fd = eventfd(0, EFD_CLOEXEC);
@@ -53,7 +53,6 @@ static void chunks_come_in_order_and_few_at_a_time(void **state) {
         struct zs_image_chunk *chunk = zs_images_take(images, id);
         if (!chunk) {
             assert_int_equal(read(fd, &news, sizeof news), sizeof news); // blocks until there is one
-            assert_true(news <= 2 * ZS_IMAGE_CHUNKS_MAX);
             continue;
         }
         assert_int_equal(chunk->len, sizeof i);
@@ -184,7 +183,7 @@ static void a_head(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(chunks_come_in_order_and_few_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(chunks_come_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_walk_never_waits_for_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(links_take_turns, setup, teardown),
         cmocka_unit_test(nodes),
