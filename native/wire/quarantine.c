@@ -201,7 +201,7 @@ static bool read_members(const json_t *object, struct zs_arena *arena, struct zs
                 zs_json_read_integer(object, "op_count", &count, e);
     if (!read)
         return false;
-    if (!zs_site_valid(out->origin) || count < 1 || count > UINT32_MAX || code < INT32_MIN ||
+    if (!zs_site_valid(out->origin) || out->zxid < 1 || count < 1 || count > UINT32_MAX || code < INT32_MIN ||
         code > INT32_MAX)
         return zs_fail(e, ZS_CORRUPT, "a value is out of its range");
     out->code = (int)code;
@@ -226,7 +226,8 @@ static bool read_ops(const json_t *object, struct zs_arena *arena, struct zs_qua
     if (!zs_batch_decode(message, bytes, &limits, arena, &batch, e))
         return zs_error_context(e, "batch");
     const struct zs_record *record = batch.records;
-    if (batch.head.records != 1 || record->type != ZS_RECORD_TXN || record->txn.op_count != out->op_count)
+    if (batch.head.records != 1 || record->type != ZS_RECORD_TXN || record->txn.zxid != out->zxid ||
+        record->txn.op_count != out->op_count)
         return wrong("batch", e);
     out->ops = record->txn.ops;
     return true;
