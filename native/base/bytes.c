@@ -153,23 +153,6 @@ void zs_put_zigzag(struct zs_buffer *b, int64_t v) {
     zs_put_varint(b, (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0));
 }
 
-// One table row per nibble: 16 words stay in cache next to whatever the caller is doing; a batch of 64 KB costs
-// about 0.1 ms, which is less than its LZ4.
-uint32_t zs_crc32c(uint32_t crc, const void *bytes, size_t len) {
-    static const uint32_t table[16] = {
-        0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-        0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-    };
-    const uint8_t *at = bytes;
-    crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= at[i];
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
-    }
-    return ~crc;
-}
-
 uint64_t zs_fnv1a(uint64_t hash, const void *bytes, size_t len) {
     const uint8_t *at = bytes;
     hash = hash ? hash : 0xcbf29ce484222325u;

@@ -51,9 +51,22 @@ static void put_four(uint32_t code, char *out) {
     out[3] = (char)(0x80 | (code & 0x3f));
 }
 
+// Copies what is ASCII from the start on, eight bytes at a time: nearly all there is. Returns how much that was.
+static size_t copy_ascii(const uint8_t *bytes, size_t len, char *out) {
+    uint64_t eight;
+    size_t i = 0;
+    for (; len - i >= sizeof eight; i += sizeof eight) {
+        memcpy(&eight, bytes + i, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+        memcpy(out + i, &eight, sizeof eight);
+    }
+    return i;
+}
+
 size_t zs_utf8_from_jute(const uint8_t *bytes, size_t len, char *out) {
-    size_t used = 0;
-    for (size_t i = 0; i < len;) {
+    size_t used = copy_ascii(bytes, len, out);
+    for (size_t i = used; i < len;) {
         if (bytes[i] < 0x80) {
             out[used++] = (char)bytes[i++];
             continue;

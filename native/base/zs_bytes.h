@@ -60,6 +60,8 @@ void zs_put_bytes(struct zs_buffer *b, const void *bytes, size_t len);
 
 // CRC-32C (Castagnoli; RFC 3720, appendix B.4) of the bytes, continuing from `crc` (0 to start).
 uint32_t zs_crc32c(uint32_t crc, const void *bytes, size_t len);
+// The same without the processor's own instruction: what zs_crc32c does where there is none.
+uint32_t zs_crc32c_plain(uint32_t crc, const void *bytes, size_t len);
 // FNV-1a, 64 bits, continuing from `hash` (0 to start): for fingerprints of configuration, not for adversaries.
 uint64_t zs_fnv1a(uint64_t hash, const void *bytes, size_t len);
 

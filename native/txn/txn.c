@@ -80,8 +80,7 @@ bool zs_path_valid(const char *path) {
         return true;
     for (const char *at = path; *at;) {
         const char *segment = ++at;
-        while (*at && *at != '/')
-            at++;
+        at = strchrnul(at, '/');
         size_t len = (size_t)(at - segment);
         if (len == 0)
             return false;

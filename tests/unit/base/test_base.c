@@ -107,6 +107,29 @@ static void crc32c_is_castagnoli(void **state) {
     assert_int_equal(zs_crc32c(half, "56789", 5), 0xe3069283);
 }
 
+static uint32_t crc32c_bit_by_bit(const uint8_t *at, size_t len) {
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < len * 8; i++) {
+        uint32_t bit = (at[i / 8] >> i % 8 ^ crc) & 1;
+        crc = crc >> 1 ^ (bit ? 0x82f63b78 : 0);
+    }
+    return ~crc;
+}
+
+static void crc32c_is_the_same_however_it_is_made(void **state) {
+    (void)state;
+    uint8_t bytes[300];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 167 ^ i >> 3);
+    for (size_t from = 0; from < 9; from++) {
+        for (size_t len = 0; from + len <= sizeof bytes; len++) {
+            uint32_t expected = crc32c_bit_by_bit(bytes + from, len);
+            assert_int_equal(zs_crc32c(0, bytes + from, len), expected);
+            assert_int_equal(zs_crc32c_plain(0, bytes + from, len), expected);
+        }
+    }
+}
+
 static void site_names_are_checked(void **state) {
     (void)state;
     assert_true(zs_site_valid("sh"));
@@ -230,6 +253,7 @@ int main(void) {
         cmocka_unit_test(buffer_keeps_its_ceiling),
         cmocka_unit_test(arena_keeps_its_ceiling_and_its_alignment),
         cmocka_unit_test(crc32c_is_castagnoli),
+        cmocka_unit_test(crc32c_is_the_same_however_it_is_made),
         cmocka_unit_test(site_names_are_checked),
         cmocka_unit_test(histories_go_round),
         cmocka_unit_test(an_error_keeps_its_code_under_context),
