@@ -2,7 +2,7 @@
 
 import time
 
-from . import cpu, stage, tools
+from . import stage, tools
 from .figures import Figure
 
 OPS, DEPTH = 128, 8  # zoospan.multi_ops_max and zoospan.depth, as they are without configuration
@@ -35,20 +35,66 @@ def apply_rate(bench):
     zk = stage.client(bench, ensemble)
     tools.run("bench_zk", ensemble.connect_string, "create", "registry", nodes)
 
+    def one_round(number, txns=txns):
+        name = f"o{number}"
+        file, last = stage.batches(bench, name, nodes, txns, number * txns)
+        return loader(ensemble, file, name)["per_s"], replay(bench, ensemble, zk, name, file, last)
+
+    bench.say(f"  warm-up: {one_round(99, 100000)}")
+    yield Figure("apply-rate", bench.measure(one_round), 0.95, "higher", "txns/s")
+
+
+def drain_once(bench, broker, ensemble, zk, name, nodes, txns, seed):
+    """(bare loader's rate, rate of an applier that finds as much in its queue) for the same batches."""
+    file, last = stage.batches(bench, name, nodes, txns, seed)
+    base = loader(ensemble, file, name)
+    tools.run("bench_amqp", broker.port, "admin", broker.passwords["admin"], "fill", name, "bj", file)
+    applier = stage.applier(bench, ensemble, {name: (broker.uri("admin"), broker.passwords["admin"])}, name)
+    applier.start()
+    ours = reach(zk, name, last)
+    applier.stop()
+    return base["per_s"], ours
+
+
+def drain(bench):
+    """A filled queue of a RabbitMQ on the same machine, against the bare loader."""
+    nodes, txns = 10000, bench.pick(400000, 200000)
+    broker = bench.broker("o", [])
+    ensemble = bench.ensemble("destination")
+    zk = stage.client(bench, ensemble)
+    tools.run("bench_zk", ensemble.connect_string, "create", "registry", nodes)
+    warm_up = drain_once(bench, broker, ensemble, zk, "warm", nodes, 100000, 0)
+    bench.say(f"  warm-up: {warm_up}")
+    results = bench.measure(lambda number: drain_once(bench, broker, ensemble, zk, f"o{number}", nodes, txns, number * txns))
+    yield Figure("drain", results, 0.80, "higher", "txns/s")
+
+
+def tree_size(bench):
+    """The same batches at a destination with a large tree and many watches, and at one with a small tree."""
+    small, large = 10000, bench.pick(1000000, 200000)
+    txns, ensembles = bench.pick(400000, 200000), {}
+    for nodes in (small, large):
+        ensemble = ensembles[nodes] = bench.ensemble(f"tree-{nodes}", "4g")
+        tools.run("bench_zk", ensemble.connect_string, "create", "registry", nodes)
+        watcher = bench.running("bench_zk", ensemble.connect_string, "watch", "registry", nodes, 3600)
+        bench.say(f"  {watcher.line(300)} at {nodes} nodes")
+    clients = {nodes: stage.client(bench, ensemble) for nodes, ensemble in ensembles.items()}
+
     def one_round(number):
-        origin = f"o{number}"
-        file, last = stage.batches(bench, origin, nodes, txns, number * txns)
-        base = loader(ensemble, file, number)
-        sink = stage.Sink(bench, file)
-        applier = stage.applier(bench, ensemble, {origin: (sink.uri(), sink.password_file)})
-        applier.start()
-        ours = reach(zk, origin, last)
-        seconds = cpu.process_seconds(applier.process.pid)
-        status = applier.status()["links"][0]
-        applier.stop()
-        sink.stop()
-        return base["per_s"], ours, {"applier_cpu_us": 1e6 * seconds / txns, "loader_cpu_us": base["cpu_us"],
-                                     "multis": status.get("multis")}
+        name = f"o{number}"
+        file, last = stage.batches(bench, name, small, txns, number * txns)
+        return tuple(replay(bench, ensembles[nodes], clients[nodes], name, file, last) for nodes in (small, large))
 
     results = bench.measure(one_round)
-    yield Figure("apply-rate", [result[:2] for result in results], 0.95, "higher", "txns/s")
+    yield Figure("tree-size", results, 0.9, "higher", "txns/s", f"{large:,} nodes and watches against {small:,}")
+
+
+def replay(bench, ensemble, zk, name, file, last):
+    """The rate of an applier that is handed batches by a sink."""
+    sink = stage.Sink(bench, file)
+    applier = stage.applier(bench, ensemble, {name: (sink.uri(), sink.password_file)}, name)
+    applier.start()
+    rate = reach(zk, name, last)
+    applier.stop()
+    sink.stop()
+    return rate

@@ -2,9 +2,10 @@
 
 import json
 import os
+import uuid
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import NoNodeError
+from kazoo.exceptions import NodeExistsError, NoNodeError
 from kazoo.handlers.threading import SequentialThreadingHandler
 from zoosites import files
 from zoosites.applier import Applier
@@ -75,3 +76,66 @@ def batches(bench, origin, nodes, txns, seed):
     file = os.path.join(bench.directory("batches"), "batches")
     made = tools.run("bench_batches", file, origin, "bj", "registry", nodes, txns, seed)
     return file, int(made["last"], 16)
+
+
+def make_history(zk):
+    """What a site's applier does first: without it no link sends."""
+    for path, data in (("/zoospan", b""), ("/zoospan/history", str(uuid.uuid4()).encode())):
+        try:
+            zk.create(path, data)
+        except NodeExistsError:
+            pass
+
+
+def link_states(server):
+    return {link["destination"]: link["state"] for link in (server.plugin_status() or {}).get("links", [])}
+
+
+def wait_live(server, timeout_s=60):
+    """Until every link of a server's plugin sends."""
+    def live():
+        states = link_states(server)
+        return states and set(states.values()) == {"LIVE"}
+    tools.wait_until("the links in state LIVE", timeout_s, live, 0.1)
+
+
+def origin(bench, name, uri, password_file, destinations=("bj",), heap="1g", start=True, **extra):
+    """A standalone ZooKeeper with the plugin, publishing as site sh, and its kazoo client."""
+    plugin = {"site": "sh", "links": ",".join(destinations), "amqp_uri": uri, "amqp_password_file": password_file, **extra}
+    ensemble = bench.ensemble(name, heap, plugin=plugin, start=start)
+    if not start:
+        return ensemble, None
+    zk = client(bench, ensemble)
+    make_history(zk)
+    return ensemble, zk
+
+
+class Pair:
+    """Site sh with the plugin and a RabbitMQ, site bj with an applier; sh -> bj is LIVE and both trees hold the same nodes."""
+
+    def __init__(self, bench, nodes, kind="registry", **plugin):
+        self.bench, self.nodes = bench, nodes
+        self.broker = bench.broker("sh", ["bj"])
+        self.sh, self.sh_zk = origin(bench, "sh", self.broker.uri("zoospan"), self.broker.passwords["zoospan"], **plugin)
+        self.bj = bench.ensemble("bj")
+        self.bj_zk = client(bench, self.bj)
+        user = "zoospan-bj"
+        self.applier = applier(bench, self.bj, {"sh": (self.broker.uri(user), self.broker.passwords[user])})
+        self.applier.start()
+        wait_live(self.sh.servers[0])
+        self.sh_zk.create("/fence", b"")
+        tools.run("bench_zk", self.sh.connect_string, "create", kind, nodes)
+        self.wait_equal()
+
+    def fence(self):
+        """Writes one more node at the origin and returns the zxid of that. (Its newest zxid may be a closed session's, which
+        no destination has to know of.)"""
+        return self.sh_zk.set("/fence", b"").mzxid
+
+    def there(self):
+        """The newest zxid of the origin in effect at the destination."""
+        return marker(self.bj_zk, "sh")[0]
+
+    def wait_equal(self, timeout_s=120):
+        fence = self.fence()
+        tools.wait_until("the destination's tree", timeout_s, lambda: self.there() >= fence)

@@ -1,0 +1,182 @@
+"""Two sites with everything between them on one machine."""
+
+import time
+
+from . import cpu, rows_apply, stage, tools
+from .figures import Figure
+
+NODES, WINDOW = 10000, 256
+BATCH_OF_ONE = 480  # bytes of a batch with one set of a node of the registry
+
+
+def end_to_end(bench):
+    """What the destination shows when the origin stops writing at its limit, against what the origin wrote."""
+    pair = stage.Pair(bench, NODES)
+    seconds = bench.pick(15, 8)
+    late = []
+
+    def one_round(_, seconds=seconds):
+        before = pair.fence()
+        tools.run("bench_zk", pair.sh.connect_string, "set", "registry", NODES, WINDOW, 0, seconds)
+        there = pair.there()
+        end = pair.fence()
+        time.sleep(2)
+        late.append(max(0, end - pair.there()))
+        pair.wait_equal()
+        return (end - before) / seconds, (there - before) / seconds
+
+    one_round(0, 5)
+    late.clear()
+    results = bench.measure(one_round)
+    yield Figure("end-to-end", results, 0.99, "higher", "txns/s",
+                 f"2 s after the end {max(late)} txns were still on their way")
+
+
+def parts(pair, rate, seconds, batch_bytes, messages):
+    """p50 and p99, in microseconds, of what cannot be avoided: publish to consume, and a write at the destination."""
+    broker = pair.broker
+    way = tools.run("bench_amqp", broker.port, "zoospan", broker.passwords["zoospan"], "latency", messages, seconds,
+                    batch_bytes)
+    write = tools.run("bench_zk", pair.bj.connect_string, "set", "registry", NODES, WINDOW, rate, seconds)
+    return {share: way[f"{share}_us"] + write[f"{share}_us"] for share in ("p50", "p99")}
+
+
+def lag_low(bench):
+    """100 writes a second: each is a batch of its own."""
+    pair = stage.Pair(bench, NODES)
+    seconds = bench.pick(15, 8)
+
+    def one_round(_):
+        base = parts(pair, 100, seconds, BATCH_OF_ONE, 100)
+        return base["p50"], lag(pair, 100, 100, seconds)["p50_us"]
+
+    one_round(0)
+    yield Figure("lag-low", bench.measure(one_round), 1.3, "lower", "us (p50)")
+
+
+def lag_load(bench):
+    """Half of what the origin can take. The parts are measured while the origin takes the same load from somebody else: at its
+    rate of batches the broker, at its rate of multis the destination."""
+    pair = stage.Pair(bench, NODES)
+    seconds = bench.pick(15, 8)
+    limit = tools.run("bench_zk", pair.sh.connect_string, "set", "registry", NODES, WINDOW, 0, seconds)["per_s"]
+    pair.wait_equal()
+    rate = int(limit / 2)
+    bench.say(f"  half of the limit: {rate}/s")
+
+    def one_round(_):
+        link = lambda: pair.sh.servers[0].plugin_status()["links"][0]
+        before = link()
+        ours = lag(pair, rate, max(1, rate // 20), seconds)
+        batches = max(1, round((link()["batches"] - before["batches"]) / seconds))
+        size = (link()["wire_bytes"] - before["wire_bytes"]) // (batches * seconds)
+        return loaded_parts(bench, pair, rate, seconds, max(100, size), batches)["p99"], ours["p99_us"]
+
+    one_round(0)
+    yield Figure("lag-load", bench.measure(one_round), 1.5, "lower", "us (p99)", f"at {rate} writes/s")
+
+
+def loaded_parts(bench, pair, rate, seconds, batch_bytes, batches):
+    """The parts beside the same load on a server that replicates nowhere."""
+    if not hasattr(pair, "plain"):
+        pair.plain = bench.ensemble("plain")
+        tools.run("bench_zk", pair.plain.connect_string, "create", "registry", NODES)
+    load = bench.running("bench_zk", pair.plain.connect_string, "set", "registry", NODES, WINDOW, rate, 2 * seconds + 2)
+    base = parts(pair, batches, seconds, batch_bytes, batches)
+    load.line(120)
+    load.stop()
+    return base
+
+
+def lag(pair, rate, sampled, seconds):
+    result = tools.run("bench_lag", pair.sh.connect_string, pair.bj.connect_string, "registry", NODES, rate, sampled, seconds)
+    if result["lost"]:
+        raise RuntimeError(f"{result['lost']} writes were not seen at the destination")
+    pair.wait_equal()
+    return result
+
+
+def catch_up(bench):
+    """From the txn log, after the broker was away for longer than the backlog holds, against a drain of as many txns."""
+    txns = bench.pick(500000, 150000)
+    pair = stage.Pair(bench, NODES, backlog_bytes_max="32M")
+
+    def one_round(number):
+        _, base = rows_apply.drain_once(bench, pair.broker, pair.bj, pair.bj_zk, f"o{number}", NODES, txns, number * txns)
+        return base, after_outage(pair, txns)
+
+    yield Figure("catch-up", bench.measure(one_round), 0.9, "higher", "txns/s")
+
+
+def after_outage(pair, txns):
+    pair.broker.stop()
+    tools.run("bench_zk", pair.sh.connect_string, "sets", "registry", NODES, WINDOW, txns)
+    begin, last = pair.there(), pair.fence()
+    pair.broker.start()
+    pair.broker.wait_ready()
+    tools.wait_until("the first txn after the outage", 120, lambda: pair.there() > begin, 0.003)
+    return rows_apply.reach(pair.bj_zk, "sh", last)
+
+
+def wire(bench):
+    """Published bytes against the bytes of the txns, of a registry whose nodes change."""
+    pair = stage.Pair(bench, NODES)
+    for rate, goal, seconds in ((1000, 0.33, bench.pick(10, 6)), (10, 0.45, bench.pick(15, 10))):
+        def one_round(_, rate=rate, seconds=seconds):
+            link = lambda: pair.sh.servers[0].plugin_status()["links"][0]
+            pair.wait_equal()
+            before = link()
+            txns = tools.run("bench_zk", pair.sh.connect_string, "set", "registry", NODES, WINDOW, rate, seconds)
+            pair.wait_equal()
+            after = link()
+            note.append((after["txns"] - before["txns"]) / (after["batches"] - before["batches"]))
+            return txns["txn_bytes"], after["wire_bytes"] - before["wire_bytes"]
+
+        note = []
+        results = bench.measure(one_round)
+        yield Figure(f"wire-{rate}", results, goal, "lower", "bytes",
+                     f"{sum(note) / len(note):.1f} txns in a batch, heartbeats counted")
+
+
+MIB = 1 << 20
+
+
+def memory_plugin(bench):
+    """What a server with the plugin holds more than one without, beyond the backlog, after a long outage of the broker."""
+    txns, backlog = bench.pick(500000, 150000), 64 * MIB
+    nobody = stage.Sink(bench)
+    nobody.stop()
+
+    def one_round(number):
+        grown = []
+        for name in ("plain", "carrier"):
+            if name == "plain":
+                ensemble = bench.ensemble(f"{name}-{number}", start=False)
+            else:
+                ensemble, _ = stage.origin(bench, f"{name}-{number}", nobody.uri(), nobody.password_file,
+                                           backlog_bytes_max=str(backlog), start=False)
+            server = ensemble.servers[0]
+            server.jvm.append("-XX:+AlwaysPreTouch")
+            ensemble.write_config()
+            ensemble.start()
+            ensemble.wait_serving()
+            tools.run("bench_zk", ensemble.connect_string, "create", "registry", NODES)
+            tools.run("bench_zk", ensemble.connect_string, "sets", "registry", NODES, WINDOW, txns)
+            grown.append(cpu.rss_bytes(server.process.pid))
+            ensemble.stop()
+        return 64.0, max(0, grown[1] - grown[0] - backlog) / MIB
+
+    yield Figure("memory-plugin", bench.measure(one_round, 3), 1.0, "lower", "MiB", "baseline: what is allowed")
+
+
+def memory_applier(bench):
+    """An applier's memory at a destination of 100,000 znodes, which it has created, and of 1,000,000."""
+    few, many = bench.pick((100000, 1000000), (50000, 200000))
+    pair = stage.Pair(bench, few)
+    pid = pair.applier.process.pid
+    small = cpu.rss_bytes(pid) / MIB
+    tools.run("bench_zk", pair.sh.connect_string, "create", "config", many - few)
+    pair.wait_equal(600)
+    large = cpu.rss_bytes(pid) / MIB
+    yield Figure("memory-applier", [(256.0, large)], 1.0, "lower", "MiB", "baseline: what is allowed")
+    yield Figure("memory-applier-flat", [(small, large)], 1.1, "lower", "MiB", f"at {few:,} and at {many:,} znodes")
