@@ -46,7 +46,7 @@ unit() {
 
 lint() {
     step "lint" test_preset dev -L lint
-    step "shell syntax" bash -n demo.sh test.sh .ci/run tests/harness/*.sh
+    step "shell syntax" bash -n demo.sh test.sh .ci/run tests/harness/*.sh tests/bench/*.sh
 }
 
 fuzz() { step "fuzz (bounded)" test_preset fuzz -j 2; }

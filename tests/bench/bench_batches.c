@@ -1,15 +1,17 @@
 // Makes batches as a sender would, all full, and puts them into a file: each as its length (4 bytes, big-endian) and its bytes.
 //
-//   bench_batches FILE ORIGIN DESTINATION KIND NODES TXNS SEED
+//   bench_batches FILE ORIGIN DESTINATION KIND NODES TXNS SEED [OPS]
 //
-// Each txn sets one random node of those that `bench_zk create KIND NODES` makes. The first batch covers the origin from its
-// beginning. Prints {"last":"<zxid in hex>","batches":N,"bytes":N}.
+// Each txn sets one random node (OPS: that many in a row) of those that `bench_zk create KIND NODES` makes. The first batch
+// covers the origin from its beginning. Prints {"last":"<zxid in hex>","batches":N,"bytes":N}.
 #include <stdio.h>
 #include <string.h>
 
 #include "bench_client.h"
 #include "bench_data.h"
 #include "zs_outbound.h"
+
+#define FIRST_MS INT64_C(1763900000000)
 
 struct maker {
     FILE *file;
@@ -46,11 +48,12 @@ int main(int argc, char **argv) {
     enum { BATCH_TXNS = 256, BATCH_BYTES = 64 * 1024, TXN_BYTES = 1 << 20 };
     enum bench_kind kind;
     struct zs_error e;
-    if (argc != 8 || !bench_kind_parse(argv[4], &kind))
-        bench_die("usage: bench_batches FILE ORIGIN DESTINATION registry|config NODES TXNS SEED");
+    if ((argc != 8 && argc != 9) || !bench_kind_parse(argv[4], &kind))
+        bench_die("usage: bench_batches FILE ORIGIN DESTINATION registry|config NODES TXNS SEED [OPS]");
     uint32_t nodes = (uint32_t)bench_number(argv[5], 1, 10000000);
     uint32_t txns = (uint32_t)bench_number(argv[6], 1, 100000000),
              seed = (uint32_t)bench_number(argv[7], 0, 1 << 30);
+    uint32_t ops = argc == 9 ? (uint32_t)bench_number(argv[8], 1, 1000) : 1;
     struct zs_filter *filter = zs_filter_new("", "/locks,/election", &e);
     struct zs_outbound_settings settings = {.filter = filter,
                                             .batch_txns_max = BATCH_TXNS,
@@ -69,8 +72,11 @@ int main(int argc, char **argv) {
     for (uint32_t i = 0; i < txns; i++) {
         uint32_t version = seed + i;
         zs_buffer_clear(&txn);
-        bench_put_set_txn(&txn, ++zxid, INT64_C(1763900000000) + i / 10, kind,
-                          (uint32_t)(bench_mix(version) % nodes), version);
+        uint32_t node = (uint32_t)(bench_mix(version) % nodes);
+        if (ops == 1)
+            bench_put_set_txn(&txn, ++zxid, FIRST_MS + i / 10, kind, node, version);
+        else
+            bench_put_multi_txn(&txn, ++zxid, FIRST_MS + i / 10, kind, node, nodes, ops, version);
         take(&m, &txn);
     }
     finish(&m);

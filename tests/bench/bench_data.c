@@ -136,20 +136,43 @@ void bench_value_sized(enum bench_kind kind, uint32_t node, uint32_t version, ch
 
 // --- txns ------------------------------------------------------------------------------------------------------------
 
-void bench_put_set_txn(struct zs_buffer *out, int64_t zxid, int64_t time_ms, enum bench_kind kind,
-                       uint32_t node, uint32_t version) {
-    enum { SESSION = 0x1000, SET_DATA = 5 };
-    char path[BENCH_PATH_BYTES], value[BENCH_VALUE_BYTES];
-    bench_path(kind, node, path);
-    size_t len = bench_value(kind, node, version, value);
+enum { SESSION = 0x1000, SET_DATA = 5, MULTI = 14 };
+
+static void put_header(struct zs_buffer *out, int64_t zxid, int64_t time_ms, uint32_t version,
+                       uint32_t type) {
     zs_put_u64(out, SESSION);
     zs_put_u32(out, version);
     zs_put_u64(out, (uint64_t)zxid);
     zs_put_u64(out, (uint64_t)time_ms);
-    zs_put_u32(out, SET_DATA);
+    zs_put_u32(out, type);
+}
+
+static void put_set(struct zs_buffer *out, enum bench_kind kind, uint32_t node, uint32_t version,
+                    bool in_multi) {
+    char path[BENCH_PATH_BYTES], value[BENCH_VALUE_BYTES];
+    bench_path(kind, node, path);
+    size_t len = bench_value(kind, node, version, value);
+    if (in_multi) {
+        zs_put_u32(out, SET_DATA);
+        zs_put_u32(out, (uint32_t)(4 + strlen(path) + 4 + len + 4));
+    }
     zs_put_u32(out, (uint32_t)strlen(path));
     zs_put_bytes(out, path, strlen(path));
     zs_put_u32(out, (uint32_t)len);
     zs_put_bytes(out, value, len);
     zs_put_u32(out, version + 1);
+}
+
+void bench_put_set_txn(struct zs_buffer *out, int64_t zxid, int64_t time_ms, enum bench_kind kind,
+                       uint32_t node, uint32_t version) {
+    put_header(out, zxid, time_ms, version, SET_DATA);
+    put_set(out, kind, node, version, false);
+}
+
+void bench_put_multi_txn(struct zs_buffer *out, int64_t zxid, int64_t time_ms, enum bench_kind kind,
+                         uint32_t node, uint32_t nodes, uint32_t count, uint32_t version) {
+    put_header(out, zxid, time_ms, version, MULTI);
+    zs_put_u32(out, count);
+    for (uint32_t i = 0; i < count; i++)
+        put_set(out, kind, (node + i) % nodes, version, true);
 }

@@ -34,5 +34,8 @@ uint64_t bench_mix(uint64_t x);
 // The jute bytes of the txn that sets a node's data, as they stand in a txn log.
 void bench_put_set_txn(struct zs_buffer *out, int64_t zxid, int64_t time_ms, enum bench_kind kind,
                        uint32_t node, uint32_t version);
+// The same of a multi that sets `count` nodes from `node` on, wrapped around at `nodes`.
+void bench_put_multi_txn(struct zs_buffer *out, int64_t zxid, int64_t time_ms, enum bench_kind kind,
+                         uint32_t node, uint32_t nodes, uint32_t count, uint32_t version);
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what building, running and testing ZooSpan needs from Debian 12's own archive. As root. Starts no service:
 # Debian would start ZooKeeper's and RabbitMQ's on their well-known ports, where a server of the machine's owner may be.
-# Does nothing, quickly and without network, when everything is there.
+# Does nothing, quickly and without network, when everything is there. Arguments are further packages.
 set -euo pipefail
 
 packages=(
@@ -13,6 +13,7 @@ packages=(
     # testing
     iproute2 iptables git libcmocka-dev junit4 python3-pytest libcurator-recipes-java
     clang libclang-rt-14-dev clang-format clang-tidy cppcheck
+    "$@"
 )
 
 missing=()

@@ -1,6 +1,6 @@
 """name -> the function that measures it, in the order in which they run."""
 
-from . import rows_apply, rows_origin, rows_pure, rows_sites
+from . import rows_apply, rows_mirror, rows_origin, rows_pure, rows_sites
 
 ROWS = {
     "encode": rows_pure.encode,
@@ -18,4 +18,7 @@ ROWS = {
     "memory-plugin": rows_sites.memory_plugin,
     "memory-applier": rows_sites.memory_applier,
     "tree-size": rows_apply.tree_size,
+    "vs-make-mirror-live": rows_mirror.live,
+    "vs-make-mirror-drain": rows_mirror.drain,
+    "lag-vs-mirror": rows_mirror.lag,
 }

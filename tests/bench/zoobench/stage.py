@@ -71,10 +71,10 @@ class Sink:
         self.program.stop()
 
 
-def batches(bench, origin, nodes, txns, seed):
+def batches(bench, origin, nodes, txns, seed, ops=1):
     """(file, last zxid) of batches for bj that set nodes of the registry."""
     file = os.path.join(bench.directory("batches"), "batches")
-    made = tools.run("bench_batches", file, origin, "bj", "registry", nodes, txns, seed)
+    made = tools.run("bench_batches", file, origin, "bj", "registry", nodes, txns, seed, ops)
     return file, int(made["last"], 16)
 
 

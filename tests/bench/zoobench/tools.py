@@ -24,9 +24,9 @@ def path(name):
     return os.path.join(BUILD_DIR, "tests", "bench", name)
 
 
-def run(name, *arguments, timeout_s=600):
+def run(name, *arguments, timeout_s=600, stdin=subprocess.DEVNULL):
     """Runs one program to its end and returns the JSON object that it printed."""
-    done = subprocess.run([path(name), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    done = subprocess.run([path(name), *map(str, arguments)], stdin=stdin, capture_output=True, text=True,
                           timeout=timeout_s)
     if done.returncode != 0:
         raise RuntimeError(f"{name} {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
