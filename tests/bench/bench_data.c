@@ -61,12 +61,12 @@ void bench_path(enum bench_kind kind, uint32_t node, char out[static BENCH_PATH_
         snprintf(end, left, "/%s:%u-%06u", address, 20880 + (node & 7), node);
 }
 
-bool bench_parents(enum bench_kind kind, uint32_t count, bench_make *make, void *context) {
+bool bench_parents(enum bench_kind kind, uint32_t from, uint32_t count, bench_make *make, void *context) {
     char path[BENCH_PATH_BYTES];
     uint32_t each = kind == BENCH_CONFIG ? KEYS : PROVIDERS;
-    if (!make(context, kind == BENCH_CONFIG ? "/config" : "/registry"))
+    if (from == 0 && !make(context, kind == BENCH_CONFIG ? "/config" : "/registry"))
         return false;
-    for (uint32_t node = 0; node < count; node += each) {
+    for (uint32_t node = from; node < count; node += each) {
         parent_path(kind, node, path, sizeof path);
         char *last = strrchr(path, '/');
         if (kind == BENCH_REGISTRY) { // the service itself

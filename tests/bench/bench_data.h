@@ -24,9 +24,10 @@ size_t bench_value(enum bench_kind kind, uint32_t node, uint32_t version, char o
 // `size` bytes that start with the data of that version, and go on with it as often as needed.
 void bench_value_sized(enum bench_kind kind, uint32_t node, uint32_t version, char *out, size_t size);
 
-// Calls `make` for each parent of the nodes 0 to count - 1, parents first. Stops, and returns false, when it does.
+// Calls `make` for each parent of the nodes `from` (the first of its parent) to count - 1, parents first. Stops, and returns
+// false, when it does.
 typedef bool bench_make(void *context, const char *path);
-bool bench_parents(enum bench_kind kind, uint32_t count, bench_make *make, void *context);
+bool bench_parents(enum bench_kind kind, uint32_t from, uint32_t count, bench_make *make, void *context);
 
 // A number from a number, well mixed (splitmix64).
 uint64_t bench_mix(uint64_t x);

@@ -1,6 +1,7 @@
 // Load on one ZooKeeper.
 //
-//   bench_zk HOSTS create KIND NODES                          parents and nodes, in multis of 100, 16 in flight
+//   bench_zk HOSTS create KIND NODES [FROM]                   parents and nodes (from number FROM on, which must be the first of
+//                                                             its parent), in multis of 100, 16 in flight
 //   bench_zk HOSTS set KIND NODES WINDOW RATE SECONDS [SIZE]  single sets of random nodes, at most WINDOW in flight,
 //                                                             RATE a second (0: as many as go), until the time is over
 //   bench_zk HOSTS sets KIND NODES WINDOW COUNT               the same, COUNT of them
@@ -92,12 +93,12 @@ static bool add_parent(void *context, const char *path) {
     return true;
 }
 
-static void create(struct load *load) {
+static void create(struct load *load, uint32_t from) {
     struct parents parents = {.load = load};
     char path[BENCH_PATH_BYTES], value[BENCH_VALUE_BYTES];
     double begin = bench_seconds();
-    bench_parents(load->kind, load->nodes, add_parent, &parents);
-    for (uint32_t node = 0; node < load->nodes; node++) {
+    bench_parents(load->kind, from, load->nodes, add_parent, &parents);
+    for (uint32_t node = from; node < load->nodes; node++) {
         bench_path(load->kind, node, path);
         size_t len = bench_value(load->kind, node, 0, value);
         add_create(&parents.multi, load, path, value, len);
@@ -224,7 +225,7 @@ int main(int argc, char **argv) {
     bench_samples_init(&load.samples, SAMPLES_MAX);
     load.zk = bench_connect(argv[1], NULL);
     if (strcmp(what, "create") == 0)
-        create(&load);
+        create(&load, argc == 6 ? (uint32_t)bench_number(argv[5], 0, load.nodes) : 0);
     else if (set)
         set_nodes(&load, (double)bench_number(argv[6], 0, 1000000), (double)bench_number(argv[7], 1, 3600), 0,
                   argc == 9 ? (size_t)bench_number(argv[8], 1, BENCH_VALUE_BYTES) : 0);

@@ -21,4 +21,5 @@ ROWS = {
     "vs-make-mirror-live": rows_mirror.live,
     "vs-make-mirror-drain": rows_mirror.drain,
     "lag-vs-mirror": rows_mirror.lag,
+    "bootstrap": rows_sites.bootstrap,
 }

@@ -39,10 +39,10 @@ def marker(zk, origin):
     return (int(zxid, 16) if isinstance(zxid, str) else zxid), stat.mtime
 
 
-def applier(bench, ensemble, origins, name="applier", **extra):
+def applier(bench, ensemble, origins, name="applier", site="bj", **extra):
     """A zoospan-applier's configuration, not started. `origins`: origin -> (AMQP URI, password file)."""
     directory = bench.directory(name)
-    made = Applier(directory, "bj")
+    made = Applier(directory, site)
     auth = files.write_secret(os.path.join(directory, "secrets", "zookeeper"), f"digest:{ensemble.auth}")
     made.options = {"zookeeper": ensemble.connect_string, "zookeeper_auth_file": auth, "links": ",".join(origins)}
     for origin, (uri, password_file) in origins.items():
@@ -113,11 +113,12 @@ def origin(bench, name, uri, password_file, destinations=("bj",), heap="1g", sta
 class Pair:
     """Site sh with the plugin and a RabbitMQ, site bj with an applier; sh -> bj is LIVE and both trees hold the same nodes."""
 
-    def __init__(self, bench, nodes, kind="registry", **plugin):
+    def __init__(self, bench, nodes, kind="registry", heap="1g", **plugin):
         self.bench, self.nodes = bench, nodes
         self.broker = bench.broker("sh", ["bj"])
-        self.sh, self.sh_zk = origin(bench, "sh", self.broker.uri("zoospan"), self.broker.passwords["zoospan"], **plugin)
-        self.bj = bench.ensemble("bj")
+        self.sh, self.sh_zk = origin(bench, "sh", self.broker.uri("zoospan"), self.broker.passwords["zoospan"],
+                                        heap=heap, **plugin)
+        self.bj = bench.ensemble("bj", heap)
         self.bj_zk = client(bench, self.bj)
         user = "zoospan-bj"
         self.applier = applier(bench, self.bj, {"sh": (self.broker.uri(user), self.broker.passwords[user])})
