@@ -7,8 +7,8 @@ import subprocess
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
-BUILD_DIR = os.path.join(ROOT, "build", "bench")
-os.environ["ZOOSPAN_BUILD_DIR"] = BUILD_DIR  # what the sites are started from
+# Set before the harness is imported, which starts the sites from there.
+BUILD_DIR = os.environ.setdefault("ZOOSPAN_BUILD_DIR", os.path.join(ROOT, "build", "bench"))
 
 
 class Unavailable(Exception):
