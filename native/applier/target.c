@@ -18,7 +18,7 @@
 #include "zs_target.h"
 #include "zs_text.h"
 
-enum { SUBSCRIBERS_MAX = 128, REOPEN_MS = 1000 };
+enum { SUBSCRIBERS_MAX = 128, REOPEN_MS = 1000, RESOLVE_MS = 10000 };
 
 struct zs_zookeeper {
     const struct zs_log *log;
@@ -97,6 +97,10 @@ static void open_session(struct zs_zookeeper *zk) {
     pthread_mutex_unlock(&zk->lock);
     zhandle_t *handle = zookeeper_init2(zk->connect, on_session_event, zk->session_ms, NULL, zk, 0, NULL);
     int problem = errno;
+    // Without this the library's I/O thread resolves the servers' names each time it looks at its socket: half of its work
+    // where the answer is at hand, and a wait where it is not. After a lost connection it resolves them in any case.
+    if (handle)
+        zoo_set_servers_resolution_delay(handle, RESOLVE_MS);
     if (handle && zk->auth_scheme)
         zoo_add_auth(handle, zk->auth_scheme, zk->auth, (int)strlen(zk->auth), NULL, NULL);
     pthread_mutex_lock(&zk->lock);

@@ -15,6 +15,7 @@ ROWS = {
     "lag-load": rows_sites.lag_load,
     "catch-up": rows_sites.catch_up,
     "fan-out": rows_origin.fan_out,
+    "idle-cpu": rows_sites.idle,
     "memory-plugin": rows_sites.memory_plugin,
     "memory-applier": rows_sites.memory_applier,
     "tree-size": rows_apply.tree_size,

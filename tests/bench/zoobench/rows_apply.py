@@ -1,8 +1,9 @@
 """How fast a destination applies what it is given."""
 
+import statistics
 import time
 
-from . import stage, tools
+from . import cpu, stage, tools
 from .figures import Figure
 
 OPS, DEPTH = 128, 8  # zoospan.multi_ops_max and zoospan.depth, as they are without configuration
@@ -24,7 +25,7 @@ def reach(zk, origin, last, timeout_s=300):
 
 
 def loader(ensemble, file, number):
-    """The bare loader's rate for the same batches."""
+    """What the bare loader does with the same batches."""
     return tools.run("bench_multis", ensemble.connect_string, file, f"/loader-{number}", OPS, DEPTH)
 
 
@@ -38,10 +39,15 @@ def apply_rate(bench):
     def one_round(number, txns=txns):
         name = f"o{number}"
         file, last = stage.batches(bench, name, nodes, txns, number * txns)
-        return loader(ensemble, file, name)["per_s"], replay(bench, ensemble, zk, name, file, last)
+        base = loader(ensemble, file, name)
+        rate, cpu_us = replay(bench, ensemble, zk, name, file, last)
+        return base["per_s"], rate, base["cpu_us"], cpu_us / txns
 
     bench.say(f"  warm-up: {one_round(99, 100000)}")
-    yield Figure("apply-rate", bench.measure(one_round), 0.95, "higher", "txns/s")
+    results = bench.measure(one_round)
+    cpu_us = [statistics.median(result[i] for result in results) for i in (2, 3)]
+    yield Figure("apply-rate", [result[:2] for result in results], 0.95, "higher", "txns/s",
+                 f"CPU per txn: the loader {cpu_us[0]:.1f} us without decoding, the applier {cpu_us[1]:.1f} us")
 
 
 def drain_once(bench, broker, ensemble, zk, name, nodes, txns, seed):
@@ -83,18 +89,19 @@ def tree_size(bench):
     def one_round(number):
         name = f"o{number}"
         file, last = stage.batches(bench, name, small, txns, number * txns)
-        return tuple(replay(bench, ensembles[nodes], clients[nodes], name, file, last) for nodes in (small, large))
+        return tuple(replay(bench, ensembles[nodes], clients[nodes], name, file, last)[0] for nodes in (small, large))
 
     results = bench.measure(one_round)
     yield Figure("tree-size", results, 0.9, "higher", "txns/s", f"{large:,} nodes and watches against {small:,}")
 
 
 def replay(bench, ensemble, zk, name, file, last):
-    """The rate of an applier that is handed batches by a sink."""
+    """The rate of an applier that is handed batches by a sink, and the CPU that it takes, in microseconds."""
     sink = stage.Sink(bench, file)
     applier = stage.applier(bench, ensemble, {name: (sink.uri(), sink.password_file)}, name)
     applier.start()
     rate = reach(zk, name, last)
+    seconds = cpu.process_seconds(applier.process.pid)
     applier.stop()
     sink.stop()
-    return rate
+    return rate, 1e6 * seconds

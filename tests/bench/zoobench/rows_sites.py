@@ -139,6 +139,30 @@ def wire(bench):
                      f"{sum(note) / len(note):.1f} txns in a batch, heartbeats counted")
 
 
+def idle(bench):
+    """What a link costs while nobody writes: the applier, and the plugin's own threads in the server; a processor is 1."""
+    pair = stage.Pair(bench, NODES)
+    seconds = bench.pick(20, 10)
+
+    def spent():
+        threads = cpu.thread_seconds(pair.sh.servers[0].process.pid)
+        ours = {name: time for name, time in threads.items() if name.startswith(("zs-", "zoospan"))}
+        applier = cpu.thread_seconds(pair.applier.process.pid)
+        return sum(applier.values()) + sum(ours.values()), ours
+
+    def one_round(_):
+        time.sleep(2)
+        before, _ = spent()
+        time.sleep(seconds)
+        after, ours = spent()
+        names.update(ours)
+        return float(seconds), after - before
+
+    names = {}
+    results = bench.measure(one_round)
+    yield Figure("idle-cpu", results, 0.01, "lower", "s of CPU", f"applier and {', '.join(sorted(names))}")
+
+
 MIB = 1 << 20
 
 

@@ -6,9 +6,7 @@ import select
 import subprocess
 import time
 
-ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
-# Set before the harness is imported, which starts the sites from there.
-BUILD_DIR = os.environ.setdefault("ZOOSPAN_BUILD_DIR", os.path.join(ROOT, "build", "bench"))
+from . import BUILD_DIR, ROOT
 
 
 class Unavailable(Exception):
