@@ -89,8 +89,10 @@ bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_recor
     uint8_t kind = zs_read_u8(in);
     int64_t value = zs_read_i64(in);
     out->zxid = zs_read_i64(in);
+    out->created = zs_read_i64(in);
     out->time_ms = zs_read_i64(in);
-    if (in->failed || kind > ZS_TTL || !zs_path_valid(out->path) || out->zxid < 0)
+    if (in->failed || kind > ZS_TTL || !zs_path_valid(out->path) || out->created < 0 ||
+        out->zxid < out->created)
         return malformed(e);
     out->kind = (enum zs_kind)kind;
     if (out->kind == ZS_EPHEMERAL)

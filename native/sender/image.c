@@ -167,7 +167,9 @@ static bool open_batch(struct zs_sender *s, struct zs_error *e) {
                                               .seen = image->seen,
                                               .seen_history = image->seen_history,
                                               .vector_count = image->vector_count,
-                                              .vector = image->vector}};
+                                              .vector = image->vector,
+                                              .include = zs_filter_include(s->settings.filter),
+                                              .exclude = zs_filter_exclude(s->settings.filter)}};
     image->part++;
     image->batch_open = true;
     return zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN;

@@ -2,7 +2,8 @@
 // io.zoospan.Walk, never leaves the process:
 //   HEAD   u8 0; long zxid of the tree before the walk; int count of markers, each: text site, text data
 //   NODES  u8 1; until the chunk's end nodes, each: text path; int length of data, -1 for null, bytes; int count of ACL
-//          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0; long mzxid; long mtime
+//          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;
+//          long mzxid; long czxid; long mtime
 //   END    u8 2; long zxid of the tree behind the walk
 //   BROKEN_OFF u8 3; text why
 #ifndef ZS_CHUNK_H

@@ -250,7 +250,9 @@ static void put_node(struct zs_batch_writer *w, const struct zs_record_node *nod
     put_data(&w->raw, node->data);
     put_acls(w, &node->acls);
     put_kind(w, node->kind, node->session, node->ttl_ms);
+    assert(node->created <= node->zxid);
     zs_put_varint(&w->raw, (uint64_t)node->zxid);
+    zs_put_varint(&w->raw, (uint64_t)(node->zxid - node->created));
     put_time(w, node->time_ms);
     if (node->has_write)
         put_stamp(w, &node->write);
@@ -265,6 +267,8 @@ static void put_begin(struct zs_batch_writer *w, const struct zs_record_snapshot
     zs_put_varint(&w->raw, (uint64_t)begin->seen);
     zs_put_bytes(&w->raw, begin->seen_history.bytes, sizeof begin->seen_history.bytes);
     put_vector(w, begin->vector_count, begin->vector);
+    put_text(&w->raw, begin->include);
+    put_text(&w->raw, begin->exclude);
 }
 
 static void put_end(struct zs_batch_writer *w, const struct zs_record_snapshot_end *end) {
@@ -283,6 +287,11 @@ static void put_broken(struct zs_batch_writer *w, const struct zs_record_broken 
     assert(strlen(broken->reason) <= ZS_REASON_MAX);
     zs_put_varint(&w->raw, (uint64_t)broken->zxid);
     put_text(&w->raw, broken->reason);
+}
+
+static void put_seen(struct zs_batch_writer *w, const struct zs_record_seen *seen) {
+    zs_put_bytes(&w->raw, seen->history.bytes, sizeof seen->history.bytes);
+    zs_put_varint(&w->raw, (uint64_t)seen->zxid);
 }
 
 static void put_heartbeat(struct zs_batch_writer *w, const struct zs_record_heartbeat *heartbeat) {
@@ -324,6 +333,9 @@ static void put_record(struct zs_batch_writer *w, const struct zs_record *record
         return;
     case ZS_RECORD_BROKEN:
         put_broken(w, &record->broken);
+        return;
+    case ZS_RECORD_SEEN:
+        put_seen(w, &record->seen);
         return;
     }
 }

@@ -119,6 +119,7 @@ static void put_node(struct zs_buffer *to, const char *path, uint8_t kind, int64
     zs_put_u8(to, kind);
     zs_put_u64(to, (uint64_t)value);
     zs_put_u64(to, 0x100000007);
+    zs_put_u64(to, 0x100000003);
     zs_put_u64(to, 1700000000000);
 }
 
@@ -139,6 +140,7 @@ static void nodes(void **state) {
     assert_string_equal(node.acls.entries[0].id, "a:b");
     assert_int_equal(node.session, 77);
     assert_int_equal(node.zxid, 0x100000007);
+    assert_int_equal(node.created, 0x100000003);
     assert_int_equal(node.time_ms, 1700000000000);
     assert_true(zs_chunk_node(&in, arena, &node, &e));
     assert_int_equal(node.kind, ZS_TTL);

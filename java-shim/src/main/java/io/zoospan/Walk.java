@@ -200,6 +200,7 @@ final class Walk implements Runnable {
         }
         kind(seen.owner);
         out.writeLong(seen.mzxid);
+        out.writeLong(seen.czxid);
         out.writeLong(seen.mtime);
     }
 
