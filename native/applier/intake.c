@@ -86,6 +86,7 @@ static const char *record_problem(const struct zs_batch *batch) {
         case ZS_RECORD_HEARTBEAT:
         case ZS_RECORD_BROKEN:
         case ZS_RECORD_SEEN:
+        case ZS_RECORD_CHECKPOINT:
             break;
         case ZS_RECORD_NODE:
         case ZS_RECORD_TOMBSTONE:

@@ -393,6 +393,11 @@ static bool read_seen(struct cursor *c, struct zs_record_seen *seen) {
     return read_history(c, &seen->history) && read_zxid(c, "seen zxid", &seen->zxid);
 }
 
+static bool read_checkpoint(struct cursor *c, struct zs_record_checkpoint *checkpoint) {
+    checkpoint->zxid = zs_read_i64(&c->in);
+    return whole(c, "checkpoint") && (checkpoint->zxid >= 0 || corrupt(c, "the checkpoint's zxid is negative"));
+}
+
 static bool read_heartbeat(struct cursor *c, struct zs_record_heartbeat *heartbeat) {
     heartbeat->time_ms = read_time(c);
     if (!whole(c, "time") || !read_vector(c, &heartbeat->vector_count, &heartbeat->vector) ||
@@ -432,6 +437,8 @@ static bool read_record(struct cursor *c, struct zs_record *record) {
         return read_broken(c, &record->broken);
     case ZS_RECORD_SEEN:
         return read_seen(c, &record->seen);
+    case ZS_RECORD_CHECKPOINT:
+        return read_checkpoint(c, &record->checkpoint);
     }
     return corrupt(c, "the record type is not known");
 }
@@ -458,6 +465,8 @@ static const char *record_name(enum zs_record_type type) {
         return "BROKEN";
     case ZS_RECORD_SEEN:
         return "SEEN";
+    case ZS_RECORD_CHECKPOINT:
+        return "CHECKPOINT";
     }
     return "unknown";
 }

@@ -337,6 +337,9 @@ static void put_record(struct zs_batch_writer *w, const struct zs_record *record
     case ZS_RECORD_SEEN:
         put_seen(w, &record->seen);
         return;
+    case ZS_RECORD_CHECKPOINT:
+        zs_put_u64(&w->raw, (uint64_t)record->checkpoint.zxid);
+        return;
     }
 }
 

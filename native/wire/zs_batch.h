@@ -35,6 +35,7 @@ enum zs_record_type { // the values stand in the format; an unknown one is an er
     ZS_RECORD_SNAPSHOT_PART = 8,
     ZS_RECORD_BROKEN = 9,
     ZS_RECORD_SEEN = 10,
+    ZS_RECORD_CHECKPOINT = 11,
 };
 
 struct zs_record_txn { // a local txn of the origin, what the link's filter left of it; never without ops
@@ -122,6 +123,12 @@ struct zs_record_seen {
     int64_t zxid;
 };
 
+// "The origin waits until the destination's own tree says that it has come so far": the marker is to be written there,
+// although nothing else is.
+struct zs_record_checkpoint {
+    int64_t zxid; // the txn before or behind which it stands
+};
+
 struct zs_record {
     enum zs_record_type type;
     union {
@@ -135,6 +142,7 @@ struct zs_record {
         struct zs_record_snapshot_part part;
         struct zs_record_broken broken;
         struct zs_record_seen seen;
+        struct zs_record_checkpoint checkpoint;
     };
 };
 

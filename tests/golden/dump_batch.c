@@ -98,6 +98,9 @@ static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
     case ZS_RECORD_SEEN:
         dump_seen(out, &record->seen);
         return;
+    case ZS_RECORD_CHECKPOINT:
+        dump_format(out, "CHECKPOINT 0x%" PRIx64, (uint64_t)record->checkpoint.zxid);
+        return;
     }
 }
 

@@ -207,6 +207,10 @@ class Batch:
         self.lines.append("SEEN 0x%x/%s" % (zxid, history))
         return self.add(b"\x0a" + uuid.UUID(history).bytes + varint(zxid))
 
+    def checkpoint(self, zxid):
+        self.lines.append("CHECKPOINT 0x%x" % zxid)
+        return self.add(b"\x0b" + struct.pack(">Q", zxid))
+
     def heartbeat(self, at_ms, vector, sessions):
         self.lines.append("HEARTBEAT time=%d vector=%s sessions=[%s]" % (
             at_ms, self.show_vector(vector), ", ".join("0x%x" % s for s in sessions)))
@@ -273,6 +277,7 @@ def image():
     b.node("/a/c", b"c", OPEN, "TTL", 0, 5, (C + 8, "sh", Z + 3, 4294967295), (C + 7, "hk", 0x7FFFFFFFFFFFFFFF, 1))
     b.node("/d", b"", OPEN, "CONTAINER")
     b.seen_of("8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", Z + 3)
+    b.checkpoint(Z + 3)
     b.tombstone("/gone", (C + 8, "sh", Z + 3, 0))
     return b.end("/", 5, Z + 12, (C + 1, "bj", 3, 0)).end("/", 0, 0, (0, "", 0, 0))
 
@@ -332,7 +337,7 @@ def damaged():
             "left-over": (good + b"x", "left over behind the trailer"),
         },
         "bad-record": {
-            "type": (record(b"\x0b\1\1\0\2\2\0\2/a"), "type is not known"),
+            "type": (record(b"\x0c\1\1\0\2\2\0\2/a"), "type is not known"),
             "zxid-stands": (record(b"\1\0" + txn[2:] + b"\2\0\2/a"), "zxid does not rise"),
             "zxid-overflows": (record(b"\1" + varint(M64) + txn[2:] + b"\2\0\2/a"), "zxid does not rise"),
             "clock-stands": (record(b"\1\1\0\0\2\2\0\2/a"), "clock does not rise"),
@@ -361,6 +366,7 @@ def damaged():
             "seen-cut": (record(b"\5" + b"\1" * 8 + b"\0\1/\0\0" + bytes(9), txns=0, first=Z), "inside a history"),
             "seen-history-cut": (record(b"\x0a" + bytes(15), txns=0, first=Z), "inside a history"),
             "node-before-zero": (record(b"\3\0\0\1/\0\0\1\2\0", txns=0, first=Z), "older than zxid 0"),
+            "checkpoint-negative": (record(b"\x0b" + b"\xff" * 8, txns=0, first=Z), "checkpoint's zxid is negative"),
             "rules-long": (record(b"\5" + b"\1" * 8 + b"\0\1/\0\0" + bytes(17) + varint(65537) + b"/" * 65537, txns=0,
                                   first=Z), "list of patterns is cut off"),
             "reason-long": (record(b"\x09\0" + varint(401) + b"x" * 401, txns=0, first=Z), "reason is cut off"),
