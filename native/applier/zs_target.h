@@ -100,6 +100,7 @@ struct zs_target_state {
     bool connected;
     int64_t session;     // 0: never had one
     uint64_t generation; // rises with every new session; 0: never had one
+    uint64_t connects;   // rises with every connect, of the same session too
     char detail[256];    // why it is not connected
 };
 

@@ -75,6 +75,12 @@ bool zs_filter_carries(const struct zs_filter *filter, const char *path) {
     return !zs_patterns_match(filter->exclude, path);
 }
 
+bool zs_filter_may_carry_below(const struct zs_filter *filter, const char *path) {
+    if (is_or_lies_beneath(path, "/zookeeper") || is_or_lies_beneath(path, "/zoospan"))
+        return false;
+    return !zs_patterns_match(filter->exclude, path); // a pattern covers what lies beneath it
+}
+
 const char *zs_filter_include(const struct zs_filter *filter) {
     return filter->include_text;
 }

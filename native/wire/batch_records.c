@@ -395,7 +395,8 @@ static bool read_seen(struct cursor *c, struct zs_record_seen *seen) {
 
 static bool read_checkpoint(struct cursor *c, struct zs_record_checkpoint *checkpoint) {
     checkpoint->zxid = zs_read_i64(&c->in);
-    return whole(c, "checkpoint") && (checkpoint->zxid >= 0 || corrupt(c, "the checkpoint's zxid is negative"));
+    return whole(c, "checkpoint") &&
+           (checkpoint->zxid >= 0 || corrupt(c, "the checkpoint's zxid is negative"));
 }
 
 static bool read_heartbeat(struct cursor *c, struct zs_record_heartbeat *heartbeat) {

@@ -18,6 +18,7 @@ struct written_acl {
 
 struct zs_batch_writer {
     size_t raw_bytes_max, record_bytes_max;
+    uint32_t belonging; // records that only say what the batch belongs to
     struct zs_batch_head head;
     struct zs_buffer raw, message;
     struct wire_state state;
@@ -71,6 +72,7 @@ static void start(struct zs_batch_writer *w) {
     w->path_len = 0;
     w->shared = 0;
     w->closed = false;
+    w->belonging = 0;
     w->acl_count = 0;
 }
 
@@ -346,12 +348,14 @@ static void put_record(struct zs_batch_writer *w, const struct zs_record *record
 enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct zs_record *record) {
     if (writer->closed)
         return ZS_BATCH_FULL;
-    bool alone = writer->head.records == 0;
+    const bool belonging =
+        record->type == ZS_RECORD_SNAPSHOT_BEGIN || record->type == ZS_RECORD_SNAPSHOT_PART;
+    bool first = writer->head.records == 0, alone = writer->head.records == writer->belonging;
     size_t before = writer->raw.len, shared_before = writer->shared;
     put_record(writer, record);
     size_t bytes = writer->raw.len + writer->shared;
     if (writer->raw.failed || bytes > (alone ? writer->record_bytes_max : writer->raw_bytes_max)) {
-        if (alone) {
+        if (first) {
             start(writer);
             return ZS_RECORD_TOO_LARGE;
         }
@@ -359,12 +363,13 @@ enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct z
         writer->raw.len = before;
         writer->shared = shared_before;
         writer->closed = true;
-        return ZS_BATCH_FULL;
+        return alone ? ZS_RECORD_TOO_LARGE : ZS_BATCH_FULL;
     }
     bool ordered = record->type == ZS_RECORD_TXN || record->type == ZS_RECORD_MARK;
     if (ordered && writer->head.first == writer->head.prev)
         writer->head.first = (int64_t)writer->state.zxid;
     writer->head.records++;
+    writer->belonging += belonging;
     writer->head.txns += record->type == ZS_RECORD_TXN;
     return ZS_ADDED;
 }

@@ -188,7 +188,7 @@ size_t zs_batch_arena_bytes(const struct zs_batch_limits *limits);
 struct zs_batch_writer;
 
 // A writer whose batches hold at most `raw_bytes_max` bytes of records (a single record may take up to
-// `record_bytes_max` if it is alone). Paths count in full here, although a batch holds only what is new in each: so a
+// `record_bytes_max` if it is alone, or stands behind nothing but SNAPSHOT_BEGIN or SNAPSHOT_PART). Paths count in full here, although a batch holds only what is new in each: so a
 // reader whose limit is no lower takes every batch. Memory is taken here and reused. NULL: no memory.
 struct zs_batch_writer *zs_batch_writer_new(size_t raw_bytes_max, size_t record_bytes_max);
 void zs_batch_writer_free(struct zs_batch_writer *writer);
