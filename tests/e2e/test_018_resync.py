@@ -3,13 +3,14 @@ wiped or restored. What only the destination has, and the origin has not seen, s
 
 import os
 import shutil
+import subprocess
 import time
 
 import pytest
 from kazoo.security import make_acl
 
 from helpers import eventually, log_of, plugin_link, under_load, wait_live, wait_seen
-from zoosites import workload
+from zoosites import build, workload
 
 QUICK = {"heartbeat": "1s", "backlog_bytes_max": str(32 << 20)}
 
@@ -165,3 +166,111 @@ def test_both_ranges_are_lost(world, judge, clients):
     assert tree["/of-sh/000013"].data == b"by bj"
     for number in (10, 11):
         assert f"/of-sh/0000{number}" not in tree and f"/of-bj/0000{number}" not in tree
+
+
+def zoospan(site, *arguments, expect=0, timeout_s=90):
+    done = subprocess.run([build.cli_program(), "--config", site.applier.config, *arguments], capture_output=True, text=True,
+                          timeout=timeout_s)
+    assert done.returncode == expect, (arguments, done)
+    return done.stdout if expect == 0 else done.stderr
+
+
+def test_the_brake_holds_until_an_operator_lets_go(world, judge, clients):
+    """Most of a subtree was deleted while the link was cut: perhaps rightly, perhaps a mistake. Nobody knows but a person."""
+    sh, bj = clients(world["sh"]), clients(world["bj"])
+
+    def disturb():
+        for number in range(200, 2900):
+            sh.delete_async(f"/of-sh/{number:06}")
+        sh.create("/behind-the-deletes", b"")
+    lose_the_range(world, "sh", "bj", disturb)
+    link = eventually(lambda: next((link for link in world["bj"].applier.status().get("links", [])
+                                    if link["state"] == "BRAKE"), None), 60, what="a brake that holds")
+    assert "zoospan resync sh --allow-deletes" in link["detail"]
+    assert bj.exists("/of-sh/002000") is not None
+    refused = zoospan(world["bj"], "resync", "sh", expect=1)
+    assert "--allow-deletes" in refused
+    assert "done" in zoospan(world["bj"], "resync", "sh", "--allow-deletes")
+    wait_seen(bj, "/behind-the-deletes")
+    assert bj.exists("/of-sh/002000") is None
+    judge.wait_equal(60)
+
+
+def test_an_operator_repairs_what_has_diverged(world, judge, clients):
+    """Both sites wrote the same node at the same moment, and each now has what the other wrote."""
+    sh, bj = clients(world["sh"]), clients(world["bj"])
+    sh.create("/diverged", b"")
+    sh.create("/diverged/node", b"")
+    wait_seen(bj, "/diverged/node")
+    for site in world.sites:
+        site.applier.stop()
+    sh.set("/diverged/node", b"by sh")
+    bj.set("/diverged/node", b"by bj")
+    for site in world.sites:
+        site.applier.start()
+    wait_seen(sh, "/diverged/node", b"by bj")
+    wait_seen(bj, "/diverged/node", b"by sh")
+    assert "done" in zoospan(world["bj"], "resync", "sh", "--path", "/diverged")
+    assert bj.get("/diverged/node")[0] == b"by bj"
+    sh.create("/behind-the-repair", b"")
+    wait_seen(bj, "/behind-the-repair")
+    judge.wait_equal(60)
+
+
+def wipe(site):
+    site.zk.stop()
+    for server in site.zk.servers:
+        shutil.rmtree(os.path.join(server.data_dir, "version-2"))
+
+
+def start_again(site):
+    site.zk.start()
+    site.zk.wait_serving()
+
+
+def test_an_ensemble_is_wiped(world, judge, clients):
+    """It comes back empty, gets everything from the other site, and takes nothing away there."""
+    before = judge.trees()["bj"]
+    wipe(world["sh"])
+    start_again(world["sh"])
+    wait_live(world, 120)
+    sh = clients(world["sh"])
+    sh.create("/after-the-wipe", b"new life")
+    wait_seen(clients(world["bj"]), "/after-the-wipe", timeout_s=60)
+    judge.renew()
+    trees = judge.wait_equal(90)
+    lost = [path for path, node in before.items() if node.kind == "persistent" and path not in trees["sh"]]
+    assert not lost, lost[:10]
+
+
+def test_an_ensemble_is_restored_from_an_older_snapshot(world, judge, clients):
+    """Its zxids are given out a second time: nobody may take the new writes for old ones. What it had lost comes back."""
+    site = world["sh"]
+    sh = clients(site)
+    sh.create("/in-the-snapshot", b"1")
+    wait_seen(clients(world["bj"]), "/in-the-snapshot")
+    site.zk.stop()
+    for server in site.zk.servers:
+        shutil.copytree(server.data_dir, server.data_dir + ".old")
+    start_again(site)
+    wait_live(world, 90)
+    sh = clients(site)
+    sh.create("/behind-the-snapshot", b"2")
+    sh.set("/in-the-snapshot", b"3")
+    for number in range(3000):
+        sh.create_async(f"/of-sh/later-{number}", b"x")
+    wait_seen(clients(world["bj"]), "/of-sh/later-2999", timeout_s=60)
+    site.zk.stop()
+    for server in site.zk.servers:
+        shutil.rmtree(server.data_dir)
+        os.rename(server.data_dir + ".old", server.data_dir)
+    start_again(site)
+    sh = clients(site)
+    sh.create("/in-the-second-life", b"4")
+    wait_seen(clients(world["bj"]), "/in-the-second-life", timeout_s=120)
+    wait_live(world, 90)
+    judge.renew()
+    tree = judge.wait_equal(90)["sh"]
+    assert tree["/behind-the-snapshot"].data == b"2" and tree["/in-the-snapshot"].data == b"3"
+    assert "/of-sh/later-2999" in tree
+    assert "was restored from an older snapshot" in site.applier.read_log()
