@@ -135,8 +135,8 @@ void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at) {
 
 // The destination still asks for the image that it is taking: what comes behind it goes on.
 static struct zs_checkpoint behind_image(const struct zs_sender *s) {
-    bool further = s->resumes && s->window.confirmed.zxid >= s->image.at.zxid;
-    return further ? s->window.confirmed : s->image.at;
+    const struct zs_checkpoint place = zs_image_goes_on(s);
+    return s->resumes && s->window.confirmed.zxid >= place.zxid ? s->window.confirmed : place;
 }
 
 static void decide_start(struct zs_sender *s) {
@@ -220,9 +220,16 @@ static bool go_back_behind_refused(struct zs_sender *s) {
     return false;
 }
 
+// What this site has of the destination goes along with heartbeats, to one whose version knows SEEN.
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
-    return zs_outbound_finish(s->outbound, heartbeat ? zs_wall_ms() : 0, &s->outgoing, e) &&
-           zs_link_publish_again(s, e);
+    const struct zs_record_seen seen = {.history = s->marker.history, .zxid = s->marker.zxid};
+    bool tells = s->reported && s->report.takes_images && s->has_marker && zs_history_known(&seen.history);
+    const struct zs_heartbeat beat = {.time_ms = zs_wall_ms(), .seen = tells ? &seen : NULL};
+    if (!zs_outbound_finish(s->outbound, heartbeat ? &beat : NULL, &s->outgoing, e) ||
+        !zs_link_publish_again(s, e))
+        return false;
+    s->heartbeat_owed = heartbeat && !s->outgoing.heartbeat;
+    return true;
 }
 
 bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
@@ -254,7 +261,7 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
     bool full = s->entry_waits || zs_outbound_full(s->outbound);
     bool clocked = s->window.count == 0 || s->confirmed_since_publish;
     bool txns = zs_outbound_waiting_txns(s->outbound) > 0;
-    bool heartbeat = now >= s->heartbeat_at;
+    bool heartbeat = now >= s->heartbeat_at || s->heartbeat_owed;
     if (full || (txns && clocked) || heartbeat)
         return zs_link_publish(s, heartbeat, e);
     return true;
@@ -317,12 +324,13 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
     // A full window does not read: the ring goes on, and this link's batch stays as it is.
     for (bool sent = true; sent && zs_link_streams(s);) {
         uint64_t batches = s->status.batches;
-        fill_batch(s, more);
+        if (!s->heartbeat_owed) // it goes alone, or full batches would leave it no room for ever
+            fill_batch(s, more);
         if (!zs_link_streams(s))
             return true;
         if (!publish_what_is_due(s, e))
             return false;
-        sent = s->status.batches > batches && s->entry_waits;
+        sent = s->status.batches > batches && (s->entry_waits || s->heartbeat_owed);
     }
     warn_of_sequential_names(s, s->status.sequential_names);
     return true;
@@ -334,7 +342,7 @@ bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     if (zs_link_streams(s))
         return step_stream(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE &&
-        s->report.takes_images)
+        s->report.takes_images && zs_history_known(&s->history))
         return zs_image_turn(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT)
         zs_image_drop(s); // it is not wanted any more
