@@ -139,13 +139,10 @@ static struct zs_checkpoint behind_image(const struct zs_sender *s) {
     return s->resumes && s->window.confirmed.zxid >= place.zxid ? s->window.confirmed : place;
 }
 
-static void decide_start(struct zs_sender *s) {
-    // No place before a txn that cannot be sent leads past it, but an image does.
-    bool stuck = s->stuck_zxid > 0 && s->report.need != ZS_NEED_IMAGE;
-    if (s->state == ZS_LINK_GAP && (stuck || !zs_gap_look_again(s)))
-        return;
+static void decide(const struct zs_sender *s, struct zs_start *start) {
     struct zs_start_facts facts = {
         .history = s->history,
+        .rollback = s->rollback,
         .bounds = zs_backlog_bounds(s->backlog),
         .beginning = s->beginning,
         .reported = s->reported,
@@ -153,8 +150,24 @@ static void decide_start(struct zs_sender *s) {
         .resumes = s->resumes,
         .confirmed = s->window.confirmed,
     };
+    zs_start_decide(&facts, start);
+}
+
+// Whether the destination's place is one of this history, if it says so: a proof of the contrary changes the decision.
+static bool place_is_disproved(struct zs_sender *s, const struct zs_start *start, bool *more) {
+    bool place = start->behind || (start->verdict == ZS_START_AT && s->report.applied > 0);
+    return place && zs_history_known(&s->report.history) && zs_rollback_look(s, more);
+}
+
+static void decide_start(struct zs_sender *s, bool *more) {
+    // No place before a txn that cannot be sent leads past it, but an image does.
+    bool stuck = s->stuck_zxid > 0 && s->report.need != ZS_NEED_IMAGE;
+    if (s->state == ZS_LINK_GAP && (stuck || !zs_gap_look_again(s)))
+        return;
     struct zs_start start;
-    zs_start_decide(&facts, &start);
+    decide(s, &start);
+    if (place_is_disproved(s, &start, more))
+        decide(s, &start);
     switch (start.verdict) {
     case ZS_START_WAIT:
         zs_link_move(s, ZS_LINK_POSITION, start.reason);
@@ -177,14 +190,14 @@ static void decide_start(struct zs_sender *s) {
 }
 
 // What the newest report asks of a link that streams. False if it does so no more.
-static bool obey_report(struct zs_sender *s) {
+static bool obey_report(struct zs_sender *s, bool *more) {
     const struct zs_report *report = &s->report;
     if (!s->reported || zs_image_awaited(s))
         return true;
     if (report->need == ZS_NEED_IMAGE ||
         (zs_history_known(&report->history) && !zs_history_equal(&report->history, &s->history))) {
         s->resumes = false;
-        decide_start(s);
+        decide_start(s, more);
         return false;
     }
     if (report->need != ZS_NEED_FROM || report->applied >= zs_outbound_cursor(s->outbound).zxid)
@@ -198,7 +211,7 @@ static bool obey_report(struct zs_sender *s) {
     zs_logf(s->log, ZS_LEVEL_WARN, "link %s: %s misses what follows zxid 0x%llx: sends it again",
             s->names.link, s->settings.destination, (unsigned long long)report->applied);
     s->resumes = false;
-    decide_start(s);
+    decide_start(s, more);
     return zs_link_streams(s);
 }
 
@@ -319,7 +332,7 @@ static void warn_of_sequential_names(struct zs_sender *s, uint64_t before) {
 
 // One turn of a link that streams. `more`: do not sleep before the next.
 static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
-    if (!obey_report(s) || !go_back_behind_refused(s))
+    if (!obey_report(s, more) || !go_back_behind_refused(s))
         return true;
     // A full window does not read: the ring goes on, and this link's batch stays as it is.
     for (bool sent = true; sent && zs_link_streams(s);) {
@@ -346,7 +359,7 @@ bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
         return zs_image_turn(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT)
         zs_image_drop(s); // it is not wanted any more
-    decide_start(s);
-    *more = zs_link_streams(s) || s->state == ZS_LINK_SNAPSHOT;
+    decide_start(s, more);
+    *more = *more || zs_link_streams(s) || s->state == ZS_LINK_SNAPSHOT;
     return s->state != ZS_LINK_GAP || s->steps_down || zs_gap_beat(s, e);
 }

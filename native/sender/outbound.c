@@ -277,6 +277,22 @@ enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, si
     return taken;
 }
 
+bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_glance *glance,
+                        struct zs_error *e) {
+    struct zs_txn txn;
+    struct zs_position seen;
+    struct zs_marker marker;
+    zs_arena_reset(out->arena);
+    if (!zs_txn_decode(bytes, len, out->arena, &txn, e))
+        return false;
+    bool applied = find_marker(&txn, &seen, &marker);
+    if (applied)
+        meet_session(out, txn.session);
+    *glance = (struct zs_glance){
+        .zxid = txn.zxid, .time_ms = txn.time_ms, .local = !applied && !session_known(out, txn.session)};
+    return true;
+}
+
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out) {
     return out->cursor;
 }

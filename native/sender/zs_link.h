@@ -4,6 +4,7 @@
 //   live.c    what a connected link does in one turn
 //   source.c  where the next txn comes from: backlog or txn log
 //   gap.c     what is done when neither has it
+//   rollback.c  finds out that zxids are given a second time
 //   image.c   sends an image of the tree (ready.c says when, images.c brings it from the walk, chunk.c reads it)
 #ifndef ZS_LINK_H
 #define ZS_LINK_H
@@ -98,6 +99,7 @@ struct zs_sender {
     int quiet_looks;          // ... and that often
     int64_t told_at;          // when to tell the progress again
     struct zs_gap gap;
+    struct zs_rollback rollback;
     struct zs_image image;
     struct zs_outgoing outgoing; // the newest batch
     struct zs_report report;     // the newest one
@@ -161,6 +163,12 @@ void zs_source_close(struct zs_sender *s); // the txn log; the backlog's reader 
 void zs_gap_enter(struct zs_sender *s, const char *reason, bool others_may);
 bool zs_gap_look_again(const struct zs_sender *s);         // something has changed, or it is time
 bool zs_gap_beat(struct zs_sender *s, struct zs_error *e); // a heartbeat that says so, if it is due
+
+// --- rollback.c ------------------------------------------------------------------------------------------------------
+
+// Searches the backlog for a proof that the newest report, of this history, is of another life of it. True: `rollback` has
+// it. `more`: it has not been searched to its end.
+bool zs_rollback_look(struct zs_sender *s, bool *more);
 
 // --- image.c ---------------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,15 @@ enum zs_taken {
 // Takes the next txn: `zxid` above the cursor. Errors: ZS_CORRUPT, ZS_FATAL (a txn above txn_bytes_max).
 enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_error *e);
 
+struct zs_glance {
+    int64_t zxid;
+    int64_t time_ms;
+    bool local; // so the stream's clock behind it is at least its time
+};
+// Looks at a txn without taking it, wherever it stands. What it shows of sessions is remembered. Errors: as for take.
+bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_glance *glance,
+                        struct zs_error *e);
+
 // What has been taken so far, and how much of that waits in the open batch.
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out);

@@ -628,6 +628,70 @@ static void a_node_larger_than_a_batch_goes_alone(void **state) {
     assert_in_range(f.batches, 3, 6);
 }
 
+// --- a history that is lived twice -----------------------------------------------------------------------------------
+
+static const int64_t LATER_MS = 3600 * 1000;
+
+static void a_restored_origin_is_found_out_while_it_waits(void **state) {
+    (void)state;
+    struct zs_report report = report_at(BASE + 10);
+    tell(&report);
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_POSITION);
+    offer(BASE + 3, CLIENT, TIME_MS - 5, "/a", 1); // it may only lag
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_POSITION);
+    offer(BASE + 4, CLIENT, TIME_MS + LATER_MS, "/a", 1);
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_GAP);
+    assert_non_null(strstr(f.s.status.detail, "restored from an older snapshot"));
+    f.now += 1000;
+    turn();
+    assert_non_null(record_of(ZS_RECORD_BROKEN));
+    for (int i = 5; i < 15; i++)
+        offer(BASE + i, CLIENT, TIME_MS + LATER_MS, "/a", 1);
+    for (int i = 0; i < 20; i++, f.now += 1000) {
+        turn();
+        assert_int_equal(f.s.state, ZS_LINK_GAP);
+    }
+    f.s.history = NEW;
+    report.need = ZS_NEED_IMAGE;
+    snprintf(report.image_path, sizeof report.image_path, "/");
+    tell(&report);
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_SNAPSHOT);
+}
+
+static void what_an_applier_wrote_proves_nothing(void **state) {
+    (void)state;
+    struct zs_report report = report_at(BASE + 10);
+    report.session_count = 1;
+    report.sessions[0] = APPLIER;
+    tell(&report);
+    turn();
+    offer(BASE + 3, APPLIER, TIME_MS + LATER_MS, "/a", 1);
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_POSITION);
+    for (int i = 4; i < 12; i++)
+        offer(BASE + i, APPLIER, TIME_MS + LATER_MS, "/a", 1);
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_LIVE);
+}
+
+static void nor_does_it_help_to_have_passed_the_destination(void **state) {
+    (void)state;
+    struct zs_report report = report_at(BASE + 3000);
+    for (int i = 3; i < 4000; i++)
+        offer(BASE + i, CLIENT, TIME_MS + LATER_MS, "/a", 1);
+    tell(&report);
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_GAP);
+    report = report_at(BASE + 2); // the destination was put back as well: it has none of these
+    tell(&report);
+    turn();
+    assert_int_equal(f.s.state, ZS_LINK_LIVE);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -645,6 +709,9 @@ int main(void) {
         TEST(another_path_or_history_makes_an_image_useless),
         TEST(batches_of_an_image_are_large),
         TEST(a_node_larger_than_a_batch_goes_alone),
+        TEST(a_restored_origin_is_found_out_while_it_waits),
+        TEST(what_an_applier_wrote_proves_nothing),
+        TEST(nor_does_it_help_to_have_passed_the_destination),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
