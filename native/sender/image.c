@@ -189,8 +189,12 @@ static bool take_head(struct zs_sender *s, struct zs_error *e) {
     image->begun = true;
     zs_outbound_seek(s->outbound, &s->history, &image->goes_on);
     zs_window_reset(&s->window, s->settings.window_batches, &image->goes_on);
-    zs_logf(s->log, ZS_LEVEL_INFO, "link %s: sends the image of %s as of zxid 0x%" PRIx64, s->names.link,
-            image->path, (uint64_t)image->at.zxid);
+    image->tell_at = zs_mono_ms() + TELL_MS;
+    char detail[sizeof s->status.detail];
+    snprintf(detail, sizeof detail, "sends the image of %.300s as of zxid 0x%" PRIx64, image->path,
+             (uint64_t)image->at.zxid);
+    zs_link_move(s, ZS_LINK_SNAPSHOT, detail);
+    zs_logf(s->log, ZS_LEVEL_INFO, "link %s: %s", s->names.link, detail);
     return zs_outbound_begin_image(s->outbound, e);
 }
 

@@ -459,6 +459,7 @@ static void a_waiting_link_asks_for_no_walk(void **state) {
     turn();
     assert_true(logged("sends it as it is"));
     assert_true(f.s.image.begun);
+    assert_null(strstr(f.s.status.detail, "waits"));
 }
 
 static void the_time_to_wait_begins_when_the_own_image_is_taken(void **state) {
