@@ -25,7 +25,9 @@ bool zs_chunk_type(struct zs_reader *in, enum zs_chunk_type *type, struct zs_err
 }
 
 bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_error *e) {
-    *out = (struct zs_chunk_head){.zxid = zs_read_i64(in)};
+    out->zxid = zs_read_i64(in);
+    out->nodes = (uint64_t)zs_read_i64(in);
+    out->marker_count = 0;
     int32_t count = zs_read_i32(in);
     for (int32_t i = 0; i < count && !in->failed; i++) {
         struct zs_slice site = read_text(in), data = read_text(in);

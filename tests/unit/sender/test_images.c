@@ -166,6 +166,7 @@ static void a_head(void **state) {
     struct zs_chunk_head head;
     zs_buffer_init(&bytes, 1 << 12);
     zs_put_u64(&bytes, 0x200000001);
+    zs_put_u64(&bytes, 1234);
     zs_put_u32(&bytes, 2);
     put_text(&bytes, "bj");
     put_text(&bytes, "{}");
@@ -174,6 +175,7 @@ static void a_head(void **state) {
     struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
     assert_true(zs_chunk_head(&in, &head, &e));
     assert_int_equal(head.zxid, 0x200000001);
+    assert_int_equal(head.nodes, 1234);
     assert_int_equal(head.marker_count, 1);
     assert_string_equal(head.markers[0].site, "bj");
     for (size_t len = 0; len < bytes.len; len++) {
