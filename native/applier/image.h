@@ -35,37 +35,36 @@ enum { ZS_IMAGE_PATH = 1024 };
 struct zs_taking {
     // the wish
     bool wanted;
-    bool broken;           // the stream cannot go on without it, and the marker says so
-    bool noted;            // in the marker, so that it may be asked for
-    int64_t note_again_at; // monotonic: a marker that stands still is taken for one that nobody tends
-    bool asked;            // by an operator: a znode in ZS_RESYNC_PATH
-    bool allowed;          // ... who allows any number of deletes
-    bool braked;           // nothing is asked for until that is allowed
-    char path[ZS_IMAGE_PATH];
-    int64_t fence;
+    bool broken;          // the stream cannot go on without it, and the marker says so
+    bool noted;           // in the marker, so that it may be asked for
+    bool asked;           // by an operator: a znode in ZS_RESYNC_PATH
+    bool allowed;         // ... who allows any number of deletes
+    bool braked;          // nothing is asked for until that is allowed
+    bool root_seen;       // of the run: the node of `path` itself
+    bool doubtful;        // of the run: see `doubt`
+    int rounds;           // in a row, because of doubts
     uint32_t other_count; // what this site has of other origins, as of the wish
+    int64_t fence;
     struct zs_position others[ZS_VECTOR_MAX];
-    int rounds;                          // in a row, because of doubts
-    char next[ZS_IMAGE_PATH];            // what the next round is about; "": there is none
-    int64_t next_at;                     // when it is due (monotonic)
-    int64_t looked_at;                   // for what an operator asks
+    int64_t note_again_at;    // monotonic: a marker that stands still is taken for one that nobody tends
+    int64_t looked_at;        // for what an operator asks
+    int64_t next_at;          // when the next round is due (monotonic)
+    char next[ZS_IMAGE_PATH]; // ... and what it is about; "": there is none
+    char path[ZS_IMAGE_PATH];
     uint64_t brake_deletes, brake_nodes; // what the brake holds back, and of how many
 
     // the run that is being taken
-    int64_t run; // 0: none
-    uint32_t part;
+    int64_t run;  // 0: none
     int64_t zxid; // where its walk began, and the origin's clock there
     zs_clock clock;
     struct zs_history history;
-    uint32_t vector_count;
+    uint32_t part, vector_count;
     struct zs_position vector[ZS_VECTOR_MAX];
     struct zs_filter *rules; // the origin's
     struct zs_image_stand stand;
     struct zs_branch *top;
-    bool root_seen; // the node of `path` itself
-    char **extras;  // paths whose parents are in the image, and they are not
+    char **extras; // paths whose parents are in the image, and they are not
     size_t extra_count, extra_cap;
-    bool doubtful;
     char doubt[ZS_IMAGE_PATH]; // the smallest subtree that holds all that is in doubt
     int64_t told_at;
     uint64_t received; // nodes, whether we carry them or not

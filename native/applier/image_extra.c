@@ -6,7 +6,8 @@
 
 #include "link.h"
 
-enum { READS_AT_ONCE = 512, NONE = UINT32_MAX };
+enum { READS_AT_ONCE = 512 };
+#define NONE UINT32_MAX
 
 // What is here and was not in the image, parents before children.
 struct extra {
@@ -127,7 +128,7 @@ static bool read_foreign(struct extras *x) {
 static bool add(struct extras *x, const char *path, uint32_t parent) {
     void *array = x->all;
     size_t cap = x->cap;
-    bool room = x->count < NONE - 1 && grow(&array, x->count, &cap, sizeof *x->all);
+    bool room = x->count + 1 < NONE && grow(&array, x->count, &cap, sizeof *x->all);
     x->all = array;
     x->cap = (uint32_t)cap;
     char *copy = room ? strdup(path) : NULL;

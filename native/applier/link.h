@@ -138,18 +138,18 @@ struct zs_link {
     struct zs_feedback feedback;
 
     // our place
-    bool positioned;
+    bool positioned, marker_exists, registered;
+    bool gap;
+    bool history_due;       // what the origin has of us is to be compared: there was a new connect
+    int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
     struct zs_marker marker; // as we last wrote or read it
-    bool marker_exists, registered;
-    int32_t marker_version; // that the next multi expects
-    int64_t marker_changed; // its mzxid, when it was looked at last ...
-    int64_t marker_fence;   // ... and the one of its newest write with effects
-    int64_t durable;        // zxid of the newest marker that is known to be written
-    int64_t position;       // done, with or without effect
-    zs_clock clock;         // the origin's, at `position`
-    int64_t expected;       // admitted: the next batch must continue here
-    bool gap;
+    int64_t marker_changed;  // its mzxid, when it was looked at last ...
+    int64_t marker_fence;    // ... and the one of its newest write with effects
+    int64_t durable;         // zxid of the newest marker that is known to be written
+    int64_t position;        // done, with or without effect
+    zs_clock clock;          // the origin's, at `position`
+    int64_t expected;        // admitted: the next batch must continue here
     uint32_t position_count;
     struct zs_position positions[ZS_VECTOR_MAX]; // what the origin said it had applied of others
     struct zs_taking image;
@@ -158,7 +158,6 @@ struct zs_link {
     struct zs_history own_history;
     struct zs_record_seen origin_seen;
     uint64_t connects; // of the session, when we looked last
-    bool history_due;  // to be looked at: there was a new connect
 
     // work
     struct zs_held *held, *held_last, *fresh; // fresh: the first one that is not admitted yet
