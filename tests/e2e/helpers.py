@@ -155,5 +155,6 @@ def judged(world, judge, disturb, images=False, name=None, timeout_s=90):
             writer.stop_asked.set()
     for writer in writers:
         writer.join(90)
-    found = verdict.complaints(world, judge, writers, watch, timeout_s, rest_s=1.5, images=images)
+    say = lambda text: print(time.strftime("%H:%M:%S"), text)  # shown beneath a failure
+    found = verdict.complaints(world, judge, writers, watch, timeout_s, say, rest_s=1.5, images=images)
     assert not found, "\n".join(found[:20])

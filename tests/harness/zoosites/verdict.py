@@ -15,6 +15,7 @@ def complaints(world, judge, writers, watch, timeout_s, say=lambda text: None, r
     trees = judge.wait_equal(timeout_s)
     found = [f"{site.name}: {line}" for writer in writers for site in world.sites
              for line in workload.missing(writer, trees[site.name])]
+    say("reads the txn logs, and waits for a rest")
     watch.stop()
     found += watch.falls
     if not images:
