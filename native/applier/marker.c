@@ -36,13 +36,19 @@ static bool make_node(struct zs_client *client, const char *path, struct zs_slic
     return fine;
 }
 
+bool zs_history_make(struct zs_history *out, struct zs_error *e) {
+    if (getrandom(out->bytes, sizeof out->bytes, 0) != sizeof out->bytes)
+        return zs_fail(e, ZS_FATAL, "the kernel gives no random bytes");
+    out->bytes[6] = (uint8_t)((out->bytes[6] & 0x0f) | 0x40); // RFC 9562: version 4, variant 1
+    out->bytes[8] = (uint8_t)((out->bytes[8] & 0x3f) | 0x80);
+    return true;
+}
+
 static bool make_history(struct zs_client *client, bool protected, struct zs_error *e) {
     struct zs_history history;
     char text[ZS_UUID_TEXT];
-    if (getrandom(history.bytes, sizeof history.bytes, 0) != sizeof history.bytes)
-        return zs_fail(e, ZS_FATAL, "the kernel gives no random bytes");
-    history.bytes[6] = (uint8_t)((history.bytes[6] & 0x0f) | 0x40); // RFC 9562: version 4, variant 1
-    history.bytes[8] = (uint8_t)((history.bytes[8] & 0x3f) | 0x80);
+    if (!zs_history_make(&history, e))
+        return false;
     zs_history_format(&history, text);
     struct zs_acls acls = zs_marker_acls(protected);
     if (protected)

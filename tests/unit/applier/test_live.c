@@ -276,7 +276,7 @@ static void another_history_is_not_applied(void **state) {
     live_publish(live, &set, 1);
     live_expect_report(live, ZS_NEED_IMAGE, &report);
     assert_string_equal(report.image_path, "/");
-    live_expect_state(live, 0, "HISTORY");
+    live_expect_state(live, 0, "IMAGE");
     live_expect_data(live, a, "0");
 }
 
