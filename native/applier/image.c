@@ -13,6 +13,7 @@ enum {
     TELL_MS = 5000,
     ROUNDS_MAX = 5,
     ROUND_MS = 2000,
+    NOTE_AGAIN_MS = 20 * 1000,
 };
 
 bool zs_image_is(const struct zs_batch *batch) {
@@ -114,6 +115,7 @@ static void note_wish(struct zs_link *link) {
     image->fence = link->marker_fence;
     note_others(link);
     image->noted = true;
+    image->note_again_at = zs_mono_ms() + NOTE_AGAIN_MS;
     link->feedback.due = true;
     zs_link_set_flow_state(link);
 }
@@ -180,7 +182,8 @@ void zs_image_tick(struct zs_link *link) {
         image->next[0] = '\0';
         zs_image_want(link, path, false, "clients of this site wrote there meanwhile");
     }
-    if (link->positioned && image->wanted && !image->noted && !image->braked && !link->first)
+    bool again = image->broken && !image->run && zs_mono_ms() >= image->note_again_at;
+    if (link->positioned && image->wanted && (!image->noted || again) && !image->braked && !link->first)
         note_wish(link);
 }
 
@@ -277,6 +280,12 @@ void zs_image_alive(struct zs_link *link) {
     zs_feedback_tick(link);
     zs_link_set_flow_state(link);
     zs_link_publish_status(link);
+    if (image->broken &&
+        now >= image->note_again_at) { // an image that changes nothing writes no marker either
+        image->note_again_at = now + NOTE_AGAIN_MS;
+        link->registered = false;
+        zs_recover_register(link);
+    }
     if (now < image->told_at)
         return;
     image->told_at = now + TELL_MS;

@@ -475,7 +475,7 @@ void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
         more = unit != last;
         if (unit->zxid > link->position) {
             link->position = unit->zxid;
-            link->clock = unit->clock;
+            link->clock = zs_clock_foreign(link->clock, unit->clock); // a MARK's may be below it
         }
         if (unit->mark)
             take_over(link, unit->mark);

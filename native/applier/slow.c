@@ -486,7 +486,7 @@ void zs_slow_step(struct zs_link *link) {
     struct work w = {.link = link, .unit = unit, .zxid = link->position, .clock = link->clock};
     if (unit->zxid > w.zxid) {
         w.zxid = unit->zxid;
-        w.clock = unit->clock;
+        w.clock = zs_clock_foreign(w.clock, unit->clock); // a MARK's may be below it
     }
     if ((unit->op_count && write_unit(&w) != WRITTEN) ||
         (checkpoint && zs_slow_write_marker(link, w.zxid, w.clock) != ZS_DONE)) {

@@ -126,9 +126,9 @@ static void close_session(struct zs_zookeeper *zk) {
 }
 
 // Servers refuse a client that has seen a later zxid than they have: after an ensemble was wiped or restored, the old handle
-// would be refused for ever. Its session has expired long since, so nothing is lost with it.
+// would be refused for ever. After the session's timeout it has expired, so nothing is lost with it.
 static bool is_stale(const struct zs_zookeeper *zk) {
-    return !zk->state.connected && zs_mono_ms() - zk->lost_at > 3 * (int64_t)zk->session_ms;
+    return !zk->state.connected && zs_mono_ms() - zk->lost_at > (int64_t)zk->session_ms + REOPEN_MS;
 }
 
 static void look_again_soon(struct zs_zookeeper *zk) {

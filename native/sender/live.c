@@ -22,6 +22,7 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
     }
     s->report = *report;
     s->reported = true;
+    zs_outbound_send_checkpoints(s->outbound, report->takes_images);
     s->status.applied = report->applied;
     for (uint32_t i = report->session_count; i-- > 0;)
         zs_outbound_know_session(s->outbound, report->sessions[i]);
@@ -273,7 +274,7 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
         return true;
     bool full = s->entry_waits || zs_outbound_full(s->outbound);
     bool clocked = s->window.count == 0 || s->confirmed_since_publish;
-    bool txns = zs_outbound_waiting_txns(s->outbound) > 0;
+    bool txns = zs_outbound_waiting_txns(s->outbound) > 0 || zs_outbound_urgent(s->outbound);
     bool heartbeat = now >= s->heartbeat_at || s->heartbeat_owed;
     if (full || (txns && clocked) || heartbeat)
         return zs_link_publish(s, heartbeat, e);

@@ -24,6 +24,7 @@ struct zs_outbound {
     struct zs_checkpoint cursor;
     bool open; // a batch has begun; a finished one lends its memory until the next begins
 
+    bool checkpoints, checkpoint_open; // the destination takes them; the open batch holds one
     bool mark_waits; // the newest MARK is held back until a txn follows, because a newer one may replace it
     struct zs_record_mark mark;
 
@@ -73,6 +74,7 @@ static void begin_batch(struct zs_outbound *out) {
     memcpy(head.origin, out->settings.origin, sizeof head.origin);
     memcpy(head.destination, out->settings.destination, sizeof head.destination);
     zs_batch_writer_begin(out->writer, &head);
+    out->checkpoint_open = false;
     out->open = true;
 }
 
@@ -161,6 +163,15 @@ static bool add_waiting_mark(struct zs_outbound *out) {
     return true;
 }
 
+// A marker that was written for its own sake, about this link's destination: somebody here waits for that site.
+static void add_checkpoint(struct zs_outbound *out, int64_t zxid) {
+    const struct zs_record record = {.type = ZS_RECORD_CHECKPOINT, .checkpoint = {.zxid = zxid}};
+    bool added = add_waiting_mark(out) && zs_batch_writer_add(out->writer, &record) == ZS_ADDED;
+    assert(added); // the batch was not full, and there is TAIL_BYTES
+    (void)added;
+    out->checkpoint_open = true;
+}
+
 static enum zs_taken take_foreign(struct zs_outbound *out, const struct zs_txn *txn,
                                   const struct zs_position *seen, const struct zs_marker *marker) {
     bool replaces =
@@ -173,6 +184,9 @@ static enum zs_taken take_foreign(struct zs_outbound *out, const struct zs_txn *
     meet_session(out, txn->session);
     know_position(out, seen);
     out->cursor.clock = zs_clock_foreign(out->cursor.clock, marker->clock);
+    bool waits = marker->fence && strcmp(seen->site, out->settings.destination) == 0;
+    if (out->checkpoints && waits)
+        add_checkpoint(out, txn->zxid);
     return ZS_TAKEN;
 }
 
@@ -295,6 +309,14 @@ bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t le
 
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out) {
     return out->cursor;
+}
+
+void zs_outbound_send_checkpoints(struct zs_outbound *out, bool wanted) {
+    out->checkpoints = wanted;
+}
+
+bool zs_outbound_urgent(const struct zs_outbound *out) {
+    return out->open && out->checkpoint_open;
 }
 
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out) {

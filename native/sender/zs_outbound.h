@@ -47,6 +47,9 @@ void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
 // the room there is and push out none that the stream has shown.
 void zs_outbound_know_session(struct zs_outbound *out, int64_t session);
 
+// Whether the destination takes CHECKPOINT records (its reports say `images`).
+void zs_outbound_send_checkpoints(struct zs_outbound *out, bool wanted);
+
 enum zs_taken {
     ZS_TAKEN,
     ZS_TAKE_FULL,  // send the open batch first, then offer the same txn again
@@ -66,6 +69,7 @@ bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t le
 
 // What has been taken so far, and how much of that waits in the open batch.
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
+bool zs_outbound_urgent(const struct zs_outbound *out); // it holds what somebody waits for, though no txn
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out);
 bool zs_outbound_full(const struct zs_outbound *out);
 
