@@ -8,13 +8,12 @@ import subprocess
 
 import pytest
 
-from helpers import QUICK, bring_back, eventually, frozen, judged, log_moves, marker, wait_seen
+from helpers import QUICK, bring_back, frozen, judged, log_moves, marker, wait_seen
+from spoil import Refusals, fall_behind, fill, flip_a_bit, overwrite, purge, zero_a_page
 from zoosites import build, txnlog
 
-QUEUE = "/api/queues/%2F/zoospan.sh.bj"
 SNAP_COUNT = 100  # a new file every 50 to 100 txns
 COMMIT_LOG_COUNT = 3000
-PAGE = 4096
 
 
 def prepare(world):
@@ -46,79 +45,24 @@ def ours(world, judge):
     return world["sh"].zk.carriers
 
 
-def fill(judge, root, count):
-    client = judge.clients["sh"]
-    client.create(root, b"")
-    for answer in [client.create_async(f"{root}/{number}", b"x" * 100) for number in range(count)]:
-        answer.get(timeout=30)
-
-
-def fall_behind(world, judge, servers, root, count):
-    """bj has nothing of what is then written, and neither RabbitMQ nor the memory of `servers` has it any more. Returns the
-    place where bj stands."""
-    world["bj"].applier.stop()
-    place = marker(judge.clients["bj"], "sh")
-    fill(judge, root, count)
-    newest = world["sh"].zk.zxid()
-    for server in servers:
-        eventually(lambda: (list(txnlog.read(server.log_dir)) or [None])[-1].zxid >= newest, 10, what="all in the log")
-        server.kill()
-    world.brokers["sh"].api("DELETE", f"{QUEUE}/contents")
-    return place
-
-
-class Refusals:
-    """What a server's link says from now on when it cannot go on."""
-
-    def __init__(self, server):
-        self.server, self.since = server, len(server.read_log())
-
-    def lines(self):
-        return [line for line in self.server.read_log()[self.since:].splitlines() if "-> GAP" in line]
-
-    def last(self):
-        eventually(self.lines, 30, what="GAP")
-        return self.lines()[-1]
-
-
 def nothing_skipped(world, judge, before):
     """As long as no image of the tree was sent, bj stands before what cannot be had."""
     server_logs = "".join(server.read_log() for server in world["sh"].zk.carriers)
     assert "SNAPSHOT" in server_logs or marker(judge.clients["bj"], "sh") < before
 
 
-def overwrite(name, offset, data):
-    """Returns what stood there."""
-    with open(name, "r+b") as file:
-        file.seek(offset)
-        old = file.read(len(data))
-        file.seek(offset)
-        file.write(data)
-    return old
-
-
-def flip_a_bit(name, offset, length):
-    at = offset + 12 + length // 2
-    with open(name, "rb") as file:
-        file.seek(at)
-        byte = file.read(1)[0]
-    return name, at, overwrite(name, at, bytes([byte ^ 4]))
-
-
-def zero_a_page(name, offset, _):
-    start = offset // PAGE * PAGE
-    return name, start, overwrite(name, start, bytes(PAGE))
-
-
 def test_the_log_ends_in_half_a_txn(world, judge, ours):
-    """Its server died while it wrote."""
+    """Its server died while it wrote. The next life of the server began a new file, and the one after it has nothing in memory."""
     def torn():
-        fall_behind(world, judge, ours, "/torn", 150)
+        fall_behind(world, judge, ours, "/torn", 150, snapshots=False)
         name, offset, length = txnlog.find(ours[0].log_dir, None)
         overwrite(name, offset + length // 2, bytes(length - length // 2))
-        before = log_moves(world["sh"], "LOG -> LIVE", ours[0])
-        world["bj"].applier.start()
         bring_back(ours[0])
+        ours[0].kill()
+        purge(world)
+        before = log_moves(world["sh"], "LOG -> LIVE", ours[0])
+        bring_back(ours[0])
+        world["bj"].applier.start()
         wait_seen(judge.clients["bj"], "/torn/149", timeout_s=40)
         assert log_moves(world["sh"], "LOG -> LIVE", ours[0]) > before
         bring_back(ours[1])
@@ -142,7 +86,7 @@ def test_a_damaged_log(world, judge, ours, damage):
         overwrite(name, at, whole)
         wait_seen(judge.clients["bj"], f"{root}/399", timeout_s=40)
         bring_back(ours[1])
-    judged(world, judge, damaged)
+    judged(world, judge, damaged, images=True)
 
 
 def test_another_servers_log_is_whole(world, judge, ours):
@@ -170,14 +114,15 @@ def test_purged(world, judge, ours):
         assert len(glob.glob(f"{data}/log.*")) < len(glob.glob(f"{data}.kept/log.*"))
         world["bj"].applier.start()
         bring_back(ours[0])
-        assert f"{place:#x} is followed by" in refusals.last()
+        # (On a slow machine it misses so much meanwhile that it is sent a snapshot, too.)
+        assert any(reason in refusals.last() for reason in (f"{place:#x} is followed by", "came from a snapshot"))
         nothing_skipped(world, judge, place + 1)
         for name in glob.glob(f"{data}.kept/log.*"):
             if not os.path.exists(os.path.join(data, os.path.basename(name))):
                 shutil.copy(name, data)
         wait_seen(judge.clients["bj"], "/purged/399", timeout_s=40)
         bring_back(ours[1])
-    judged(world, judge, purged)
+    judged(world, judge, purged, images=True)
 
 
 def test_rejoins_by_a_snapshot_of_the_leader(world, judge, ours):
@@ -189,10 +134,10 @@ def test_rejoins_by_a_snapshot_of_the_leader(world, judge, ours):
         snapshots = ours[0].read_log().count("Getting a snapshot from leader")
         refusals = Refusals(ours[0])
         with frozen(ours[1]):
-            world.brokers["sh"].api("DELETE", f"{QUEUE}/contents")
+            purge(world)
             bring_back(ours[0])
             assert ours[0].read_log().count("Getting a snapshot from leader") == snapshots + 1
             assert "where its tree came from a snapshot" in refusals.last()
         world["bj"].applier.start()
         wait_seen(judge.clients["bj"], f"/missed/{COMMIT_LOG_COUNT + 499}", timeout_s=60)
-    judged(world, judge, sent_a_snapshot)
+    judged(world, judge, sent_a_snapshot, images=True)  # none, if the other one is quick enough
