@@ -140,11 +140,11 @@ def test_batches_that_are_forged(world, judge, encoder):
         publish(world, forged(world, judge, encoder, "/forged-past", stands - 3))
         publish(world, forged(world, judge, encoder, "/forged-link", stands, origin="gz"))
         publish(world, forged(world, judge, encoder, "/forged-site", stands, destination="gz"))
-        publish(world, (GOLDEN / "ok" / "every-record.batch").read_bytes())
         publish(world, forged(world, judge, encoder, "/forged-future", stands + (7 << 32)))
         eventually(lambda: counter(world, "gaps") > gaps, 20, what="a gap before what is of the future")
         eventually(lambda: counter(world, "rejected") >= rejected + 2, 20, what="refusals")
-    judged(world, judge, forgeries)
+        publish(world, (GOLDEN / "ok" / "every-record.batch").read_bytes())
+    judged(world, judge, forgeries, images=True)  # of another ensemble: bj makes sure with an image
     goes_on(world, judge, "/after-forgeries")
     for client in judge.clients.values():
         assert not [name for name in client.get_children("/") if name.startswith("forged")]
