@@ -145,8 +145,10 @@ static void judge(struct extras *x, struct extra *extra, const struct zs_request
         zs_owner_is_session(about->owner) || is_foreign(x, extra->path) ||
         zs_copies_touch(link->copies, extra->path, 0) != ZS_COPY_NONE)
         return; // gone, not the image's business, or somebody else's
-    const struct zs_image_here here = {
-        .created = about->created, .changed = about->changed, .changed_ms = about->changed_ms};
+    const struct zs_image_here here = {.created = about->created,
+                                       .changed = about->changed,
+                                       .changed_ms = about->changed_ms,
+                                       .ours = zs_journal_holds(link, about->changed)};
     struct zs_image_verdict verdict = zs_image_judge_extra(&link->image.stand, &here);
     extra->remove = verdict.take;
     extra->version = about->version;

@@ -161,8 +161,10 @@ static void weigh(struct zs_link *link, const char *path, const struct zs_image_
 static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
     const struct zs_image_stand *stand = &link->image.stand;
     const struct zs_record_node *node = item->node;
-    const struct zs_image_here here = {
-        .created = item->data.created, .changed = item->data.changed, .changed_ms = item->data.changed_ms};
+    const struct zs_image_here here = {.created = item->data.created,
+                                       .changed = item->data.changed,
+                                       .changed_ms = item->data.changed_ms,
+                                       .ours = zs_journal_holds(link, item->data.changed)};
     if (!same_data(&node->data, &item->data.data)) {
         struct zs_image_verdict verdict = zs_image_judge_data(stand, node, &here);
         weigh(link, node->path, &verdict);

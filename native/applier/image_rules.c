@@ -1,5 +1,7 @@
 #include "zs_image_rules.h"
 
+static const struct zs_image_verdict TAKE = {.take = true}, KEEP = {.take = false};
+
 // The later write wins, by the clocks of the two sites.
 static bool origin_is_later(const struct zs_image_stand *stand, const struct zs_record_node *node,
                             const struct zs_image_here *here) {
@@ -13,12 +15,14 @@ static bool unseen(const struct zs_image_stand *stand, int64_t zxid) {
 struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
                                             const struct zs_record_node *node,
                                             const struct zs_image_here *here) {
+    if (here->ours)
+        return TAKE;
     if (!stand->seen_known)
-        return (struct zs_image_verdict){.take = origin_is_later(stand, node, here)};
+        return origin_is_later(stand, node, here) ? TAKE : KEEP;
     if (here->changed <= stand->seen)
-        return (struct zs_image_verdict){.take = true};
+        return TAKE;
     if (unseen(stand, here->changed) || node->zxid <= stand->applied)
-        return (struct zs_image_verdict){.take = false};
+        return KEEP;
     return (struct zs_image_verdict){.take = origin_is_later(stand, node, here), .doubt = true};
 }
 
@@ -26,14 +30,14 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here) {
     if (!stand->seen_known)
-        return (struct zs_image_verdict){.take = origin_is_later(stand, node, here)};
-    return (struct zs_image_verdict){.take = here->changed <= stand->seen, .doubt = true};
+        return here->ours || origin_is_later(stand, node, here) ? TAKE : KEEP;
+    return (struct zs_image_verdict){.take = here->ours || here->changed <= stand->seen, .doubt = true};
 }
 
 struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,
                                               const struct zs_record_node *node, int64_t children_changed) {
     if (!stand->seen_known || children_changed <= stand->seen)
-        return (struct zs_image_verdict){.take = true};
+        return TAKE;
     // Something was created or deleted there that the origin has not seen: perhaps this node. We had it before the image
     // if the origin created it at or before `applied`.
     bool had = node->created <= stand->applied;
@@ -43,9 +47,11 @@ struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand
 struct zs_image_verdict zs_image_judge_extra(const struct zs_image_stand *stand,
                                              const struct zs_image_here *here) {
     int64_t newest = here->created > here->changed ? here->created : here->changed;
-    if (!stand->seen_known || unseen(stand, newest))
-        return (struct zs_image_verdict){.take = false};
+    if (here->ours)
+        return TAKE;
+    if (!stand->seen_known)
+        return KEEP;
     if (newest <= stand->seen)
-        return (struct zs_image_verdict){.take = true};
-    return (struct zs_image_verdict){.take = false, .doubt = true};
+        return TAKE;
+    return (struct zs_image_verdict){.take = false, .doubt = !unseen(stand, newest)};
 }

@@ -4,7 +4,9 @@
 #include "link.h"
 #include "zs_failpoint.h"
 
-// A multi on its way: a run of the steps, and the marker.
+enum { OURS = 2 }; // steps of each multi that are not the image's: the journal's and the marker's
+
+// A multi on its way: a run of the steps, and ours.
 struct group {
     struct zs_request request;
     uint32_t count;
@@ -63,18 +65,23 @@ static uint32_t group_size(const struct zs_plan_limits *limits, const struct zs_
     return size;
 }
 
-// One multi of `count` steps and the marker, which stays at its place. False: no memory.
+// One multi of `count` steps, the journal's and the marker, which stays at its place. False: no memory.
 static bool submit(struct zs_link *link, const struct zs_step *steps, uint32_t count,
                    struct zs_request *request) {
     struct zs_slice json;
+    char name[ZS_JOURNAL_PATH];
     zs_arena_reset(link->scratch);
-    struct zs_step *all = zs_arena_take(link->scratch, count + 1, sizeof *all);
-    if (!all || !zs_link_encode_marker(link, link->position, link->clock, &json))
+    struct zs_step *all = zs_arena_take(link->scratch, count + OURS, sizeof *all);
+    if (!all || !zs_link_encode_marker(link, link->position, link->clock, link->marker_fence, &json))
         return false;
     memcpy(all, steps, count * sizeof *all);
-    all[count] = (struct zs_step){
+    all[count] = (struct zs_step){.type = ZS_STEP_CREATE,
+                                  .path = zs_journal_name(link, name),
+                                  .data = {.at = (const uint8_t *)"", .len = 0},
+                                  .acls = link->settings.acls};
+    all[count + 1] = (struct zs_step){
         .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
-    *request = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = all, .step_count = count + 1};
+    *request = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = all, .step_count = count + OURS};
     ZS_FAILPOINT("applier_image_submit");
     zs_client_submit(&link->client, request);
     return true;
@@ -84,7 +91,7 @@ static void land_first(struct sending *s) {
     struct group *group = &s->ring[s->first];
     s->outcome = group->request.outcome;
     s->rc = group->request.rc;
-    if (s->outcome == ZS_REFUSED && group->request.failed_step == group->count) {
+    if (s->outcome == ZS_REFUSED && group->request.failed_step >= group->count) {
         s->link->counters.fenced++;
         s->outcome = ZS_UNKNOWN;
     }
@@ -158,7 +165,7 @@ static bool write_one(struct zs_link *link, const struct zs_step *step) {
     zs_client_drain(&link->client);
     enum zs_outcome outcome = request.outcome;
     enum zs_refusal refusal = zs_refusal_of(request.rc, NULL);
-    bool fenced = outcome == ZS_REFUSED && request.failed_step == 1;
+    bool fenced = outcome == ZS_REFUSED && request.failed_step >= 1;
     zs_request_clear(&request);
     link->marker_version += outcome == ZS_DONE;
     link->counters.multis += outcome == ZS_DONE;
@@ -203,5 +210,6 @@ bool zs_image_flush(struct zs_link *link) {
 
 bool zs_image_alone(struct zs_link *link, const struct zs_op *op, const struct zs_record_node *node) {
     const int64_t zxid = node ? node->zxid : link->image.zxid;
-    return zs_recover_register(link) && zs_slow_apply(link, op, zxid, node ? node->time_ms : 0);
+    return zs_recover_register(link) && zs_slow_apply(link, op, zxid, node ? node->time_ms : 0) &&
+           zs_journal_note(link, op->path);
 }

@@ -147,9 +147,11 @@ void zs_link_lose_place(struct zs_link *link) {
     link->positioned = false;
 }
 
-bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, struct zs_slice *out) {
+bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, int64_t fence,
+                           struct zs_slice *out) {
     link->marker.zxid = zxid;
     link->marker.clock = clock;
+    link->marker.fence = fence;
     link->marker.time_ms = zs_wall_ms();
     zs_buffer_clear(&link->marker_json);
     if (!zs_marker_encode(&link->marker, &link->marker_json))
@@ -190,6 +192,7 @@ static void init_names(struct zs_link *link) {
     snprintf(link->marker_path, sizeof link->marker_path, "%s/%s", ZS_APPLIED_PATH, s->origin);
     snprintf(link->records_path, sizeof link->records_path, "%s/%s", ZS_SESSIONS_PATH, s->origin);
     snprintf(link->quarantine_path, sizeof link->quarantine_path, "%s/%s", ZS_QUARANTINE_PATH, s->origin);
+    snprintf(link->journal_path, sizeof link->journal_path, "%s/%s", ZS_IMAGES_PATH, s->origin);
     snprintf(link->resync_path, sizeof link->resync_path, "%s/%s", ZS_RESYNC_PATH, s->origin);
     snprintf(link->retry_path, sizeof link->retry_path, "%s/%s", ZS_RETRY_PATH, s->origin);
     snprintf(link->counters.origin, sizeof link->counters.origin, "%s", s->origin);
@@ -282,6 +285,7 @@ void zs_link_free(struct zs_link *link) {
         link->client.target.calls->subscribe(link->client.target.self, link->client.mailbox, false);
     zs_intake_drop_all(link);
     zs_image_free(link);
+    free(link->journal.zxids);
     for (uint32_t i = 0; i < link->spare_count; i++)
         zs_arena_free(link->spare_arenas[i]);
     zs_mailbox_free(link->client.mailbox);

@@ -122,6 +122,7 @@ struct zs_link {
     char records_path[sizeof ZS_SESSIONS_PATH + ZS_SITE_MAX + 1];
     char quarantine_path[sizeof ZS_QUARANTINE_PATH + ZS_SITE_MAX + 1];
     char retry_path[sizeof ZS_RETRY_PATH + ZS_SITE_MAX + 1];
+    char journal_path[sizeof ZS_IMAGES_PATH + ZS_SITE_MAX + 1];
     char resync_path[sizeof ZS_RESYNC_PATH + ZS_SITE_MAX + 1];
     const struct zs_log *log;
     struct zs_watchdog *watchdog;
@@ -153,6 +154,7 @@ struct zs_link {
     uint32_t position_count;
     struct zs_position positions[ZS_VECTOR_MAX]; // what the origin said it had applied of others
     struct zs_taking image;
+    struct zs_journal journal;
 
     // this site's own history, and what the origin has of it
     struct zs_history own_history;
@@ -203,8 +205,9 @@ void zs_link_log_finding(struct zs_link *link, const struct zs_unit *unit, const
 void zs_link_log_silenced(struct zs_link *link);
 // The place is not known any more: recover before anything else is written.
 void zs_link_lose_place(struct zs_link *link);
-// The marker's next content; borrowed until the next call. False: no memory.
-bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, struct zs_slice *out);
+// The marker's next content; borrowed until the next call. `fence`: as in struct zs_marker. False: no memory.
+bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, int64_t fence,
+                           struct zs_slice *out);
 
 // --- intake.c --------------------------------------------------------------------------------------------------------
 

@@ -151,6 +151,8 @@ static void turn(struct zs_link *link) {
     zs_fast_fill(link);
     zs_quarantine_tick(link);
     zs_image_tick(link);
+    if (link->positioned && link->receive)
+        zs_journal_tick(link);
     zs_history_tick(link);
     zs_feedback_tick(link);
     if (zs_mono_ms() / 1000 != link->conflict_second)

@@ -107,9 +107,8 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
         return zs_fail(e, ZS_RETRY, "cannot read the marker %s", link->marker_path);
     zs_arena_reset(link->scratch);
     struct zs_step *steps = zs_arena_take(link->scratch, LEAP, sizeof *steps);
-    link->marker.fence = link->marker_exists ? link->marker_fence : 0; // this write has no effect
-    bool encoded = zs_link_encode_marker(link, link->marker.zxid, link->marker.clock, &json);
-    link->marker.fence = 0;
+    int64_t fence = link->marker_exists ? link->marker_fence : 0; // this write has no effect
+    bool encoded = zs_link_encode_marker(link, link->marker.zxid, link->marker.clock, fence, &json);
     if (!steps || !encoded)
         return zs_fail(e, ZS_FATAL, "the marker does not fit");
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps};
@@ -281,7 +280,7 @@ static bool load_records(struct zs_link *link, struct zs_error *e) {
     struct zs_request children;
     zs_copies_clear(link->copies);
     if (!make_folder(link, link->records_path, e) || !make_folder(link, link->quarantine_path, e) ||
-        !read_names(link, link->records_path, &children, e))
+        !make_folder(link, link->journal_path, e) || !read_names(link, link->records_path, &children, e))
         return false;
     bool fine = true;
     for (uint32_t i = 0; fine && i < children.name_count; i++)
@@ -317,7 +316,6 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
     } else {
         link->marker = *found;
     }
-    link->marker.fence = 0;
     zs_image_recovered(link, found, link->marker_changed);
     if (back) {
         link->gap = false;

@@ -157,7 +157,8 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     struct zs_step *all = zs_arena_take(link->scratch, count + 1, sizeof *all);
     if (!all)
         return no_memory(w);
-    if (!zs_link_encode_marker(link, zxid, clock, &json))
+    // What an image writes is in its journal, and no matter of the fence.
+    if (!zs_link_encode_marker(link, zxid, clock, link->image.run ? link->marker_fence : 0, &json))
         return LOST;
     for (uint32_t i = 0; i < count; i++)
         all[i] = steps[i];

@@ -4,8 +4,9 @@
 // txns (`seen`, one of our zxids), and we know how far we had its (`applied`, one of its zxids). So
 //   - what was last changed here at or before `seen` was known to the origin when its tree was walked: the image decides;
 //   - what was changed here later is a write that the origin will still be sent: ours stays, and the origin gets it;
-//   - unless it was this very link that wrote it, which is possible up to `fence` only: then nobody knows, and the
-//     later time decides (at equal times the site whose name sorts first, so that both sites decide alike).
+//   - unless it was this very link that wrote it. An earlier image's own writes are known (`ours`): there the image decides. The
+//     stream's are possible up to `fence` only, and not known: there the later time decides (at equal times the site
+//     whose name sorts first, so that both sites decide alike).
 // Where it cannot be known (the origin never had anything of us, or lacks what we have of a third site) nothing is
 // deleted and the later time decides.
 //
@@ -28,6 +29,7 @@ struct zs_image_stand {
 struct zs_image_here {
     int64_t created, changed; // czxid, mzxid
     int64_t changed_ms;       // mtime
+    bool ours;                // an earlier image of this origin changed it last
 };
 
 struct zs_image_verdict {
