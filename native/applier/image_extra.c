@@ -14,6 +14,7 @@ struct extra {
     uint32_t parent;
     int32_t version;
     bool remove;
+    bool leaves; // it is not here any more, or goes as the copy of an ephemeral
 };
 
 struct extras {
@@ -140,6 +141,7 @@ static bool add(struct extras *x, const char *path, uint32_t parent) {
 // A node and what becomes of it; its children are found next.
 static void judge(struct extras *x, struct extra *extra, const struct zs_request *about) {
     struct zs_link *link = x->link;
+    extra->leaves = about->rc == ZNONODE || zs_copies_leaves(link->copies, extra->path);
     if (about->outcome != ZS_DONE || !zs_image_carries(link, extra->path) ||
         zs_owner_is_session(about->owner) || is_foreign(x, extra->path) ||
         zs_copies_touch(link->copies, extra->path, 0) != ZS_COPY_NONE)
@@ -210,7 +212,7 @@ static bool find_all(struct extras *x) {
     }
     for (uint32_t i = x->count; i-- > 0;) { // what holds something that stays, stays
         const struct extra *extra = &x->all[i];
-        if (!extra->remove && extra->parent != NONE)
+        if (!extra->remove && !extra->leaves && extra->parent != NONE)
             x->all[extra->parent].remove = false;
     }
     for (uint32_t i = 0; i < x->count; i++)
@@ -282,7 +284,7 @@ enum zs_progress zs_extra_delete(struct zs_link *link) {
     if (find_all(&x)) {
         if (brake_holds(&x))
             taken = ZS_PROGRESS_NOT_YET;
-        else if (delete_extras(&x) && delete_copies(link))
+        else if (delete_copies(link) && delete_extras(&x)) // copies lie in what goes
             taken = ZS_PROGRESS_DONE;
     }
     for (uint32_t i = 0; i < x.count; i++)

@@ -168,6 +168,9 @@ static void an_image_meets_the_living_ones(void **state) {
     expect_not_met(f, "/to", NULL);
     expect_not_met(f, "/top/c/d", NULL);
     expect_not_met(f, "/a", NULL);
+    assert_true(zs_copies_leaves(f->copies, "/top/c"));
+    assert_false(zs_copies_leaves(f->copies, "/a"));
+    assert_false(zs_copies_leaves(f->copies, "/top"));
     assert_int_equal(zs_copies_touch(f->copies, "/top/c", 0x22), ZS_COPY_HELD);
     expect_not_met(f, "/", NULL);
 }
@@ -183,6 +186,7 @@ static void what_an_image_does_not_have_goes(void **state) {
            "delete " SESSION "/%2Fa; create /zoospan/sessions/sh/0000000000000022; create /a; "
            "create /zoospan/sessions/sh/0000000000000022/%2Fa");
     expect_not_met(f, "/", "/b");
+    assert_false(zs_copies_leaves(f->copies, "/b")); // skipped: what is there is somebody else's
     const struct zs_op gone = DELETE("/b");
     expect(f, &gone, 1, "delete " SESSION "/%2Fb; delete " SESSION); // skipped: there is no node
     expect_not_met(f, "/", NULL);

@@ -9,6 +9,7 @@
 
 int run_fault_tests(void);      // test_live_faults.c
 int run_quarantine_tests(void); // test_live_quarantine.c
+int run_image_tests(void);      // test_live_image.c
 
 static int64_t owner_of(struct live *live, const char *path) {
     struct Stat stat;
@@ -366,5 +367,6 @@ int main(void) {
     const char *only = getenv("ZS_ONLY");
     if (only)
         cmocka_set_test_filter(only);
-    return cmocka_run_group_tests(tests, NULL, NULL) + run_quarantine_tests() + run_fault_tests();
+    return cmocka_run_group_tests(tests, NULL, NULL) + run_quarantine_tests() + run_image_tests() +
+           run_fault_tests();
 }
