@@ -35,11 +35,12 @@ enum { ZS_IMAGE_PATH = 1024 };
 struct zs_taking {
     // the wish
     bool wanted;
-    bool broken;  // the stream cannot go on without it, and the marker says so
-    bool noted;   // in the marker, so that it may be asked for
-    bool asked;   // by an operator: a znode in ZS_RESYNC_PATH
-    bool allowed; // ... who allows any number of deletes
-    bool braked;  // nothing is asked for until that is allowed
+    bool broken;           // the stream cannot go on without it, and the marker says so
+    bool noted;            // in the marker, so that it may be asked for
+    bool asked;            // by an operator: a znode in ZS_RESYNC_PATH
+    bool allowed;          // ... who allows any number of deletes
+    bool braked;           // nothing is asked for until that is allowed
+    int32_t asked_version; // of that znode: what is asked later is another request
     char path[ZS_IMAGE_PATH];
     int64_t fence;
     uint32_t other_count; // what this site has of other origins, as of the wish

@@ -21,8 +21,8 @@ struct extras {
     struct zs_link *link;
     struct extra *all;
     uint32_t count, cap;
-    uint64_t deletes;
-    char **foreign; // sorted: copies of the ephemerals of other origins, which those look after
+    uint64_t here, deletes; // what both sites carry, and what of it goes
+    char **foreign;         // sorted: copies of the ephemerals of other origins, which those look after
     size_t foreign_count, foreign_cap;
 };
 
@@ -142,10 +142,12 @@ static bool add(struct extras *x, const char *path, uint32_t parent) {
 static void judge(struct extras *x, struct extra *extra, const struct zs_request *about) {
     struct zs_link *link = x->link;
     extra->leaves = about->rc == ZNONODE || zs_copies_leaves(link->copies, extra->path);
-    if (about->outcome != ZS_DONE || !zs_image_carries(link, extra->path) ||
-        zs_owner_is_session(about->owner) || is_foreign(x, extra->path) ||
+    if (about->outcome != ZS_DONE || !zs_image_carries(link, extra->path))
+        return; // gone, or not the image's business
+    x->here++;
+    if (zs_owner_is_session(about->owner) || is_foreign(x, extra->path) ||
         zs_copies_touch(link->copies, extra->path, 0) != ZS_COPY_NONE)
-        return; // gone, not the image's business, or somebody else's
+        return; // somebody else's
     const struct zs_image_here here = {
         .created = about->created, .changed = about->changed, .changed_ms = about->changed_ms};
     struct zs_image_verdict verdict = zs_image_judge_extra(&link->image.stand, &here);
@@ -224,7 +226,8 @@ static bool find_all(struct extras *x) {
 
 static bool brake_holds(struct extras *x) {
     struct zs_link *link = x->link;
-    uint64_t here = link->image.nodes - link->image.created + x->count;
+    uint64_t met = link->image.nodes, made = link->image.created; // also what stood in for missing parents
+    uint64_t here = (met > made ? met - made : 0) + x->here;
     uint64_t share = here * link->settings.resync_delete_percent / 100;
     uint64_t most = link->settings.resync_deletes > share ? link->settings.resync_deletes : share;
     if (link->image.allowed || x->deletes <= most)

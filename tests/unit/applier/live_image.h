@@ -40,6 +40,7 @@ void image_expect_marker(struct live *live, struct zs_marker *marker, struct Sta
 void image_expect_exists(struct live *live, const char *path); // soon
 
 int64_t image_site_zxid(struct live *live); // of the newest txn here: a write outside of what is carried
+void image_own_history(struct live *live, struct zs_history *out); // of the destination
 FILE *image_cli(struct live *live, const char *arguments);
 int image_cli_end(FILE *cli, char *out, size_t size); // its exit status and all that it said
 

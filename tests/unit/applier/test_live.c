@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int run_fault_tests(void);      // test_live_faults.c
-int run_quarantine_tests(void); // test_live_quarantine.c
-int run_image_tests(void);      // test_live_image.c
+int run_fault_tests(void);       // test_live_faults.c
+int run_quarantine_tests(void);  // test_live_quarantine.c
+int run_image_tests(void);       // test_live_image.c
+int run_image_rules_tests(void); // test_live_image_rules.c
 
 static int64_t owner_of(struct live *live, const char *path) {
     struct Stat stat;
@@ -368,5 +369,5 @@ int main(void) {
     if (only)
         cmocka_set_test_filter(only);
     return cmocka_run_group_tests(tests, NULL, NULL) + run_quarantine_tests() + run_image_tests() +
-           run_fault_tests();
+           run_image_rules_tests() + run_fault_tests();
 }
