@@ -316,7 +316,7 @@ static void plan_round(struct zs_link *link) {
         image->rounds = 0;
     } else if (++image->rounds < ROUNDS_MAX) {
         memcpy(image->next, image->doubt, sizeof image->next);
-        image->next_at = zs_mono_ms() + ROUND_MS * image->rounds;
+        image->next_at = zs_mono_ms() + (int64_t)ROUND_MS * image->rounds;
     } else {
         zs_logf(link->log, ZS_LEVEL_WARN,
                 "%s: %s may still differ from the origin after %d images, because it keeps changing or the "

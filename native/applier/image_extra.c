@@ -6,7 +6,8 @@
 
 #include "link.h"
 
-enum { READS_AT_ONCE = 512, NONE = UINT32_MAX };
+enum { READS_AT_ONCE = 512 };
+static const uint32_t NONE = UINT32_MAX;
 
 // What is here and was not in the image, parents before children.
 struct extra {
