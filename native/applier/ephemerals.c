@@ -224,6 +224,11 @@ const char *zs_copies_not_met(const struct zs_copies *copies, const char *top) {
     return NULL;
 }
 
+bool zs_copies_leaves(struct zs_copies *copies, const char *path) {
+    const struct copy *copy = find_copy(copies, path);
+    return copy && !copy->met && !copy->skipped;
+}
+
 // --- rewriting -------------------------------------------------------------------------------------------------------
 
 static void put(struct rewrite *r, struct zs_op op) {

@@ -125,18 +125,21 @@ static void note_wish(struct zs_link *link) {
 static void take_request(struct zs_link *link, const struct zs_request *read) {
     struct zs_taking *image = &link->image;
     char path[ZS_IMAGE_PATH];
-    bool allowed;
+    bool allowed, known = image->asked && image->asked_version == read->version;
     struct zs_error e;
-    if (!zs_resync_decode(read->data.at, read->data.len, path, sizeof path, &allowed, &e)) {
-        zs_logf(link->log, ZS_LEVEL_ERROR, "%s: %s: %s", link->names.link, link->resync_path, e.text);
-        snprintf(path, sizeof path, "/");
-        allowed = false;
-        image->asked = true; // so that it goes with the next image, at least
+    if (!read->data.len || (known && image->wanted))
+        return; // empty: it was made a moment ago, and is about to be written
+    bool read_well = zs_resync_decode(read->data.at, read->data.len, path, sizeof path, &allowed, &e);
+    // One that the image on its way does not hold has its turn after that.
+    if (read_well && image->wanted && !image->braked && !covers(image->path, path))
+        return;
+    image->asked = true; // so that it goes with the next image, at least
+    image->asked_version = read->version;
+    if (!read_well) {
+        if (!known)
+            zs_logf(link->log, ZS_LEVEL_ERROR, "%s: %s: %s", link->names.link, link->resync_path, e.text);
         return;
     }
-    if (image->asked && image->allowed == allowed && image->wanted)
-        return;
-    image->asked = true;
     if (allowed && !image->allowed)
         zs_logf(link->log, ZS_LEVEL_WARN, "%s: an operator allows the image to delete any number of nodes",
                 link->names.link);
@@ -162,7 +165,8 @@ static void look_for_request(struct zs_link *link) {
 }
 
 static void drop_request(struct zs_link *link) {
-    const struct zs_step step = {.type = ZS_STEP_DELETE, .path = link->resync_path, .version = -1};
+    const struct zs_step step = {
+        .type = ZS_STEP_DELETE, .path = link->resync_path, .version = link->image.asked_version};
     struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
     if (link->image.asked)
         zs_client_ask(&link->client, &request);

@@ -36,15 +36,16 @@ enum { ZS_IMAGE_PATH = 1024 };
 struct zs_taking {
     // the wish
     bool wanted;
-    bool broken;          // the stream cannot go on without it, and the marker says so
-    bool noted;           // in the marker, so that it may be asked for
-    bool asked;           // by an operator: a znode in ZS_RESYNC_PATH
-    bool allowed;         // ... who allows any number of deletes
-    bool braked;          // nothing is asked for until that is allowed
-    bool root_seen;       // of the run: the node of `path` itself
-    bool doubtful;        // of the run: see `doubt`
-    int rounds;           // in a row, because of doubts
-    uint32_t other_count; // what this site has of other origins, as of the wish
+    bool broken;           // the stream cannot go on without it, and the marker says so
+    bool noted;            // in the marker, so that it may be asked for
+    bool asked;            // by an operator: a znode in ZS_RESYNC_PATH
+    bool allowed;          // ... who allows any number of deletes
+    bool braked;           // nothing is asked for until that is allowed
+    bool root_seen;        // of the run: the node of `path` itself
+    bool doubtful;         // of the run: see `doubt`
+    int32_t asked_version; // of that znode: what is asked later is another request
+    int rounds;            // in a row, because of doubts
+    uint32_t other_count;  // what this site has of other origins, as of the wish
     int64_t fence;
     struct zs_position others[ZS_VECTOR_MAX];
     int64_t note_again_at;    // monotonic: a marker that stands still is taken for one that nobody tends

@@ -7,7 +7,7 @@
 #include "link.h"
 
 enum { READS_AT_ONCE = 512 };
-#define NONE UINT32_MAX
+static const uint32_t NONE = UINT32_MAX;
 
 // What is here and was not in the image, parents before children.
 struct extra {
@@ -15,14 +15,15 @@ struct extra {
     uint32_t parent;
     int32_t version;
     bool remove;
+    bool leaves; // it is not here any more, or goes as the copy of an ephemeral
 };
 
 struct extras {
     struct zs_link *link;
     struct extra *all;
     uint32_t count, cap;
-    uint64_t deletes;
-    char **foreign; // sorted: copies of the ephemerals of other origins, which those look after
+    uint64_t here, deletes; // what both sites carry, and what of it goes
+    char **foreign;         // sorted: copies of the ephemerals of other origins, which those look after
     size_t foreign_count, foreign_cap;
 };
 
@@ -141,10 +142,13 @@ static bool add(struct extras *x, const char *path, uint32_t parent) {
 // A node and what becomes of it; its children are found next.
 static void judge(struct extras *x, struct extra *extra, const struct zs_request *about) {
     struct zs_link *link = x->link;
-    if (about->outcome != ZS_DONE || !zs_image_carries(link, extra->path) ||
-        zs_owner_is_session(about->owner) || is_foreign(x, extra->path) ||
+    extra->leaves = about->rc == ZNONODE || zs_copies_leaves(link->copies, extra->path);
+    if (about->outcome != ZS_DONE || !zs_image_carries(link, extra->path))
+        return; // gone, or not the image's business
+    x->here++;
+    if (zs_owner_is_session(about->owner) || is_foreign(x, extra->path) ||
         zs_copies_touch(link->copies, extra->path, 0) != ZS_COPY_NONE)
-        return; // gone, not the image's business, or somebody else's
+        return; // somebody else's
     const struct zs_image_here here = {.created = about->created,
                                        .changed = about->changed,
                                        .changed_ms = about->changed_ms,
@@ -213,7 +217,7 @@ static bool find_all(struct extras *x) {
     }
     for (uint32_t i = x->count; i-- > 0;) { // what holds something that stays, stays
         const struct extra *extra = &x->all[i];
-        if (!extra->remove && extra->parent != NONE)
+        if (!extra->remove && !extra->leaves && extra->parent != NONE)
             x->all[extra->parent].remove = false;
     }
     for (uint32_t i = 0; i < x->count; i++)
@@ -225,7 +229,8 @@ static bool find_all(struct extras *x) {
 
 static bool brake_holds(struct extras *x) {
     struct zs_link *link = x->link;
-    uint64_t here = link->image.nodes - link->image.created + x->count;
+    uint64_t met = link->image.nodes, made = link->image.created; // also what stood in for missing parents
+    uint64_t here = (met > made ? met - made : 0) + x->here;
     uint64_t share = here * link->settings.resync_delete_percent / 100;
     uint64_t most = link->settings.resync_deletes > share ? link->settings.resync_deletes : share;
     if (link->image.allowed || x->deletes <= most)
@@ -285,7 +290,7 @@ enum zs_progress zs_extra_delete(struct zs_link *link) {
     if (find_all(&x)) {
         if (brake_holds(&x))
             taken = ZS_PROGRESS_NOT_YET;
-        else if (delete_extras(&x) && delete_copies(link))
+        else if (delete_copies(link) && delete_extras(&x)) // copies lie in what goes
             taken = ZS_PROGRESS_DONE;
     }
     for (uint32_t i = 0; i < x.count; i++)

@@ -149,7 +149,8 @@ static bool keep_book(struct zs_link *link, const struct zs_record_node *node, b
 // --- judging ---------------------------------------------------------------------------------------------------------
 
 static bool same_data(const struct zs_slice *a, const struct zs_slice *b) {
-    return !a->at == !b->at && a->len == b->len && (!a->at || !b->at || memcmp(a->at, b->at, a->len) == 0);
+    return !a->at == !b->at && a->len == b->len &&
+           (!a->at || a->len == 0 || memcmp(a->at, b->at, a->len) == 0);
 }
 
 static void weigh(struct zs_link *link, const char *path, const struct zs_image_verdict *verdict) {

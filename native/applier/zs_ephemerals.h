@@ -42,6 +42,8 @@ enum zs_copy_known { ZS_COPY_NONE, ZS_COPY_HELD, ZS_COPY_SKIPPED, ZS_COPY_OTHER 
 void zs_copies_begin_meeting(struct zs_copies *copies);
 enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, int64_t session);
 const char *zs_copies_not_met(const struct zs_copies *copies, const char *top);
+// Whether a path is a copy that was not met: so it goes, and does not hold what it lies in.
+bool zs_copies_leaves(struct zs_copies *copies, const char *path);
 
 // Turns the ops of one txn (those that the filter leaves; NULL: all) into ops of ordinary nodes and of records, in order; no
 // CLOSE_SESSION and no ephemeral CREATE is left. Errors: ZS_FATAL (no memory, arena full).
