@@ -93,10 +93,12 @@ def drop(port, on):
                        check=True, capture_output=True)
 
 
-def all_of(world, cut=False):
-    """Every fault that can strike this world, the same order in each run. `cut`: we are in a network namespace."""
+def all_of(world, cut=False, lose_logs=False):
+    """Every fault that can strike this world, the same order in each run. `cut`: we are in a network namespace. `lose_logs`:
+    also those that only an image heals."""
     faults = []
     for site in world.sites:
         others = [other for other in world.sites if other is not site]
-        faults += [*_server_faults(site), *_log_faults(site, others), *_broker_faults(site, others, cut), *_applier_faults(site)]
+        faults += [*_server_faults(site), *_broker_faults(site, others, cut), *_applier_faults(site)]
+        faults += _log_faults(site, others) if lose_logs else []
     return faults
