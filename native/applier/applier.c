@@ -15,12 +15,15 @@ static void keeper_wait(void *context, int timeout_ms) {
     poll(&fd, 1, timeout_ms);
 }
 
+// After each connect: the ensemble may have been wiped meanwhile.
 static void make_home(struct zs_applier *applier) {
     struct zs_target_state state;
     struct zs_error e;
     applier->target.calls->state(applier->target.self, &state);
-    if (!state.connected)
+    if (!state.connected || (applier->home && applier->connects == state.connects))
         return;
+    applier->home = false;
+    applier->connects = state.connects;
     applier->client.generation = state.generation;
     if (zs_marker_make_home(&applier->client, applier->protected, &e)) {
         applier->home = true;
@@ -35,8 +38,7 @@ static void *keep(void *context) {
     struct zs_applier *applier = context;
     int64_t written = 0;
     while (!atomic_load(&applier->stopping)) {
-        if (!applier->home)
-            make_home(applier);
+        make_home(applier);
         if (zs_mono_ms() - written >= STATUS_MS) {
             zs_applier_write_status(applier);
             written = zs_mono_ms();
@@ -86,6 +88,23 @@ static bool start_zookeeper(struct zs_applier *applier, struct zs_error *e) {
     return true;
 }
 
+static uint32_t positions_of_others(void *self, const char *except,
+                                    struct zs_position out[static ZS_VECTOR_MAX]) {
+    struct zs_applier *applier = self;
+    struct zs_apply_status status;
+    uint32_t count = 0;
+    pthread_mutex_lock(&applier->links_lock);
+    for (size_t i = 0; i < applier->link_count && count < ZS_VECTOR_MAX; i++) {
+        zs_link_status(applier->links[i], &status);
+        if (strcmp(status.origin, except) == 0 || status.applied == 0)
+            continue;
+        memcpy(out[count].site, status.origin, sizeof out[count].site);
+        out[count++].zxid = status.applied;
+    }
+    pthread_mutex_unlock(&applier->links_lock);
+    return count;
+}
+
 static bool start_links(struct zs_applier *applier, struct zs_error *e) {
     const char *const *origins;
     size_t count = zs_option_links(applier->options, &origins);
@@ -96,11 +115,14 @@ static bool start_links(struct zs_applier *applier, struct zs_error *e) {
         struct zs_link_settings settings;
         if (!zs_settings_of_link(applier->options, origins[i], &settings, e))
             return false;
+        settings.siblings = (struct zs_siblings){.positions = positions_of_others, .self = applier};
         struct zs_link *link = zs_link_start(&settings, applier->target, applier->watchdog, applier->log, e);
         explicit_bzero(settings.address.password, sizeof settings.address.password);
         if (!link)
             return false;
+        pthread_mutex_lock(&applier->links_lock);
         applier->links[applier->link_count++] = link;
+        pthread_mutex_unlock(&applier->links_lock);
     }
     return true;
 }
@@ -137,6 +159,7 @@ struct zs_applier *zs_applier_start(const struct zs_options *options, const stru
     applier->options = options;
     applier->log = log;
     applier->started_ms = zs_mono_ms();
+    pthread_mutex_init(&applier->links_lock, NULL);
     if (start_parts(applier, e))
         return applier;
     zs_applier_stop(applier);
@@ -187,5 +210,6 @@ void zs_applier_stop(struct zs_applier *applier) {
     zs_zookeeper_free(applier->zookeeper);
     zs_mailbox_free(applier->client.mailbox);
     zs_watchdog_free(applier->watchdog);
+    pthread_mutex_destroy(&applier->links_lock);
     free(applier);
 }

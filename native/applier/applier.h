@@ -17,7 +17,9 @@ struct zs_applier {
     bool protected; // there are credentials: /zoospan is ours alone
     struct zs_link **links;
     size_t link_count;
-    int64_t started_ms; // monotonic
+    pthread_mutex_t links_lock; // guards the array while it fills
+    uint64_t connects;          // of the session, when the home was looked at
+    int64_t started_ms;         // monotonic
 
     // the thread that looks after the site's own history and the status file
     pthread_t keeper;

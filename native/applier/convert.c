@@ -148,6 +148,10 @@ void zs_answer_stat(struct zs_request *request, const struct Stat *stat) {
     request->aversion = stat->aversion;
     request->child_count = stat->numChildren;
     request->owner = stat->ephemeralOwner;
+    request->created = stat->czxid;
+    request->changed = stat->mzxid;
+    request->children_changed = stat->pzxid;
+    request->changed_ms = stat->mtime;
 }
 
 uint32_t zs_answer_failed_step(const struct zs_request *request) {

@@ -14,7 +14,7 @@ struct copy {
     struct copy *next_in_bucket;
     struct copy *prev, *next; // of the session
     struct session *session;
-    bool skipped;
+    bool skipped, met;
     char path[];
 };
 
@@ -138,6 +138,7 @@ static bool add_copy(struct zs_copies *copies, struct session *session, const ch
     memcpy(copy->path, path, len + 1);
     copy->session = session;
     copy->skipped = skipped;
+    copy->met = true;
     copy->next = session->first;
     if (copy->next)
         copy->next->prev = copy;
@@ -190,6 +191,42 @@ bool zs_copies_load(struct zs_copies *copies, int64_t session, const char *path,
     if (owner && add_copy(copies, owner, path, skipped))
         return true;
     return zs_fail(e, ZS_FATAL, "out of memory");
+}
+
+// --- meeting ---------------------------------------------------------------------------------------------------------
+
+void zs_copies_begin_meeting(struct zs_copies *copies) {
+    for (struct session *session = copies->sessions; session; session = session->next) {
+        for (struct copy *copy = session->first; copy; copy = copy->next)
+            copy->met = false;
+    }
+}
+
+enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, int64_t session) {
+    struct copy *copy = find_copy(copies, path);
+    if (!copy)
+        return ZS_COPY_NONE;
+    if (copy->session->id != session)
+        return ZS_COPY_OTHER;
+    copy->met = true;
+    return copy->skipped ? ZS_COPY_SKIPPED : ZS_COPY_HELD;
+}
+
+const char *zs_copies_not_met(const struct zs_copies *copies, const char *top) {
+    size_t len = top[1] ? strlen(top) : 0;
+    for (const struct session *session = copies->sessions; session; session = session->next) {
+        for (const struct copy *copy = session->first; copy; copy = copy->next) {
+            bool beneath = strncmp(copy->path, top, len) == 0 && (copy->path[len] == '/' || !copy->path[len]);
+            if (!copy->met && beneath)
+                return copy->path;
+        }
+    }
+    return NULL;
+}
+
+bool zs_copies_leaves(struct zs_copies *copies, const char *path) {
+    const struct copy *copy = find_copy(copies, path);
+    return copy && !copy->met && !copy->skipped;
 }
 
 // --- rewriting -------------------------------------------------------------------------------------------------------
@@ -325,7 +362,7 @@ bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32
                        uint32_t *out_count, struct zs_error *e) {
     struct rewrite r = {.copies = copies, .arena = arena};
     for (uint32_t i = 0; i < count && !r.failed; i++) {
-        if (ops[i].path && !zs_filter_carries(filter, ops[i].path))
+        if (filter && ops[i].path && !zs_filter_carries(filter, ops[i].path))
             continue;
         rewrite_op(&r, &ops[i]);
     }

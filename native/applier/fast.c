@@ -100,7 +100,7 @@ static bool build(struct zs_link *link, const struct zs_plan *plan, struct zs_fl
     for (struct zs_unit *unit = flight->first;; unit = unit->next) {
         if (unit->zxid > flight->zxid) {
             flight->zxid = unit->zxid;
-            flight->clock = unit->clock;
+            flight->clock = zs_clock_foreign(flight->clock, unit->clock); // a MARK's may be below it
         }
         for (uint32_t i = 0; i < unit->op_count; i++)
             steps[count++] = zs_plan_step(&unit->ops[i]);
@@ -108,7 +108,7 @@ static bool build(struct zs_link *link, const struct zs_plan *plan, struct zs_fl
             break;
         assert(unit->next); // zs_plan_next came to `last` this way
     }
-    if (!zs_link_encode_marker(link, flight->zxid, flight->clock, &json))
+    if (!zs_link_encode_marker(link, flight->zxid, flight->clock, 0, &json))
         return false;
     steps[count++] = (struct zs_step){
         .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};

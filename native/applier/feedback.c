@@ -41,12 +41,8 @@ static void fill_report(struct zs_link *link) {
     snprintf(report->destination, sizeof report->destination, "%s", link->settings.site);
     memcpy(report->vector, link->positions, sizeof link->positions);
     memcpy(report->sessions, link->marker.sessions, sizeof report->sessions);
-    if (link->other_history) {
-        report->need = ZS_NEED_IMAGE;
-        snprintf(report->image_path, sizeof report->image_path, "/");
-    } else if (link->gap) {
-        report->need = ZS_NEED_FROM;
-    }
+    report->need = link->gap ? ZS_NEED_FROM : ZS_NEED_NONE;
+    zs_image_fill_report(link, report);
 }
 
 static bool send_report(struct zs_link *link, struct zs_error *e) {

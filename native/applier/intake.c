@@ -17,6 +17,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,20 +79,34 @@ static void reject(struct zs_link *link, uint64_t tag, const char *reason) {
     zs_intake_ack(link, tag, false);
 }
 
+// A batch of an image begins with what it belongs to, and holds nodes; no other does.
 static const char *record_problem(const struct zs_batch *batch) {
+    static const char *const mixed = "txns and parts of an image stand in it side by side";
+    const bool image = zs_image_is(batch);
     for (uint32_t i = 0; i < batch->head.records; i++) {
         switch (batch->records[i].type) {
         case ZS_RECORD_TXN:
         case ZS_RECORD_MARK:
-        case ZS_RECORD_HEARTBEAT:
+        case ZS_RECORD_CHECKPOINT:
         case ZS_RECORD_BROKEN:
+            if (image)
+                return mixed;
             break;
         case ZS_RECORD_NODE:
-        case ZS_RECORD_TOMBSTONE:
-        case ZS_RECORD_SNAPSHOT_BEGIN:
         case ZS_RECORD_SNAPSHOT_END:
+            if (!image)
+                return mixed;
+            break;
+        case ZS_RECORD_SNAPSHOT_BEGIN:
         case ZS_RECORD_SNAPSHOT_PART:
-            return "it holds records of an image, which this version cannot take; update the applier";
+            if (i > 0)
+                return mixed;
+            break;
+        case ZS_RECORD_HEARTBEAT:
+        case ZS_RECORD_SEEN:
+            break;
+        case ZS_RECORD_TOMBSTONE:
+            return "it holds tombstones, which this version cannot take; update the applier";
         }
     }
     return NULL;
@@ -105,6 +120,14 @@ static const char *batch_problem(const struct zs_link *link, const struct zs_bat
     if (!zs_history_known(&head->history))
         return "it names no history";
     return record_problem(batch);
+}
+
+// What the origin holds of us does not depend on what becomes of the batch.
+static void hear_seen(struct zs_link *link, const struct zs_batch *batch) {
+    for (uint32_t i = 0; i < batch->head.records; i++) {
+        if (batch->records[i].type == ZS_RECORD_SEEN)
+            link->origin_seen = batch->records[i].seen;
+    }
 }
 
 void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body, const char *dropped) {
@@ -136,6 +159,7 @@ void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body,
         free_held(link, held);
         return;
     }
+    hear_seen(link, &held->batch);
     link->counters.batches++;
     link->heard_at = zs_mono_ms();
     if (held->batch.head.last > link->counters.received)
@@ -235,13 +259,13 @@ static bool admit_mark(struct zs_link *link, struct zs_held *held, const struct 
     return true;
 }
 
-// The origin cannot go on from there. It says so with each heartbeat; the log says it once per place.
-static bool hear_broken(struct zs_link *link, const struct zs_record_broken *broken) {
-    if (broken->zxid == link->position && link->broken_at != broken->zxid + 1) {
-        link->broken_at = broken->zxid + 1;
-        zs_logf(link->log, ZS_LEVEL_ERROR, "%s: the origin cannot send what follows 0x%" PRIx64 ": %s",
-                link->names.link, (uint64_t)broken->zxid, broken->reason);
-    }
+// The origin waits for our marker: it is written when this unit's turn comes, with nothing in flight.
+static bool admit_checkpoint(struct zs_link *link, struct zs_held *held, struct zs_error *e) {
+    struct zs_unit *unit = new_unit(held, 0, 0);
+    if (!unit)
+        return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    append(link, unit);
+    unit->alone = unit->checkpoint = true;
     return true;
 }
 
@@ -251,9 +275,10 @@ static bool admit_record(struct zs_link *link, struct zs_held *held, const struc
         return record->txn.zxid <= link->expected || admit_txn(link, held, &record->txn, e);
     if (record->type == ZS_RECORD_MARK)
         return record->mark.zxid <= link->expected || admit_mark(link, held, record, e);
-    if (record->type == ZS_RECORD_BROKEN)
-        return hear_broken(link, &record->broken);
-    assert(record->type == ZS_RECORD_HEARTBEAT); // record_problem has let nothing else in
+    if (record->type == ZS_RECORD_CHECKPOINT)
+        return admit_checkpoint(link, held, e);
+    if (record->type != ZS_RECORD_HEARTBEAT) // SEEN has been heard, and so has BROKEN
+        return true;
     if (held->batch.head.last < link->expected)
         return true; // an old batch once more: it knows less than we do
     link->marker.session_count = 0;
@@ -293,36 +318,73 @@ static void open_gap(struct zs_link *link, const struct zs_batch_head *head) {
             link->names.link, (uint64_t)head->prev, (uint64_t)link->expected);
 }
 
-// Whether the batch speaks of the zxids that our position is one of.
+// Whether the batch speaks of the zxids that our position is one of. If not, only an image helps.
 static bool same_history(struct zs_link *link, const struct zs_batch_head *head) {
-    bool same = zs_history_equal(&head->history, &link->marker.history);
-    if (same != link->other_history)
-        return same;
-    link->other_history = !same;
-    link->feedback.due = true;
-    if (!same) {
-        char ours[ZS_UUID_TEXT], theirs[ZS_UUID_TEXT];
-        zs_history_format(&link->marker.history, ours);
-        zs_history_format(&head->history, theirs);
-        zs_logf(link->log, ZS_LEVEL_ERROR,
-                "%s: the origin's history is %s, this site followed %s: nothing is applied", link->names.link,
-                theirs, ours);
+    if (zs_history_equal(&head->history, &link->marker.history))
+        return true;
+    char ours[ZS_UUID_TEXT], theirs[ZS_UUID_TEXT], why[200];
+    zs_history_format(&link->marker.history, ours);
+    zs_history_format(&head->history, theirs);
+    snprintf(why, sizeof why, "its history is %s, this site followed %s: it was wiped, restored or replaced",
+             theirs, ours);
+    zs_image_want(link, "/", true, why);
+    return false;
+}
+
+// The origin cannot go on from where we are; it says so with each heartbeat.
+static bool hear_broken(struct zs_link *link, const struct zs_batch *batch) {
+    for (uint32_t i = 0; i < batch->head.records; i++) {
+        if (batch->records[i].type != ZS_RECORD_BROKEN)
+            continue;
+        if (batch->records[i].broken.zxid == link->position)
+            zs_image_want(link, "/", true, batch->records[i].broken.reason);
+        return true;
     }
-    return same;
+    return false;
+}
+
+// The first batch ever. False: the place is lost, and the batch stays.
+static bool adopt(struct zs_link *link, struct zs_held *held, bool *done) {
+    const struct zs_batch_head *head = &held->batch.head;
+    *done = head->prev > 0; // only a batch that covers the origin from its beginning may be the first
+    if (*done) {
+        open_gap(link, head);
+        discard(link, held);
+        return true;
+    }
+    return zs_recover_adopt(link, head);
+}
+
+static bool admit_image(struct zs_link *link, struct zs_held *held) {
+    switch (zs_image_take(link, held)) {
+    case ZS_PROGRESS_DONE:
+        discard(link, held);
+        return true;
+    case ZS_PROGRESS_NOT_YET:
+        break;
+    case ZS_PROGRESS_LOST:
+        zs_image_forget(link);
+        zs_link_lose_place(link);
+        break;
+    }
+    return false;
 }
 
 // Takes the first fresh batch out of `fresh`. False: it stays there (the place was lost; it is looked at again when we
 // have recovered), or it was rejected and the place is lost.
 static bool admit(struct zs_link *link, struct zs_held *held) {
     const struct zs_batch_head *head = &held->batch.head;
+    if (zs_image_is(&held->batch))
+        return admit_image(link, held);
+    if (hear_broken(link, &held->batch) || link->image.broken ||
+        (link->image.run && head->last == head->prev)) {
+        discard(link, held); // until the image is taken, or it is a sign of life between two parts of it
+        return true;
+    }
     if (!zs_history_known(&link->marker.history)) {
-        if (head->prev > 0) { // only a batch that covers the origin from its beginning may be the first
-            open_gap(link, head);
-            discard(link, held);
-            return true;
-        }
-        if (!zs_recover_adopt(link, head))
-            return false;
+        bool done;
+        if (!adopt(link, held, &done) || done)
+            return done;
     }
     if (!same_history(link, head)) {
         discard(link, held);
@@ -413,7 +475,7 @@ void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
         more = unit != last;
         if (unit->zxid > link->position) {
             link->position = unit->zxid;
-            link->clock = unit->clock;
+            link->clock = zs_clock_foreign(link->clock, unit->clock); // a MARK's may be below it
         }
         if (unit->mark)
             take_over(link, unit->mark);

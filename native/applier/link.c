@@ -28,8 +28,10 @@ const char *zs_apply_state_name(enum zs_apply_state state) {
         return "LIVE";
     case ZS_APPLY_GAP:
         return "GAP";
-    case ZS_APPLY_HISTORY:
-        return "HISTORY";
+    case ZS_APPLY_IMAGE:
+        return "IMAGE";
+    case ZS_APPLY_BRAKE:
+        return "BRAKE";
     }
     return "UNKNOWN";
 }
@@ -41,10 +43,10 @@ void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const ch
     if (state == old && strcmp(reason, link->counters.detail) == 0)
         return;
     // While a link flows its detail moves with every batch: that is for the status, not for the log.
-    bool quiet =
-        state == old && (state == ZS_APPLY_LIVE || state == ZS_APPLY_GAP || state == ZS_APPLY_HISTORY);
+    bool quiet = state == old && (state == ZS_APPLY_LIVE || state == ZS_APPLY_GAP || state == ZS_APPLY_IMAGE);
     enum zs_level level = state == ZS_APPLY_LIVE || state == ZS_APPLY_STOPPED || state == ZS_APPLY_RECOVER ||
-                                  state == ZS_APPLY_WAITING || old == ZS_APPLY_STOPPED
+                                  state == ZS_APPLY_WAITING || state == ZS_APPLY_IMAGE ||
+                                  old == ZS_APPLY_STOPPED
                               ? ZS_LEVEL_INFO
                               : ZS_LEVEL_WARN;
     zs_logf(link->log, quiet ? ZS_LEVEL_DEBUG : level, "%s: %s -> %s%s%s", link->names.link,
@@ -55,12 +57,23 @@ void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const ch
 }
 
 void zs_link_set_flow_state(struct zs_link *link) {
-    char reason[256] = "";
-    if (link->other_history) {
-        zs_link_set_state(
-            link, ZS_APPLY_HISTORY,
-            "the origin has another history than the one this site followed: it was wiped, restored or "
-            "replaced; its image is needed");
+    const struct zs_taking *image = &link->image;
+    char reason[sizeof link->counters.detail] = "";
+    if (image->braked) {
+        snprintf(
+            reason, sizeof reason,
+            "an image would delete %" PRIu64 " of %" PRIu64
+            " nodes here: look whether that is right, then allow it with: zoospan resync %s --allow-deletes",
+            image->brake_deletes, image->brake_nodes, link->settings.origin);
+        zs_link_set_state(link, ZS_APPLY_BRAKE, reason);
+    } else if (image->run) {
+        snprintf(reason, sizeof reason,
+                 "takes an image of %.200s: %" PRIu64 " nodes, %" PRIu64 " created, %" PRIu64 " set, %" PRIu64
+                 " deleted",
+                 image->path, image->nodes, image->created, image->set, image->deleted);
+        zs_link_set_state(link, ZS_APPLY_IMAGE, reason);
+    } else if (image->broken) {
+        zs_link_set_state(link, ZS_APPLY_IMAGE, "waits for an image of the origin's tree");
     } else if (link->gap) {
         snprintf(reason, sizeof reason,
                  "batches after 0x%" PRIx64 " are missing; asked the origin to go back",
@@ -74,6 +87,13 @@ void zs_link_set_flow_state(struct zs_link *link) {
 void zs_link_publish_status(struct zs_link *link) {
     struct zs_apply_status *now = &link->counters;
     now->applied = link->position;
+    if (link->image.run) {
+        now->image_nodes = link->image.nodes;
+        now->image_created = link->image.created;
+        now->image_set = link->image.set;
+        now->image_deleted = link->image.deleted;
+        now->image_kept = link->image.kept;
+    }
     now->copies = zs_copies_count(link->copies);
     now->heard_ms = link->heard_at ? zs_mono_ms() - link->heard_at : -1;
     now->lag_ms = 0;
@@ -127,9 +147,11 @@ void zs_link_lose_place(struct zs_link *link) {
     link->positioned = false;
 }
 
-bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, struct zs_slice *out) {
+bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, int64_t fence,
+                           struct zs_slice *out) {
     link->marker.zxid = zxid;
     link->marker.clock = clock;
+    link->marker.fence = fence;
     link->marker.time_ms = zs_wall_ms();
     zs_buffer_clear(&link->marker_json);
     if (!zs_marker_encode(&link->marker, &link->marker_json))
@@ -170,6 +192,8 @@ static void init_names(struct zs_link *link) {
     snprintf(link->marker_path, sizeof link->marker_path, "%s/%s", ZS_APPLIED_PATH, s->origin);
     snprintf(link->records_path, sizeof link->records_path, "%s/%s", ZS_SESSIONS_PATH, s->origin);
     snprintf(link->quarantine_path, sizeof link->quarantine_path, "%s/%s", ZS_QUARANTINE_PATH, s->origin);
+    snprintf(link->journal_path, sizeof link->journal_path, "%s/%s", ZS_IMAGES_PATH, s->origin);
+    snprintf(link->resync_path, sizeof link->resync_path, "%s/%s", ZS_RESYNC_PATH, s->origin);
     snprintf(link->retry_path, sizeof link->retry_path, "%s/%s", ZS_RETRY_PATH, s->origin);
     snprintf(link->counters.origin, sizeof link->counters.origin, "%s", s->origin);
 }
@@ -191,9 +215,10 @@ static bool init_parts(struct zs_link *link, struct zs_error *e) {
         return false;
     link->flights = calloc(s->depth, sizeof *link->flights);
     link->scratch = zs_arena_new(SCRATCH_BYTES_MAX);
+    link->image.arena = zs_arena_new(SCRATCH_BYTES_MAX);
     zs_buffer_init(&link->marker_json, MARKER_BYTES_MAX);
     zs_buffer_init(&link->feedback.json, REPORT_BYTES_MAX);
-    if (!link->flights || !link->scratch)
+    if (!link->flights || !link->scratch || !link->image.arena)
         return zs_fail(e, ZS_FATAL, "out of memory");
     return true;
 }
@@ -259,6 +284,8 @@ void zs_link_free(struct zs_link *link) {
     if (link->client.mailbox)
         link->client.target.calls->subscribe(link->client.target.self, link->client.mailbox, false);
     zs_intake_drop_all(link);
+    zs_image_free(link);
+    free(link->journal.zxids);
     for (uint32_t i = 0; i < link->spare_count; i++)
         zs_arena_free(link->spare_arenas[i]);
     zs_mailbox_free(link->client.mailbox);

@@ -6,6 +6,8 @@
 //   fast.c       units -> multis, pipelined, each with the marker; nothing is read
 //   slow.c       one unit at a time: reads what it touches, settles, writes; for what failed and what must go alone
 //   recover.c    finds its place again: session, marker, records of ephemerals
+//   image.c      takes an image where the stream cannot go on (image.h)
+//   history.c    notices that this site's own ensemble was restored
 //   feedback.c   tells the origin
 //
 // The marker /zoospan/applied/<origin> moves in the very multi that has the effects, with the version that we expect.
@@ -37,6 +39,7 @@
 #include <stdatomic.h>
 
 #include "client.h"
+#include "image.h"
 #include "refusal.h"
 #include "zs_amqp.h"
 #include "zs_applier.h"
@@ -45,6 +48,12 @@
 #include "zs_names.h"
 #include "zs_plan.h"
 #include "zs_report.h"
+
+// How far this site has come with origins other than one. Thread: any.
+struct zs_siblings {
+    uint32_t (*positions)(void *self, const char *except, struct zs_position out[static ZS_VECTOR_MAX]);
+    void *self;
+};
 
 struct zs_link_settings {
     char site[ZS_SITE_MAX + 1], origin[ZS_SITE_MAX + 1];
@@ -55,6 +64,8 @@ struct zs_link_settings {
     uint32_t depth;
     int64_t checkpoint_txns;
     uint32_t quarantine_max;
+    uint64_t resync_deletes, resync_delete_percent; // the brake of an image, see zs_extra_delete
+    struct zs_siblings siblings;
     size_t message_bytes_max;
     struct zs_plan_limits limits;
     struct zs_filter *filter;   // owned
@@ -111,6 +122,8 @@ struct zs_link {
     char records_path[sizeof ZS_SESSIONS_PATH + ZS_SITE_MAX + 1];
     char quarantine_path[sizeof ZS_QUARANTINE_PATH + ZS_SITE_MAX + 1];
     char retry_path[sizeof ZS_RETRY_PATH + ZS_SITE_MAX + 1];
+    char journal_path[sizeof ZS_IMAGES_PATH + ZS_SITE_MAX + 1];
+    char resync_path[sizeof ZS_RESYNC_PATH + ZS_SITE_MAX + 1];
     const struct zs_log *log;
     struct zs_watchdog *watchdog;
     struct zs_client client;
@@ -126,19 +139,27 @@ struct zs_link {
     struct zs_feedback feedback;
 
     // our place
-    bool positioned;
+    bool positioned, marker_exists, registered;
+    bool gap;
+    bool history_due;       // what the origin has of us is to be compared: there was a new connect
+    int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
     struct zs_marker marker; // as we last wrote or read it
-    bool marker_exists, registered;
-    int32_t marker_version; // that the next multi expects
-    int64_t durable;        // zxid of the newest marker that is known to be written
-    int64_t position;       // done, with or without effect
-    zs_clock clock;         // the origin's, at `position`
-    int64_t expected;       // admitted: the next batch must continue here
-    int64_t broken_at;      // the zxid behind which the origin said that it cannot go on, plus 1; 0: none
-    bool gap, other_history;
+    int64_t marker_changed;  // its mzxid, when it was looked at last ...
+    int64_t marker_fence;    // ... and the one of its newest write with effects
+    int64_t durable;         // zxid of the newest marker that is known to be written
+    int64_t position;        // done, with or without effect
+    zs_clock clock;          // the origin's, at `position`
+    int64_t expected;        // admitted: the next batch must continue here
     uint32_t position_count;
     struct zs_position positions[ZS_VECTOR_MAX]; // what the origin said it had applied of others
+    struct zs_taking image;
+    struct zs_journal journal;
+
+    // this site's own history, and what the origin has of it
+    struct zs_history own_history;
+    struct zs_record_seen origin_seen;
+    uint64_t connects; // of the session, when we looked last
 
     // work
     struct zs_held *held, *held_last, *fresh; // fresh: the first one that is not admitted yet
@@ -184,8 +205,9 @@ void zs_link_log_finding(struct zs_link *link, const struct zs_unit *unit, const
 void zs_link_log_silenced(struct zs_link *link);
 // The place is not known any more: recover before anything else is written.
 void zs_link_lose_place(struct zs_link *link);
-// The marker's next content; borrowed until the next call. False: no memory.
-bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, struct zs_slice *out);
+// The marker's next content; borrowed until the next call. `fence`: as in struct zs_marker. False: no memory.
+bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, int64_t fence,
+                           struct zs_slice *out);
 
 // --- intake.c --------------------------------------------------------------------------------------------------------
 
@@ -204,8 +226,15 @@ bool zs_recover(struct zs_link *link);          // true: positioned
 bool zs_recover_register(struct zs_link *link); // before every write; true: may write
 // The marker's version is so high that its node has to be made anew, which registering does.
 bool zs_recover_version_exhausted(const struct zs_link *link);
+// Reads what the marker's node says of its writes: marker_changed, marker_fence. False: the place is lost.
+bool zs_recover_look(struct zs_link *link);
 // The first batch ever: makes the marker.
 bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head);
+
+// --- history.c -------------------------------------------------------------------------------------------------------
+
+// Compares, once after each connect, what the origin has of this site with where this site is. Every turn.
+void zs_history_tick(struct zs_link *link);
 
 // --- fast.c, slow.c --------------------------------------------------------------------------------------------------
 
@@ -240,6 +269,12 @@ void zs_quarantine_tick(struct zs_link *link);
 bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, const char *record_path,
                    const char *request_path);
 
+// slow.c: one op of an image, by itself: read, settled, written, or put into quarantine under that zxid. The marker stays where
+// it is. Nothing may be in flight. False: the place is not known any more.
+bool zs_slow_apply(struct zs_link *link, const struct zs_op *op, int64_t zxid, int64_t time_ms);
+// Whether Stat.ephemeralOwner names a session. (It also marks containers and TTL nodes, by values that no session has.)
+bool zs_owner_is_session(int64_t owner);
+
 // --- receiver.c, feedback.c ------------------------------------------------------------------------------------------
 
 void *zs_receiver_run(void *context);                 // a link, as pthread_create wants it
@@ -255,5 +290,6 @@ int zs_feedback_wait_ms(const struct zs_link *link);
 // Makes sure that /zoospan, its two folders and the history are there. Errors: ZS_RETRY (ZooKeeper went away),
 // ZS_DENIED, ZS_CORRUPT.
 bool zs_marker_make_home(struct zs_client *client, bool protected, struct zs_error *e);
+bool zs_history_make(struct zs_history *out, struct zs_error *e); // a new UUID
 
 #endif

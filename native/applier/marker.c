@@ -36,13 +36,19 @@ static bool make_node(struct zs_client *client, const char *path, struct zs_slic
     return fine;
 }
 
+bool zs_history_make(struct zs_history *out, struct zs_error *e) {
+    if (getrandom(out->bytes, sizeof out->bytes, 0) != sizeof out->bytes)
+        return zs_fail(e, ZS_FATAL, "the kernel gives no random bytes");
+    out->bytes[6] = (uint8_t)((out->bytes[6] & 0x0f) | 0x40); // RFC 9562: version 4, variant 1
+    out->bytes[8] = (uint8_t)((out->bytes[8] & 0x3f) | 0x80);
+    return true;
+}
+
 static bool make_history(struct zs_client *client, bool protected, struct zs_error *e) {
     struct zs_history history;
     char text[ZS_UUID_TEXT];
-    if (getrandom(history.bytes, sizeof history.bytes, 0) != sizeof history.bytes)
-        return zs_fail(e, ZS_FATAL, "the kernel gives no random bytes");
-    history.bytes[6] = (uint8_t)((history.bytes[6] & 0x0f) | 0x40); // RFC 9562: version 4, variant 1
-    history.bytes[8] = (uint8_t)((history.bytes[8] & 0x3f) | 0x80);
+    if (!zs_history_make(&history, e))
+        return false;
     zs_history_format(&history, text);
     struct zs_acls acls = zs_marker_acls(protected);
     if (protected)
@@ -73,7 +79,8 @@ static bool check_history(struct zs_client *client, struct zs_error *e) {
 }
 
 bool zs_marker_make_home(struct zs_client *client, bool protected, struct zs_error *e) {
-    static const char *const folders[] = {ZS_ROOT, ZS_APPLIED_PATH, ZS_SESSIONS_PATH, ZS_QUARANTINE_PATH};
+    static const char *const folders[] = {ZS_ROOT, ZS_APPLIED_PATH, ZS_SESSIONS_PATH, ZS_QUARANTINE_PATH,
+                                          ZS_IMAGES_PATH};
     struct zs_slice empty = {.at = (const uint8_t *)"", .len = 0};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         if (!make_node(client, folders[i], empty, zs_marker_acls(protected), e))

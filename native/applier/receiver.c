@@ -130,7 +130,8 @@ static int wait_ms(const struct zs_link *link) {
     if (!link->receive && link->receive_backoff.until_ms - now < wait)
         wait = link->receive_backoff.until_ms - now;
     bool slow_work = link->positioned && !link->flight_count && link->planned;
-    if (wait < 0 || slow_work || (link->positioned && link->fresh))
+    bool fresh_work = link->positioned && link->fresh && !(link->first && zs_image_is(&link->fresh->batch));
+    if (wait < 0 || slow_work || fresh_work)
         wait = 0;
     return (int)wait;
 }
@@ -149,6 +150,10 @@ static void turn(struct zs_link *link) {
     zs_slow_step(link);
     zs_fast_fill(link);
     zs_quarantine_tick(link);
+    zs_image_tick(link);
+    if (link->positioned && link->receive)
+        zs_journal_tick(link);
+    zs_history_tick(link);
     zs_feedback_tick(link);
     if (zs_mono_ms() / 1000 != link->conflict_second)
         zs_link_log_silenced(link);

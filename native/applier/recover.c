@@ -35,6 +35,7 @@ static bool read_marker(struct zs_link *link, struct zs_marker *marker, bool *ex
     enum zs_outcome outcome = zs_client_ask(&link->client, &read);
     *exists = outcome == ZS_DONE;
     link->marker_version = read.version;
+    link->marker_changed = read.changed;
     if (outcome == ZS_DONE) {
         fine = zs_marker_decode(read.data.at, read.data.len, marker, e);
         if (!fine)
@@ -50,6 +51,21 @@ static bool read_marker(struct zs_link *link, struct zs_marker *marker, bool *ex
     }
     zs_request_clear(&read);
     return fine;
+}
+
+bool zs_recover_look(struct zs_link *link) {
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = link->marker_path};
+    struct zs_marker marker;
+    enum zs_outcome outcome = zs_client_ask(&link->client, &read);
+    bool looked = outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL);
+    if (looked) {
+        link->marker_changed = read.changed;
+        link->marker_fence = marker.fence ? marker.fence : read.changed;
+    } else {
+        zs_link_lose_place(link);
+    }
+    zs_request_clear(&read);
+    return looked;
 }
 
 bool zs_recover_version_exhausted(const struct zs_link *link) {
@@ -87,9 +103,13 @@ static uint32_t register_steps(const struct zs_link *link, struct zs_slice json,
 
 static bool register_session(struct zs_link *link, struct zs_error *e) {
     struct zs_slice json;
+    if (link->marker_exists && !zs_recover_look(link))
+        return zs_fail(e, ZS_RETRY, "cannot read the marker %s", link->marker_path);
     zs_arena_reset(link->scratch);
     struct zs_step *steps = zs_arena_take(link->scratch, LEAP, sizeof *steps);
-    if (!steps || !zs_link_encode_marker(link, link->marker.zxid, link->marker.clock, &json))
+    int64_t fence = link->marker_exists ? link->marker_fence : 0; // this write has no effect
+    bool encoded = zs_link_encode_marker(link, link->marker.zxid, link->marker.clock, fence, &json);
+    if (!steps || !encoded)
         return zs_fail(e, ZS_FATAL, "the marker does not fit");
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps};
     request.step_count = register_steps(link, json, steps);
@@ -131,6 +151,7 @@ bool zs_recover_register(struct zs_link *link) {
 bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     struct zs_error e;
     link->marker.history = head->history;
+    link->marker.image = false;
     link->marker.zxid = link->position;
     link->marker.session_count = 0;
     ZS_FAILPOINT("applier_adopt");
@@ -259,7 +280,7 @@ static bool load_records(struct zs_link *link, struct zs_error *e) {
     struct zs_request children;
     zs_copies_clear(link->copies);
     if (!make_folder(link, link->records_path, e) || !make_folder(link, link->quarantine_path, e) ||
-        !read_names(link, link->records_path, &children, e))
+        !make_folder(link, link->journal_path, e) || !read_names(link, link->records_path, &children, e))
         return false;
     bool fine = true;
     for (uint32_t i = 0; fine && i < children.name_count; i++)
@@ -295,6 +316,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
     } else {
         link->marker = *found;
     }
+    zs_image_recovered(link, found, link->marker_changed);
     if (back) {
         link->gap = false;
         link->doubt = (struct zs_doubt){.zxid = 0};
@@ -306,15 +328,30 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
     link->feedback.due = true;
 }
 
+static bool read_own_history(struct zs_link *link, struct zs_error *e) {
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
+    char text[ZS_UUID_TEXT] = "";
+    bool fine = zs_client_ask(&link->client, &read) != ZS_UNKNOWN || fail(&read, "read", ZS_HISTORY_PATH, e);
+    if (read.data.len == ZS_UUID_TEXT - 1)
+        memcpy(text, read.data.at, ZS_UUID_TEXT - 1);
+    zs_history_parse(text, &link->own_history); // not there yet, or not a history: not known
+    zs_request_clear(&read);
+    return fine;
+}
+
 static bool recover(struct zs_link *link, struct zs_error *e) {
     struct zs_target_state target;
     link->client.target.calls->state(link->client.target.self, &target);
     if (!target.connected)
         return zs_fail(e, ZS_BUSY, "%s", target.detail);
     link->client.generation = target.generation;
+    link->history_due = link->history_due || target.connects != link->connects;
+    link->connects = target.connects;
     struct zs_marker found;
     bool exists;
     if (!read_marker(link, &found, &exists, e))
+        return false;
+    if (!read_own_history(link, e))
         return false;
     ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))

@@ -53,17 +53,6 @@ static void step(struct settling *s, struct zs_step what) {
     s->steps[s->out.step_count++] = what;
 }
 
-static bool acls_equal(const struct zs_acls *a, const struct zs_acls *b) {
-    if (a->count != b->count)
-        return false;
-    for (uint32_t i = 0; i < a->count; i++) {
-        const struct zs_acl *x = &a->entries[i], *y = &b->entries[i];
-        if (x->perms != y->perms || strcmp(x->scheme, y->scheme) != 0 || strcmp(x->id, y->id) != 0)
-            return false;
-    }
-    return true;
-}
-
 // The parent, which zs_view_of_ops has entered; NULL for the root.
 static struct zs_node *parent_of(struct settling *s, const char *path) {
     const char *slash = strrchr(path, '/');
@@ -135,7 +124,7 @@ static void settle_create(struct settling *s, const struct zs_op *op, struct zs_
     }
     find(s, node->ephemeral ? ZS_VERDICT_EPHEMERAL_KEPT : ZS_VERDICT_CREATE_EXISTS, node->path);
     // The ACL first: it goes by itself, and the data then with the marker.
-    if (!acls_equal(&node->acls, &op->acls))
+    if (!zs_acls_equal(&node->acls, &op->acls))
         set_acl(s, node, op->acls);
     set_data(s, node, op->data);
 }

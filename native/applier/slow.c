@@ -54,8 +54,7 @@ static void set_problem(struct work *w, enum zs_quarantine_class class, int code
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
-// Stat.ephemeralOwner also marks containers and TTL nodes, by values that no session has.
-static bool is_session(int64_t owner) {
+bool zs_owner_is_session(int64_t owner) {
     uint64_t bits = (uint64_t)owner;
     bool container = bits == 0x8000000000000000u, ttl = bits >> 40 == 0xff0000;
     return bits && !container && !ttl;
@@ -64,7 +63,7 @@ static bool is_session(int64_t owner) {
 static bool take_answer(struct work *w, struct zs_node *node, const struct zs_request *read) {
     if (read->outcome == ZS_DONE) {
         node->exists = true;
-        node->ephemeral = is_session(read->owner);
+        node->ephemeral = zs_owner_is_session(read->owner);
         node->version = read->version;
         node->aversion = read->aversion;
         node->child_count = read->child_count;
@@ -158,7 +157,8 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     struct zs_step *all = zs_arena_take(link->scratch, count + 1, sizeof *all);
     if (!all)
         return no_memory(w);
-    if (!zs_link_encode_marker(link, zxid, clock, &json))
+    // What an image writes is in its journal, and no matter of the fence.
+    if (!zs_link_encode_marker(link, zxid, clock, link->image.run ? link->marker_fence : 0, &json))
         return LOST;
     for (uint32_t i = 0; i < count; i++)
         all[i] = steps[i];
@@ -450,6 +450,12 @@ static enum written write_unit(struct work *w) {
     return result == WRITTEN || result == LOST ? result : put_in_quarantine(w);
 }
 
+bool zs_slow_apply(struct zs_link *link, const struct zs_op *op, int64_t zxid, int64_t time_ms) {
+    struct zs_unit unit = {.zxid = zxid, .time_ms = time_ms, .ops = op, .op_count = 1};
+    struct work w = {.link = link, .unit = &unit, .zxid = link->position, .clock = link->clock};
+    return write_unit(&w) == WRITTEN;
+}
+
 bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, const char *record_path,
                    const char *request_path) {
     struct zs_unit unit = {.zxid = record->zxid,
@@ -475,14 +481,16 @@ void zs_slow_step(struct zs_link *link) {
     struct zs_unit *unit = link->planned;
     if (!link->positioned || !unit || link->flight_count || (!link->slow_until && !unit->alone))
         return;
-    if (unit->op_count && !zs_recover_register(link))
+    bool checkpoint = unit->checkpoint && link->marker_exists && link->position > link->durable;
+    if ((unit->op_count || checkpoint) && !zs_recover_register(link))
         return;
     struct work w = {.link = link, .unit = unit, .zxid = link->position, .clock = link->clock};
     if (unit->zxid > w.zxid) {
         w.zxid = unit->zxid;
-        w.clock = unit->clock;
+        w.clock = zs_clock_foreign(w.clock, unit->clock); // a MARK's may be below it
     }
-    if (unit->op_count && write_unit(&w) != WRITTEN) {
+    if ((unit->op_count && write_unit(&w) != WRITTEN) ||
+        (checkpoint && zs_slow_write_marker(link, w.zxid, w.clock) != ZS_DONE)) {
         zs_link_set_state(link, ZS_APPLY_RECOVER,
                           w.problem.text ? w.problem.text : "the outcome of a write is not known");
         zs_link_lose_place(link);

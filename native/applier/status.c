@@ -66,6 +66,12 @@ static void put_link(struct zs_buffer *out, const struct zs_apply_status *s) {
     put_number(out, "fenced", s->fenced);
     put_number(out, "reconnects", s->reconnects);
     put_number(out, "copies", s->copies);
+    put_number(out, "images", s->images);
+    put_number(out, "image_nodes", s->image_nodes);
+    put_number(out, "image_created", s->image_created);
+    put_number(out, "image_set", s->image_set);
+    put_number(out, "image_deleted", s->image_deleted);
+    put_number(out, "image_kept", s->image_kept);
     put(out, ",\"conflicts\":{");
     for (int i = 0; i < ZS_VERDICT_COUNT; i++)
         put(out, "%s\"%s\":%" PRIu64, i ? "," : "", zs_verdict_name((enum zs_verdict)i), s->conflicts[i]);

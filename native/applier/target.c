@@ -33,6 +33,7 @@ struct zs_zookeeper {
     pthread_cond_t wake_keeper;
     zhandle_t *handle;
     bool dead, refused, stopping;
+    int64_t lost_at; // when the connection was lost, or the handle opened (monotonic)
     struct zs_target_state state;
     struct zs_mailbox *subscribers[SUBSCRIBERS_MAX];
 };
@@ -62,7 +63,9 @@ static void on_session_event(zhandle_t *handle, int type, int state, const char 
     pthread_mutex_lock(&zk->lock);
     struct zs_target_state *now = &zk->state;
     now->connected = state == ZOO_CONNECTED_STATE;
+    zk->lost_at = zs_mono_ms();
     if (now->connected) {
+        now->connects++;
         int64_t session = zoo_client_id(handle)->client_id;
         if (session != now->session) {
             now->session = session;
@@ -105,6 +108,7 @@ static void open_session(struct zs_zookeeper *zk) {
         zoo_add_auth(handle, zk->auth_scheme, zk->auth, (int)strlen(zk->auth), NULL, NULL);
     pthread_mutex_lock(&zk->lock);
     zk->handle = handle;
+    zk->lost_at = zs_mono_ms();
     if (handle)
         return;
     snprintf(zk->state.detail, sizeof zk->state.detail,
@@ -125,6 +129,19 @@ static void close_session(struct zs_zookeeper *zk) {
     wake_subscribers(zk);
 }
 
+// Servers refuse a client that has seen a later zxid than they have: after an ensemble was wiped or restored, the old handle
+// would be refused for ever. After the session's timeout it has expired, so nothing is lost with it.
+static bool is_stale(const struct zs_zookeeper *zk) {
+    return !zk->state.connected && zs_mono_ms() - zk->lost_at > (int64_t)zk->session_ms + REOPEN_MS;
+}
+
+static void look_again_soon(struct zs_zookeeper *zk) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += REOPEN_MS / 1000;
+    pthread_cond_timedwait(&zk->wake_keeper, &zk->lock, &until);
+}
+
 static void *keep_session(void *context) {
     struct zs_zookeeper *zk = context;
     pthread_mutex_lock(&zk->lock);
@@ -135,8 +152,11 @@ static void *keep_session(void *context) {
             close_session(zk);
             if (zk->refused)
                 pause_keeper(zk);
+        } else if (is_stale(zk)) {
+            zs_logf(zk->log, ZS_LEVEL_WARN, "zookeeper: begins with a new session");
+            zk->dead = true;
         } else {
-            pthread_cond_wait(&zk->wake_keeper, &zk->lock);
+            look_again_soon(zk);
         }
     }
     close_session(zk);

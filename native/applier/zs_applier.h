@@ -21,8 +21,9 @@ enum zs_apply_state {
     ZS_APPLY_BROKER,  // no connection to the origin's broker
     ZS_APPLY_WAITING, // another applier consumes this link
     ZS_APPLY_LIVE,
-    ZS_APPLY_GAP,     // batches are missing; asked the origin to go back
-    ZS_APPLY_HISTORY, // the origin is not the one this site followed: it needs the origin's image
+    ZS_APPLY_GAP, // batches are missing; asked the origin to go back
+    ZS_APPLY_IMAGE, // the stream cannot make this site equal: takes an image of the origin's tree, or waits for it
+    ZS_APPLY_BRAKE, // an image would delete more than is allowed: an operator is asked
 };
 const char *zs_apply_state_name(enum zs_apply_state state); // "STOPPED", ...
 
@@ -38,6 +39,9 @@ struct zs_apply_status {
     uint64_t txns, multis, ops, batches;
     uint64_t conflicts[ZS_VERDICT_COUNT];
     uint64_t quarantined, gaps, rejected, fenced, reconnects;
+    uint64_t images; // taken to their end
+    uint64_t image_nodes, image_created, image_set, image_deleted,
+        image_kept;  // of the one at hand, or the last one
     uint64_t copies; // nodes held here for ephemerals of the origin
 };
 

@@ -33,7 +33,19 @@ bool zs_copies_load(struct zs_copies *copies, int64_t session, const char *path,
                     struct zs_error *e);
 size_t zs_copies_count(const struct zs_copies *copies);
 
-// Turns the ops of one txn (those that the filter leaves) into ops of ordinary nodes and of records, in order; no
+// What is known of a path: nothing, a copy of that session, one that the policy skips, or something of another session.
+enum zs_copy_known { ZS_COPY_NONE, ZS_COPY_HELD, ZS_COPY_SKIPPED, ZS_COPY_OTHER };
+
+// For an image, which has all living ephemerals: forgets which were met, says what is known of one that is met (and marks
+// it if it is of that session), and yields one that was not met at or beneath `top`; NULL: none is left. What is entered
+// meanwhile counts as met.
+void zs_copies_begin_meeting(struct zs_copies *copies);
+enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, int64_t session);
+const char *zs_copies_not_met(const struct zs_copies *copies, const char *top);
+// Whether a path is a copy that was not met: so it goes, and does not hold what it lies in.
+bool zs_copies_leaves(struct zs_copies *copies, const char *path);
+
+// Turns the ops of one txn (those that the filter leaves; NULL: all) into ops of ordinary nodes and of records, in order; no
 // CLOSE_SESSION and no ephemeral CREATE is left. Errors: ZS_FATAL (no memory, arena full).
 bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32_t count,
                        const struct zs_filter *filter, struct zs_arena *arena, const struct zs_op **out,

@@ -19,6 +19,7 @@ struct zs_unit {
     const struct zs_op *ops;      // what is left to do here, after filter and ephemeral policy
     uint32_t op_count;
     bool ends_batch;
+    bool checkpoint; // the marker is written, though nothing else is
     // Must go by itself: something in it cannot ride in a multi, or it is too large for one with the marker.
     bool alone;
     size_t bytes; // in a multi request

@@ -65,6 +65,9 @@ struct zs_request {
     uint32_t failed_step;                   // STEPS: the first step that was refused
     int32_t version, aversion, child_count; // READ, NODE
     int64_t owner;                          // READ, NODE: ephemeralOwner
+    int64_t created, changed;               // READ, NODE: czxid, mzxid
+    int64_t children_changed;               // READ, NODE: pzxid
+    int64_t changed_ms;                     // READ, NODE: mtime
     struct zs_slice data;                   // READ; lives in `memory`, as do the next two
     struct zs_acls acls;                    // NODE
     char **names;                           // CHILDREN
@@ -97,6 +100,7 @@ struct zs_target_state {
     bool connected;
     int64_t session;     // 0: never had one
     uint64_t generation; // rises with every new session; 0: never had one
+    uint64_t connects;   // rises with every connect, of the same session too
     char detail[256];    // why it is not connected
 };
 

@@ -49,6 +49,8 @@ bool cli_knows_origin(const struct cli *cli, const char *origin);
 enum zs_outcome cli_ask(struct cli *cli, struct zs_request *request);
 // Makes an empty node that belongs to whom the applier is; that it is there already is fine. False: all is said.
 bool cli_make_node(struct cli *cli, const char *path);
+// As above, with data; a node that is there already gets it.
+bool cli_put_node(struct cli *cli, const char *path, struct zs_slice data);
 // "no connection" or what ZooKeeper said.
 const char *cli_problem(const struct zs_request *request);
 
@@ -56,6 +58,8 @@ const char *cli_problem(const struct zs_request *request);
 
 int cli_quarantine_list(struct cli *cli, int argc, char **argv);
 int cli_quarantine_retry(struct cli *cli, int argc, char **argv);
+int cli_resync(struct cli *cli, int argc, char **argv);
+int cli_history_renew(struct cli *cli, int argc, char **argv);
 int cli_quarantine_drop(struct cli *cli, int argc, char **argv);
 
 #endif

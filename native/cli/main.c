@@ -13,6 +13,27 @@
 #define CONFIG_PATH "/etc/zoospan/applier.conf"
 
 static const struct cli_command commands[] = {
+    {{"resync", NULL},
+     "ORIGIN [--path PATH] [--allow-deletes] [--no-wait]",
+     "Has the running applier take an image of the origin's tree, though the stream of txns may be whole, "
+     "and make\n"
+     "this site equal to it. What clients of this site wrote and the origin has not seen yet stays. Waits "
+     "until it\n"
+     "is done, and shows how far it is.\n"
+     "  --path PATH      only this node and what is beneath it\n"
+     "  --allow-deletes  this image may delete any number of nodes that the origin does not have (else see\n"
+     "                   zoospan.resync_deletes); also lets a link go on that stands in state BRAKE\n"
+     "  --no-wait        only asks for it\n",
+     cli_resync},
+    {{"history", "renew"},
+     "--restored",
+     "Gives this site's ensemble a new history id, after it was restored from an older snapshot and no other "
+     "site\n"
+     "could tell the applier so. All sites then exchange images: what the others have of this site's lost "
+     "writes\n"
+     "comes back.\n"
+     "  --restored       yes, that is what happened\n",
+     cli_history_renew},
     {{"quarantine", "list"},
      "[--origin ORIGIN] [--json]",
      "Shows the txns that could not be applied here, the oldest first: what and why.\n"

@@ -109,6 +109,18 @@ const char *cli_problem(const struct zs_request *request) {
     return zs_rc_text(request->rc);
 }
 
+bool cli_put_node(struct cli *cli, const char *path, struct zs_slice data) {
+    if (!cli_make_node(cli, path))
+        return false;
+    struct zs_step step = {.type = ZS_STEP_SET, .path = path, .data = data, .version = -1};
+    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
+    bool fine = cli_ask(cli, &request) == ZS_DONE;
+    if (!fine)
+        cli_fail("cannot write %s: %s", path, cli_problem(&request));
+    zs_request_clear(&request);
+    return fine;
+}
+
 bool cli_make_node(struct cli *cli, const char *path) {
     struct zs_acls acls = zs_marker_acls(cli->protected);
     struct zs_step step = {

@@ -8,6 +8,7 @@
 struct zs_filter {
     struct zs_patterns *include;
     struct zs_patterns *exclude;
+    char *include_text, *exclude_text;
     uint64_t hash;
 };
 
@@ -36,6 +37,12 @@ struct zs_filter *zs_filter_new(const char *include, const char *exclude, struct
         zs_error_context(e, "exclude");
         goto failed;
     }
+    filter->include_text = strdup(include);
+    filter->exclude_text = strdup(exclude);
+    if (!filter->include_text || !filter->exclude_text) {
+        zs_fail(e, ZS_FATAL, "no memory for a path filter");
+        goto failed;
+    }
     filter->hash = hash_patterns(hash_patterns(0, "include", filter->include), "exclude", filter->exclude);
     return filter;
 failed:
@@ -48,6 +55,8 @@ void zs_filter_free(struct zs_filter *filter) {
         return;
     zs_patterns_free(filter->include);
     zs_patterns_free(filter->exclude);
+    free(filter->include_text);
+    free(filter->exclude_text);
     free(filter);
 }
 
@@ -64,6 +73,20 @@ bool zs_filter_carries(const struct zs_filter *filter, const char *path) {
     if (zs_patterns_count(filter->include) > 0 && !zs_patterns_match(filter->include, path))
         return false;
     return !zs_patterns_match(filter->exclude, path);
+}
+
+bool zs_filter_may_carry_below(const struct zs_filter *filter, const char *path) {
+    if (is_or_lies_beneath(path, "/zookeeper") || is_or_lies_beneath(path, "/zoospan"))
+        return false;
+    return !zs_patterns_match(filter->exclude, path); // a pattern covers what lies beneath it
+}
+
+const char *zs_filter_include(const struct zs_filter *filter) {
+    return filter->include_text;
+}
+
+const char *zs_filter_exclude(const struct zs_filter *filter) {
+    return filter->exclude_text;
 }
 
 uint64_t zs_filter_hash(const struct zs_filter *filter) {

@@ -29,6 +29,11 @@ struct zs_filter *zs_filter_new(const char *include, const char *exclude, struct
 void zs_filter_free(struct zs_filter *filter);
 // Thread: any. Blocks, allocates: never. What is not an absolute path is not carried.
 bool zs_filter_carries(const struct zs_filter *filter, const char *path);
+// Whether something beneath a path may be carried though the path itself is not. Never says no when it may.
+bool zs_filter_may_carry_below(const struct zs_filter *filter, const char *path);
+// The two lists as they were given. Valid as long as the filter.
+const char *zs_filter_include(const struct zs_filter *filter);
+const char *zs_filter_exclude(const struct zs_filter *filter);
 // Equal for equal rules, whatever the order of the patterns: travels in the batch header, so that a destination can
 // see that the origin's filter changed.
 uint64_t zs_filter_hash(const struct zs_filter *filter);

@@ -414,6 +414,31 @@ const struct zs_option zs_option_table[] = {
                  "be as large as the txn.",
     },
     {
+        .name = "resync_deletes",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "1000",
+        .min = 0,
+        .max = 1000000000,
+        .prose = "The brake of an image: it deletes what the origin does not have, but at most this many "
+                 "nodes, or "
+                 "`zoospan.resync_delete_percent` of the nodes here, whichever is more. Beyond that the link "
+                 "stands in "
+                 "state BRAKE, and deletes nothing, until an operator allows it with `zoospan resync ORIGIN "
+                 "--allow-deletes`.",
+    },
+    {
+        .name = "resync_delete_percent",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "5",
+        .min = 0,
+        .max = 100,
+        .prose = "See `zoospan.resync_deletes`.",
+    },
+    {
         .name = "ephemerals",
         .group = "Applying",
         .roles = A,

@@ -161,6 +161,16 @@ static void native_history(JNIEnv *env, jclass type, jlong handle, jbyteArray te
     free(history);
 }
 
+static void native_marker(JNIEnv *env, jclass type, jlong handle, jbyteArray destination, jbyteArray json) {
+    (void)type;
+    bool failed = false;
+    char *site = text_in(env, destination, &failed), *marker = text_in(env, json, &failed);
+    if (site && !failed)
+        zs_plugin_marker(plugin_of(handle), site, marker);
+    free(site);
+    free(marker);
+}
+
 static void native_serving(JNIEnv *env, jclass type, jlong handle, jboolean serving) {
     (void)env, (void)type;
     zs_plugin_serving(plugin_of(handle), serving);
@@ -248,6 +258,7 @@ static const JNINativeMethod methods[] = {
     METHOD("lost", "(JJ)V", native_lost),
     METHOD("offer", "(JJ[BI)Z", native_offer),
     METHOD("history", "(J[B)V", native_history),
+    METHOD("marker", "(J[B[B)V", native_marker),
     METHOD("serving", "(JZ)V", native_serving),
     METHOD("nextImage", "(JI[[B)J", native_next_image),
     METHOD("image", "(JJ[BI)Z", native_image),

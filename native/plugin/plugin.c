@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "zs_broker.h"
+#include "zs_names.h"
 
 enum {
     ZS_SCRATCH_BYTES = 256 * 1024,
@@ -185,6 +186,31 @@ void zs_plugin_history(struct zs_plugin *plugin, const char *text) {
     for (size_t i = 0; changed && i < plugin->link_count; i++) {
         if (plugin->links[i].sender)
             zs_sender_set_history(plugin->links[i].sender, &history);
+    }
+    pthread_mutex_unlock(&plugin->lock);
+}
+
+static void tell_marker(struct zs_plugin *plugin, struct zs_plugin_link *link, const char *json) {
+    struct zs_marker marker;
+    struct zs_error e = {0};
+    bool read = json && zs_marker_decode((const uint8_t *)json, strlen(json), &marker, &e);
+    bool refused = json && !read;
+    if (refused && !link->marker_refused)
+        zs_logf(&plugin->log, ZS_LEVEL_ERROR,
+                "znode " ZS_APPLIED_PATH
+                "/%s does not hold a marker (%s): what this site has applied of %s is "
+                "not known",
+                link->destination, e.text, link->destination);
+    link->marker_refused = refused;
+    zs_sender_set_marker(link->sender, read ? &marker : NULL);
+}
+
+void zs_plugin_marker(struct zs_plugin *plugin, const char *destination, const char *json) {
+    pthread_mutex_lock(&plugin->lock);
+    for (size_t i = 0; i < plugin->link_count; i++) {
+        struct zs_plugin_link *link = &plugin->links[i];
+        if (link->sender && strcmp(link->destination, destination) == 0)
+            tell_marker(plugin, link, json);
     }
     pthread_mutex_unlock(&plugin->lock);
 }

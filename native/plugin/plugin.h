@@ -15,7 +15,8 @@
 struct zs_plugin_link {
     const char *destination; // borrowed from the options
     struct zs_filter *filter;
-    struct zs_sender *sender; // NULL: stopped; under the plugin's lock
+    struct zs_sender *sender; // NULL: stopped; under the plugin's lock, as what follows
+    bool marker_refused;      // and said so
 };
 
 struct zs_plugin {

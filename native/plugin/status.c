@@ -50,6 +50,8 @@ static void put_counters(json_t *object, const struct zs_sender_status *s) {
     put_count(object, "reconnects", s->reconnects);
     put_count(object, "rewinds", s->rewinds);
     put_count(object, "sequential_names", s->sequential_names);
+    put_count(object, "images", s->images);
+    put_count(object, "image_nodes", s->image_nodes);
 }
 
 void zs_plugin_mend_text(char *text) {

@@ -44,6 +44,10 @@ void zs_plugin_lost(struct zs_plugin *plugin, int64_t zxid);
 // taken for none.
 void zs_plugin_history(struct zs_plugin *plugin, const char *text);
 
+// This site's marker for a destination as it stands in znode /zoospan/applied/<destination>; NULL: there is none. What is
+// not a marker is logged and taken for none.
+void zs_plugin_marker(struct zs_plugin *plugin, const char *destination, const char *json);
+
 // As zs_sender_set_serving, for all links.
 void zs_plugin_serving(struct zs_plugin *plugin, bool serving);
 

@@ -25,7 +25,9 @@ bool zs_chunk_type(struct zs_reader *in, enum zs_chunk_type *type, struct zs_err
 }
 
 bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_error *e) {
-    *out = (struct zs_chunk_head){.zxid = zs_read_i64(in)};
+    out->zxid = zs_read_i64(in);
+    out->nodes = (uint64_t)zs_read_i64(in);
+    out->marker_count = 0;
     int32_t count = zs_read_i32(in);
     for (int32_t i = 0; i < count && !in->failed; i++) {
         struct zs_slice site = read_text(in), data = read_text(in);
@@ -89,8 +91,10 @@ bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_recor
     uint8_t kind = zs_read_u8(in);
     int64_t value = zs_read_i64(in);
     out->zxid = zs_read_i64(in);
+    out->created = zs_read_i64(in);
     out->time_ms = zs_read_i64(in);
-    if (in->failed || kind > ZS_TTL || !zs_path_valid(out->path) || out->zxid < 0)
+    if (in->failed || kind > ZS_TTL || !zs_path_valid(out->path) || out->created < 0 ||
+        out->zxid < out->created)
         return malformed(e);
     out->kind = (enum zs_kind)kind;
     if (out->kind == ZS_EPHEMERAL)

@@ -2,14 +2,21 @@
 // with the stream from the zxid at which the walk began (Z0). The walk is live and sees nodes of different moments; the
 // stream from Z0 on makes that whole.
 //
-//   1. Before the walk counts, its HEAD must satisfy the destination's fence: this site has applied what the destination
-//      wrote before it asked. Otherwise its own writes would look older than they are. That takes a moment if this
-//      site's applier works, and is given up after a while if it does not.
-//   2. One batch is in flight at a time. A refused one (queue full) is sent again as it is, so the destination sees no
+//   1. An image is exact only if this site has applied what the destination had written before it asked (its fence), and as
+//      much of other sites as the destination has: otherwise what is missing here looks deleted or overwritten there. The
+//      markers in this site's tree say how far it is. What the watch tells of the one for the destination is looked at
+//      first, because that costs nothing; the markers that the walk met before its first node (HEAD) decide. That takes a
+//      moment if this site's applier works, and is given up after a while if it does not: the destination sees from
+//      SNAPSHOT_BEGIN what is missing, and is careful.
+//   2. If both sites need an image of the other, both would wait for ever: the one whose name sorts first sends first, and
+//      the other one waits as long as its own image makes progress.
+//   3. One batch is in flight at a time. A refused one (queue full) is sent again as it is, so the destination sees no
 //      hole, and an image may be larger than the queue.
-//   3. Whatever breaks the connection or the walk makes it begin anew, with another run.
-//   4. When the last batch is confirmed the stream goes on behind it. The destination goes on asking for its image until
-//      it has taken it, and says which run it is taking: as long as that is ours, or news may still come, we wait.
+//   4. Whatever breaks the connection or the walk, or makes the image useless, makes it begin anew, with another run.
+//   5. When the last batch is confirmed the stream goes on: from Z0, or behind an image of a deeper path from where the
+//      destination stands, because it has kept its place. The destination goes on asking for its image until it has taken
+//      it, and says which run it is taking: as long as that is ours, or news may still come, we wait. If it has named ours
+//      and does so no more, it has dropped it (it was restarted, say), and gets another one at once.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +28,8 @@
 enum {
     NODES_PER_TURN = 4096,
     NODES_PER_BATCH = 4096,
-    FENCE_MS = 30 * 1000,
+    WAIT_MS = 30 * 1000,  // for what the image lacks
+    STILL_MS = 60 * 1000, // for this site's own image to make progress
     LOOK_AGAIN_MS = 1000,
     TAKE_IT_MS = 30 * 1000, // time for the destination to begin with what it was sent
     TELL_MS = 5000,
@@ -39,91 +47,115 @@ void zs_image_drop(struct zs_sender *s) {
     image->nodes = image->part = 0;
 }
 
-static void want(struct zs_sender *s) {
-    zs_image_drop(s);
-    struct zs_image *image = &s->image;
-    image->wish =
-        zs_images_want(s->settings.images, s->settings.destination, s->report.image_path, s->wake_fd);
-    image->look_at = zs_mono_ms() + LOOK_AGAIN_MS;
-}
-
 void zs_image_begin(struct zs_sender *s) {
     struct zs_image *image = &s->image;
     zs_source_close(s);
+    zs_image_drop(s);
     s->entry_waits = false;
     s->resumes = false;
     const struct zs_checkpoint at = {.zxid = s->report.applied, .clock = s->report.clock};
     zs_outbound_seek(s->outbound, &s->history, &at);
     zs_window_reset(&s->window, s->settings.window_batches, &at);
-    image->sent = false;
-    image->fence_until = zs_mono_ms() + FENCE_MS;
-    image->tell_at = zs_mono_ms() + TELL_MS;
-    want(s);
+    image->sent = image->named = false;
+    image->run = 0;
+    image->ready = ZS_READY_SEND;
+    image->asked_at = image->look_at = zs_mono_ms();
+    image->wait_until = image->asked_at + WAIT_MS;
+    image->tell_at = image->asked_at + TELL_MS;
+    memcpy(image->path, s->report.image_path, sizeof image->path);
     char detail[sizeof s->status.detail];
-    snprintf(detail, sizeof detail, "%s asks for an image of %.300s", s->settings.destination,
-             s->report.image_path);
+    snprintf(detail, sizeof detail, "%s asks for an image of %.300s", s->settings.destination, image->path);
     zs_link_move(s, ZS_LINK_SNAPSHOT, detail);
+}
+
+// The destination names the run that it is taking. True: it has named ours, and does so no more.
+static bool was_dropped(struct zs_sender *s) {
+    struct zs_image *image = &s->image;
+    bool names_ours = image->run && s->report.image_run == image->run;
+    image->named = image->named || names_ours;
+    return image->named && !names_ours;
 }
 
 bool zs_image_awaited(struct zs_sender *s) {
     struct zs_image *image = &s->image;
-    if (s->report.need != ZS_NEED_IMAGE)
-        image->sent = false;
     if (!image->sent)
         return false;
-    if (s->report.image_run == image->run)
+    if (s->report.need != ZS_NEED_IMAGE || was_dropped(s) || strcmp(s->report.image_path, image->path) != 0)
+        image->sent = false;
+    else if (image->named)
         image->again_at = zs_mono_ms() + TAKE_IT_MS;
-    return zs_mono_ms() < image->again_at;
+    return image->sent && zs_mono_ms() < image->again_at;
 }
 
-// --- the walk's chunks -----------------------------------------------------------------------------------------------
+struct zs_checkpoint zs_image_goes_on(const struct zs_sender *s) {
+    return s->image.goes_on;
+}
 
-// What the origin's tree says of others: their markers.
+// --- whether it may be sent ------------------------------------------------------------------------------------------
+
+// What the origin's tree says of others: their markers. One that knows no history says nothing of how far it is.
 static void read_markers(struct zs_sender *s, const struct zs_chunk_head *head) {
     struct zs_image *image = &s->image;
     image->vector_count = 0;
-    image->seen = 0;
-    image->seen_history = (struct zs_history){{0}};
+    image->has_marker = false;
+    image->marker = (struct zs_marker){.zxid = 0};
     for (uint32_t i = 0; i < head->marker_count; i++) {
         struct zs_marker marker;
         struct zs_error ignored;
         const struct zs_slice data = head->markers[i].data;
         if (!zs_marker_decode(data.at, data.len, &marker, &ignored))
             continue;
+        if (strcmp(head->markers[i].site, s->settings.destination) == 0) {
+            image->has_marker = true;
+            image->marker = marker;
+        }
+        if (!zs_ready_counts(&marker))
+            continue;
         struct zs_position *position = &image->vector[image->vector_count++];
         memcpy(position->site, head->markers[i].site, sizeof position->site);
         position->zxid = marker.zxid;
-        if (strcmp(position->site, s->settings.destination) == 0) {
-            image->seen = marker.zxid;
-            image->seen_history = marker.history;
-        }
     }
 }
 
-// Whether this walk may count. If not, another one begins in a while.
-static bool head_will_do(struct zs_sender *s, const struct zs_chunk_head *head) {
-    const struct zs_report *report = &s->report;
-    char detail[sizeof s->status.detail];
-    bool behind = zs_history_equal(&report->history, &s->history) && head->zxid < report->applied;
-    bool early = s->image.seen < report->fence && zs_mono_ms() < s->image.fence_until;
-    if (behind)
-        snprintf(detail, sizeof detail,
-                 "waits for this server to reach zxid 0x%" PRIx64 ", which %s has already",
-                 (uint64_t)report->applied, s->settings.destination);
-    else if (early)
-        snprintf(detail, sizeof detail,
-                 "waits until this site has applied what %s wrote before it asked (0x%" PRIx64
-                 ", is at 0x%" PRIx64 ")",
-                 s->settings.destination, (uint64_t)report->fence, (uint64_t)s->image.seen);
-    else if (s->image.seen < report->fence)
-        zs_logf(s->log, ZS_LEVEL_WARN,
-                "link %s: this site has not applied what %s wrote before it asked for an image; sends it as "
-                "it is",
-                s->names.link, s->settings.destination);
-    if (behind || early)
-        zs_link_move(s, ZS_LINK_SNAPSHOT, detail);
-    return !behind && !early;
+// Before a walk (`head` NULL): whether one is worth while. Behind its HEAD: whether it counts.
+static bool may_be_sent(struct zs_sender *s, const struct zs_chunk_head *head) {
+    struct zs_image *image = &s->image;
+    int64_t now = zs_mono_ms();
+    int64_t moved_at = s->marker_moved_at > image->asked_at ? s->marker_moved_at : image->asked_at;
+    const struct zs_marker *marker = head ? &image->marker : &s->marker;
+    char reason[sizeof s->status.detail];
+    const struct zs_ready_facts facts = {.origin = s->settings.origin,
+                                         .history = s->history,
+                                         .report = &s->report,
+                                         .zxid = head ? head->zxid : -1,
+                                         .marker = (head ? image->has_marker : s->has_marker) ? marker : NULL,
+                                         .vector_count = head ? image->vector_count : 0,
+                                         .vector = image->vector,
+                                         .late = now >= image->wait_until,
+                                         .still = now - moved_at >= STILL_MS};
+    enum zs_ready ready = zs_ready_decide(&facts, reason, sizeof reason);
+    bool waits = ready == ZS_READY_WAIT || ready == ZS_READY_NOT_YET;
+    if (ready == ZS_READY_NOT_YET)
+        image->wait_until = now + WAIT_MS;
+    if (waits)
+        zs_link_move(s, ZS_LINK_SNAPSHOT, reason);
+    if (waits && ready != image->ready)
+        zs_logf(s->log, ZS_LEVEL_INFO, "link %s: image: %s", s->names.link, reason);
+    if (head && ready == ZS_READY_SEND_LACKING)
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: image: %s; sends it as it is", s->names.link, reason);
+    if (head || waits)
+        image->ready = ready;
+    return !waits;
 }
+
+static void want(struct zs_sender *s) {
+    struct zs_image *image = &s->image;
+    image->look_at = zs_mono_ms() + LOOK_AGAIN_MS;
+    if (may_be_sent(s, NULL))
+        image->wish = zs_images_want(s->settings.images, s->settings.destination, image->path, s->wake_fd);
+}
+
+// --- the walk's chunks -----------------------------------------------------------------------------------------------
 
 static zs_clock clock_now(const struct zs_sender *s) {
     zs_clock clock = zs_outbound_cursor(s->outbound).clock;
@@ -134,24 +166,36 @@ static zs_clock clock_now(const struct zs_sender *s) {
 
 static bool take_head(struct zs_sender *s, struct zs_error *e) {
     struct zs_image *image = &s->image;
+    const struct zs_report *report = &s->report;
     struct zs_chunk_head head;
     if (!zs_chunk_head(&image->in, &head, e))
         return false;
     read_markers(s, &head);
-    if (!head_will_do(s, &head)) {
+    if (!may_be_sent(s, &head)) {
         zs_image_drop(s);
         return true;
     }
-    image->at = (struct zs_checkpoint){.zxid = head.zxid, .clock = clock_now(s)};
+    bool whole = strcmp(image->path, "/") == 0;
+    image->history = s->history;
+    image->needs_one_too = image->has_marker && image->marker.image;
+    image->at = image->goes_on = (struct zs_checkpoint){.zxid = head.zxid, .clock = clock_now(s)};
+    if (!whole && zs_history_equal(&report->history, &s->history))
+        image->goes_on = (struct zs_checkpoint){.zxid = report->applied, .clock = report->clock};
+    image->about = whole ? head.nodes : 0;
     do {
         image->run = (int64_t)((uint64_t)zs_wall_ms() << 20 ^ (uint64_t)rand_r(&s->jitter));
     } while (image->run == 0);
+    image->named = false;
     image->begun = true;
-    zs_outbound_seek(s->outbound, &s->history, &image->at);
-    zs_window_reset(&s->window, s->settings.window_batches, &image->at);
-    zs_logf(s->log, ZS_LEVEL_INFO, "link %s: sends the image of %s as of zxid 0x%" PRIx64, s->names.link,
-            s->report.image_path, (uint64_t)image->at.zxid);
-    return true;
+    zs_outbound_seek(s->outbound, &s->history, &image->goes_on);
+    zs_window_reset(&s->window, s->settings.window_batches, &image->goes_on);
+    image->tell_at = zs_mono_ms() + TELL_MS;
+    char detail[sizeof s->status.detail];
+    snprintf(detail, sizeof detail, "sends the image of %.300s as of zxid 0x%" PRIx64, image->path,
+             (uint64_t)image->at.zxid);
+    zs_link_move(s, ZS_LINK_SNAPSHOT, detail);
+    zs_logf(s->log, ZS_LEVEL_INFO, "link %s: %s", s->names.link, detail);
+    return zs_outbound_begin_image(s->outbound, e);
 }
 
 // Each batch says what it belongs to.
@@ -159,15 +203,18 @@ static bool open_batch(struct zs_sender *s, struct zs_error *e) {
     struct zs_image *image = &s->image;
     struct zs_record record = {.type = ZS_RECORD_SNAPSHOT_PART,
                                .part = {.run = image->run, .index = image->part}};
+    bool seen = image->has_marker && zs_ready_counts(&image->marker);
     if (image->part == 0)
         record = (struct zs_record){.type = ZS_RECORD_SNAPSHOT_BEGIN,
                                     .begin = {.run = image->run,
-                                              .path = s->report.image_path,
+                                              .path = image->path,
                                               .zxid = image->at.zxid,
-                                              .seen = image->seen,
-                                              .seen_history = image->seen_history,
+                                              .seen = seen ? image->marker.zxid : 0,
+                                              .seen_history = image->marker.history,
                                               .vector_count = image->vector_count,
-                                              .vector = image->vector}};
+                                              .vector = image->vector,
+                                              .include = zs_filter_include(s->settings.filter),
+                                              .exclude = zs_filter_exclude(s->settings.filter)}};
     image->part++;
     image->batch_open = true;
     return zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN;
@@ -194,9 +241,8 @@ static bool add_node(struct zs_sender *s, bool *full, struct zs_error *e) {
 
 static bool add_end(struct zs_sender *s, bool *full, struct zs_error *e) {
     struct zs_image *image = &s->image;
-    const struct zs_record record = {
-        .type = ZS_RECORD_SNAPSHOT_END,
-        .end = {.path = s->report.image_path, .nodes = image->nodes, .zxid = image->tip}};
+    const struct zs_record record = {.type = ZS_RECORD_SNAPSHOT_END,
+                                     .end = {.path = image->path, .nodes = image->nodes, .zxid = image->tip}};
     if (!add(s, &record, full, e))
         return false;
     image->finished = !*full;
@@ -248,12 +294,17 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
 // --- turns -----------------------------------------------------------------------------------------------------------
 
 static void tell_progress(struct zs_sender *s) {
+    const struct zs_image *image = &s->image;
     int64_t now = zs_mono_ms();
     char detail[128];
-    if (!s->image.begun || now < s->image.tell_at)
+    if (!image->begun || now < image->tell_at)
         return;
     s->image.tell_at = now + TELL_MS;
-    snprintf(detail, sizeof detail, "%" PRIu64 " nodes sent", s->image.nodes);
+    if (image->about)
+        snprintf(detail, sizeof detail, "%" PRIu64 " of about %" PRIu64 " nodes sent", image->nodes,
+                 image->about);
+    else
+        snprintf(detail, sizeof detail, "%" PRIu64 " nodes sent", image->nodes);
     zs_link_move(s, ZS_LINK_SNAPSHOT, detail);
     zs_logf(s->log, ZS_LEVEL_INFO, "link %s: image: %s", s->names.link, detail);
 }
@@ -263,12 +314,15 @@ static void finish(struct zs_sender *s) {
     struct zs_image *image = &s->image;
     zs_logf(s->log, ZS_LEVEL_INFO, "link %s: the image is sent: %" PRIu64 " nodes", s->names.link,
             image->nodes);
+    s->status.images++;
+    s->status.image_nodes = image->nodes;
     zs_image_drop(s);
     image->sent = true;
     image->again_at = zs_mono_ms() + TAKE_IT_MS;
-    if (s->stuck_zxid <= image->at.zxid)
+    if (s->stuck_zxid <= image->goes_on.zxid)
         s->stuck_zxid = 0;
-    zs_link_stream_from(s, &image->at);
+    const struct zs_checkpoint at = image->goes_on;
+    zs_link_stream_from(s, &at);
 }
 
 // Fills the open batch with what the walk has. `*idle`: it has nothing more at the moment.
@@ -307,15 +361,37 @@ static bool send_next(struct zs_sender *s, bool *more, struct zs_error *e) {
     return zs_link_publish(s, heartbeat, e);
 }
 
+// Why what is being sent is of no use any more; NULL: it is.
+static const char *useless(struct zs_sender *s) {
+    const struct zs_image *image = &s->image;
+    bool first = strcmp(s->settings.origin, s->settings.destination) < 0;
+    if (strcmp(s->report.image_path, image->path) != 0)
+        return "another one is asked for";
+    if (!image->begun)
+        return NULL;
+    if (!zs_history_equal(&image->history, &s->history))
+        return "this site has another history";
+    if (was_dropped(s))
+        return "the destination has dropped it";
+    if (!first && s->has_marker && s->marker.image && !image->needs_one_too)
+        return "this site needs one of the destination first";
+    return NULL;
+}
+
 bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     struct zs_image *image = &s->image;
+    const char *why = useless(s);
+    if (why) {
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: the image begins anew: %s", s->names.link, why);
+        zs_image_begin(s);
+    }
     tell_progress(s);
     if (s->blocked || s->window.count > 0 || zs_mono_ms() < s->hold_until)
         return true;
     if (image->in_flight && s->window.refused) { // once more, after a while
         s->failures++;
         s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s);
-        zs_window_reset(&s->window, s->settings.window_batches, &image->at);
+        zs_window_reset(&s->window, s->settings.window_batches, &image->goes_on);
         image->again = true;
         return true;
     }

@@ -22,6 +22,7 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
     }
     s->report = *report;
     s->reported = true;
+    zs_outbound_send_checkpoints(s->outbound, report->takes_images);
     s->status.applied = report->applied;
     for (uint32_t i = report->session_count; i-- > 0;)
         zs_outbound_know_session(s->outbound, report->sessions[i]);
@@ -135,17 +136,14 @@ void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at) {
 
 // The destination still asks for the image that it is taking: what comes behind it goes on.
 static struct zs_checkpoint behind_image(const struct zs_sender *s) {
-    bool further = s->resumes && s->window.confirmed.zxid >= s->image.at.zxid;
-    return further ? s->window.confirmed : s->image.at;
+    const struct zs_checkpoint place = zs_image_goes_on(s);
+    return s->resumes && s->window.confirmed.zxid >= place.zxid ? s->window.confirmed : place;
 }
 
-static void decide_start(struct zs_sender *s) {
-    // No place before a txn that cannot be sent leads past it, but an image does.
-    bool stuck = s->stuck_zxid > 0 && s->report.need != ZS_NEED_IMAGE;
-    if (s->state == ZS_LINK_GAP && (stuck || !zs_gap_look_again(s)))
-        return;
+static void decide(const struct zs_sender *s, struct zs_start *start) {
     struct zs_start_facts facts = {
         .history = s->history,
+        .rollback = s->rollback,
         .bounds = zs_backlog_bounds(s->backlog),
         .beginning = s->beginning,
         .reported = s->reported,
@@ -153,8 +151,24 @@ static void decide_start(struct zs_sender *s) {
         .resumes = s->resumes,
         .confirmed = s->window.confirmed,
     };
+    zs_start_decide(&facts, start);
+}
+
+// Whether the destination's place is one of this history, if it says so: a proof of the contrary changes the decision.
+static bool place_is_disproved(struct zs_sender *s, const struct zs_start *start, bool *more) {
+    bool place = start->behind || (start->verdict == ZS_START_AT && s->report.applied > 0);
+    return place && zs_history_known(&s->report.history) && zs_rollback_look(s, more);
+}
+
+static void decide_start(struct zs_sender *s, bool *more) {
+    // No place before a txn that cannot be sent leads past it, but an image does.
+    bool stuck = s->stuck_zxid > 0 && s->report.need != ZS_NEED_IMAGE;
+    if (s->state == ZS_LINK_GAP && (stuck || !zs_gap_look_again(s)))
+        return;
     struct zs_start start;
-    zs_start_decide(&facts, &start);
+    decide(s, &start);
+    if (place_is_disproved(s, &start, more))
+        decide(s, &start);
     switch (start.verdict) {
     case ZS_START_WAIT:
         zs_link_move(s, ZS_LINK_POSITION, start.reason);
@@ -177,14 +191,14 @@ static void decide_start(struct zs_sender *s) {
 }
 
 // What the newest report asks of a link that streams. False if it does so no more.
-static bool obey_report(struct zs_sender *s) {
+static bool obey_report(struct zs_sender *s, bool *more) {
     const struct zs_report *report = &s->report;
     if (!s->reported || zs_image_awaited(s))
         return true;
     if (report->need == ZS_NEED_IMAGE ||
         (zs_history_known(&report->history) && !zs_history_equal(&report->history, &s->history))) {
         s->resumes = false;
-        decide_start(s);
+        decide_start(s, more);
         return false;
     }
     if (report->need != ZS_NEED_FROM || report->applied >= zs_outbound_cursor(s->outbound).zxid)
@@ -198,7 +212,7 @@ static bool obey_report(struct zs_sender *s) {
     zs_logf(s->log, ZS_LEVEL_WARN, "link %s: %s misses what follows zxid 0x%llx: sends it again",
             s->names.link, s->settings.destination, (unsigned long long)report->applied);
     s->resumes = false;
-    decide_start(s);
+    decide_start(s, more);
     return zs_link_streams(s);
 }
 
@@ -220,9 +234,16 @@ static bool go_back_behind_refused(struct zs_sender *s) {
     return false;
 }
 
+// What this site has of the destination goes along with heartbeats, to one whose version knows SEEN.
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
-    return zs_outbound_finish(s->outbound, heartbeat ? zs_wall_ms() : 0, &s->outgoing, e) &&
-           zs_link_publish_again(s, e);
+    const struct zs_record_seen seen = {.history = s->marker.history, .zxid = s->marker.zxid};
+    bool tells = s->reported && s->report.takes_images && s->has_marker && zs_history_known(&seen.history);
+    const struct zs_heartbeat beat = {.time_ms = zs_wall_ms(), .seen = tells ? &seen : NULL};
+    if (!zs_outbound_finish(s->outbound, heartbeat ? &beat : NULL, &s->outgoing, e) ||
+        !zs_link_publish_again(s, e))
+        return false;
+    s->heartbeat_owed = heartbeat && !s->outgoing.heartbeat;
+    return true;
 }
 
 bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
@@ -253,8 +274,8 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
         return true;
     bool full = s->entry_waits || zs_outbound_full(s->outbound);
     bool clocked = s->window.count == 0 || s->confirmed_since_publish;
-    bool txns = zs_outbound_waiting_txns(s->outbound) > 0;
-    bool heartbeat = now >= s->heartbeat_at;
+    bool txns = zs_outbound_waiting_txns(s->outbound) > 0 || zs_outbound_urgent(s->outbound);
+    bool heartbeat = now >= s->heartbeat_at || s->heartbeat_owed;
     if (full || (txns && clocked) || heartbeat)
         return zs_link_publish(s, heartbeat, e);
     return true;
@@ -312,17 +333,18 @@ static void warn_of_sequential_names(struct zs_sender *s, uint64_t before) {
 
 // One turn of a link that streams. `more`: do not sleep before the next.
 static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
-    if (!obey_report(s) || !go_back_behind_refused(s))
+    if (!obey_report(s, more) || !go_back_behind_refused(s))
         return true;
     // A full window does not read: the ring goes on, and this link's batch stays as it is.
     for (bool sent = true; sent && zs_link_streams(s);) {
         uint64_t batches = s->status.batches;
-        fill_batch(s, more);
+        if (!s->heartbeat_owed) // it goes alone, or full batches would leave it no room for ever
+            fill_batch(s, more);
         if (!zs_link_streams(s))
             return true;
         if (!publish_what_is_due(s, e))
             return false;
-        sent = s->status.batches > batches && s->entry_waits;
+        sent = s->status.batches > batches && (s->entry_waits || s->heartbeat_owed);
     }
     warn_of_sequential_names(s, s->status.sequential_names);
     return true;
@@ -334,11 +356,11 @@ bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     if (zs_link_streams(s))
         return step_stream(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE &&
-        s->report.takes_images)
+        s->report.takes_images && zs_history_known(&s->history))
         return zs_image_turn(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT)
         zs_image_drop(s); // it is not wanted any more
-    decide_start(s);
-    *more = zs_link_streams(s) || s->state == ZS_LINK_SNAPSHOT;
+    decide_start(s, more);
+    *more = *more || zs_link_streams(s) || s->state == ZS_LINK_SNAPSHOT;
     return s->state != ZS_LINK_GAP || s->steps_down || zs_gap_beat(s, e);
 }

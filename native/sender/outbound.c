@@ -7,18 +7,24 @@
 
 #include "zs_names.h"
 
-// Room in the writer above batch_bytes_max: the MARK that waits and the HEARTBEAT always fit behind a batch that was
-// not yet full (a MARK is below 100 bytes; a HEARTBEAT holds 64 positions and 32 sessions of at most 26 and 10 bytes).
-enum { TAIL_BYTES = 4096 };
+// Room in the writer above batch_bytes_max: the MARK that waits, the HEARTBEAT and SEEN always fit behind a batch that was
+// not yet full (a MARK is below 100 bytes and SEEN below 30; a HEARTBEAT holds 64 positions and 32 sessions of at most 26
+// and 10 bytes).
+//
+// A batch of an image gathers up to IMAGE_BYTES_MAX, whatever batch_bytes_max says: with one in flight at a time, its size
+// decides how fast an image goes. It stays below the least message_bytes_max of a receiver, unless a single node is larger.
+enum { TAIL_BYTES = 4096, IMAGE_BYTES_MAX = 768 * 1024 };
 
 struct zs_outbound {
     struct zs_outbound_settings settings;
-    struct zs_batch_writer *writer;
-    struct zs_arena *arena; // of the txn at hand
+    struct zs_batch_writer *stream_writer, *image_writer; // the latter only while an image is sent
+    struct zs_batch_writer *writer;                       // one of them
+    struct zs_arena *arena;                               // of the txn at hand
     struct zs_history history;
     struct zs_checkpoint cursor;
     bool open; // a batch has begun; a finished one lends its memory until the next begins
 
+    bool checkpoints, checkpoint_open; // the destination takes them; the open batch holds one
     bool mark_waits; // the newest MARK is held back until a txn follows, because a newer one may replace it
     struct zs_record_mark mark;
 
@@ -37,8 +43,9 @@ struct zs_outbound *zs_outbound_new(const struct zs_outbound_settings *settings,
         out->settings = *settings;
         // Decoded ops take more room than their bytes: at worst a multi of empty deletes.
         out->arena = zs_arena_new(settings->txn_bytes_max * 32);
-        out->writer =
+        out->stream_writer =
             zs_batch_writer_new(settings->batch_bytes_max + TAIL_BYTES, settings->txn_bytes_max * 2);
+        out->writer = out->stream_writer;
     }
     if (!out || !out->arena || !out->writer) {
         zs_outbound_free(out);
@@ -51,7 +58,8 @@ struct zs_outbound *zs_outbound_new(const struct zs_outbound_settings *settings,
 void zs_outbound_free(struct zs_outbound *out) {
     if (!out)
         return;
-    zs_batch_writer_free(out->writer);
+    zs_batch_writer_free(out->stream_writer);
+    zs_batch_writer_free(out->image_writer);
     zs_arena_free(out->arena);
     free(out);
 }
@@ -66,6 +74,7 @@ static void begin_batch(struct zs_outbound *out) {
     memcpy(head.origin, out->settings.origin, sizeof head.origin);
     memcpy(head.destination, out->settings.destination, sizeof head.destination);
     zs_batch_writer_begin(out->writer, &head);
+    out->checkpoint_open = false;
     out->open = true;
 }
 
@@ -75,6 +84,20 @@ void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
     out->cursor = *from;
     out->mark_waits = false;
     out->open = false;
+    zs_batch_writer_free(out->image_writer);
+    out->image_writer = NULL;
+    out->writer = out->stream_writer;
+}
+
+bool zs_outbound_begin_image(struct zs_outbound *out, struct zs_error *e) {
+    const size_t bytes = out->settings.txn_bytes_max * 2 + (size_t)2 * IMAGE_BYTES_MAX;
+    assert(!out->open && !out->mark_waits);
+    if (!out->image_writer)
+        out->image_writer = zs_batch_writer_new(bytes, bytes);
+    if (!out->image_writer)
+        return zs_fail(e, ZS_FATAL, "out of memory for a batch of an image");
+    out->writer = out->image_writer;
+    return true;
 }
 
 static bool session_known(const struct zs_outbound *out, int64_t session) {
@@ -140,6 +163,15 @@ static bool add_waiting_mark(struct zs_outbound *out) {
     return true;
 }
 
+// A marker that was written for its own sake, about this link's destination: somebody here waits for that site.
+static void add_checkpoint(struct zs_outbound *out, int64_t zxid) {
+    const struct zs_record record = {.type = ZS_RECORD_CHECKPOINT, .checkpoint = {.zxid = zxid}};
+    bool added = add_waiting_mark(out) && zs_batch_writer_add(out->writer, &record) == ZS_ADDED;
+    assert(added); // the batch was not full, and there is TAIL_BYTES
+    (void)added;
+    out->checkpoint_open = true;
+}
+
 static enum zs_taken take_foreign(struct zs_outbound *out, const struct zs_txn *txn,
                                   const struct zs_position *seen, const struct zs_marker *marker) {
     bool replaces =
@@ -152,6 +184,9 @@ static enum zs_taken take_foreign(struct zs_outbound *out, const struct zs_txn *
     meet_session(out, txn->session);
     know_position(out, seen);
     out->cursor.clock = zs_clock_foreign(out->cursor.clock, marker->clock);
+    bool waits = marker->fence && strcmp(seen->site, out->settings.destination) == 0;
+    if (out->checkpoints && waits)
+        add_checkpoint(out, txn->zxid);
     return ZS_TAKEN;
 }
 
@@ -256,8 +291,32 @@ enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, si
     return taken;
 }
 
+bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_glance *glance,
+                        struct zs_error *e) {
+    struct zs_txn txn;
+    struct zs_position seen;
+    struct zs_marker marker;
+    zs_arena_reset(out->arena);
+    if (!zs_txn_decode(bytes, len, out->arena, &txn, e))
+        return false;
+    bool applied = find_marker(&txn, &seen, &marker);
+    if (applied)
+        meet_session(out, txn.session);
+    *glance = (struct zs_glance){
+        .zxid = txn.zxid, .time_ms = txn.time_ms, .local = !applied && !session_known(out, txn.session)};
+    return true;
+}
+
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out) {
     return out->cursor;
+}
+
+void zs_outbound_send_checkpoints(struct zs_outbound *out, bool wanted) {
+    out->checkpoints = wanted;
+}
+
+bool zs_outbound_urgent(const struct zs_outbound *out) {
+    return out->open && out->checkpoint_open;
 }
 
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out) {
@@ -269,25 +328,50 @@ bool zs_outbound_full(const struct zs_outbound *out) {
                          zs_batch_writer_raw_bytes(out->writer) >= out->settings.batch_bytes_max);
 }
 
-static void add_heartbeat(struct zs_outbound *out, int64_t time_ms) {
+static bool add_heartbeat(struct zs_outbound *out, const struct zs_heartbeat *heartbeat) {
     struct zs_record record = {.type = ZS_RECORD_HEARTBEAT,
-                               .heartbeat = {.time_ms = time_ms,
+                               .heartbeat = {.time_ms = heartbeat->time_ms,
                                              .vector_count = out->vector_count,
                                              .vector = out->vector,
                                              .session_count = out->session_count,
                                              .sessions = out->sessions}};
-    // It finds no room only behind a single txn that is larger than a batch: then that batch is the sign of life.
-    zs_batch_writer_add(out->writer, &record);
+    if (zs_batch_writer_add(out->writer, &record) != ZS_ADDED)
+        return false;
+    if (!heartbeat->seen)
+        return true;
+    const struct zs_record seen = {.type = ZS_RECORD_SEEN, .seen = *heartbeat->seen};
+    return zs_batch_writer_add(out->writer, &seen) == ZS_ADDED;
+}
+
+// At most what the record takes in a batch.
+static size_t bytes_of(const struct zs_record *record) {
+    enum { FIXED_BYTES_MAX = 100, ACL_BYTES_MAX = 20 };
+    if (record->type != ZS_RECORD_NODE)
+        return 0; // there is room for it above IMAGE_BYTES_MAX
+    const struct zs_record_node *node = &record->node;
+    size_t bytes = FIXED_BYTES_MAX + strlen(node->path) + node->data.len;
+    for (uint32_t i = 0; i < node->acls.count; i++)
+        bytes += ACL_BYTES_MAX + strlen(node->acls.entries[i].scheme) + strlen(node->acls.entries[i].id);
+    return bytes;
+}
+
+static bool image_is_full(const struct zs_outbound *out, const struct zs_record *record) {
+    return out->writer == out->image_writer && zs_batch_writer_records(out->writer) > 1 &&
+           zs_batch_writer_raw_bytes(out->writer) + bytes_of(record) > IMAGE_BYTES_MAX;
 }
 
 enum zs_taken zs_outbound_add(struct zs_outbound *out, const struct zs_record *record, struct zs_error *e) {
     if (!out->open)
         begin_batch(out);
+    if (image_is_full(out, record))
+        return ZS_TAKE_FULL;
     switch (zs_batch_writer_add(out->writer, record)) {
     case ZS_ADDED:
         return ZS_TAKEN;
     case ZS_BATCH_FULL:
-        return ZS_TAKE_FULL;
+        if (zs_batch_writer_records(out->writer) > 1)
+            return ZS_TAKE_FULL;
+        break; // not even alone with what says where it belongs
     case ZS_RECORD_TOO_LARGE:
         break;
     }
@@ -299,18 +383,20 @@ uint32_t zs_outbound_records(const struct zs_outbound *out) {
     return out->open ? zs_batch_writer_records(out->writer) : 0;
 }
 
-bool zs_outbound_finish(struct zs_outbound *out, int64_t heartbeat_ms, struct zs_outgoing *outgoing,
-                        struct zs_error *e) {
+bool zs_outbound_finish(struct zs_outbound *out, const struct zs_heartbeat *heartbeat,
+                        struct zs_outgoing *outgoing, struct zs_error *e) {
     if (!out->open)
         begin_batch(out);
     bool added = add_waiting_mark(out);
     assert(added); // it waits only in a batch that is not full
     (void)added;
-    if (heartbeat_ms > 0)
-        add_heartbeat(out, heartbeat_ms);
+    bool empty = zs_batch_writer_records(out->writer) == 0;
+    outgoing->heartbeat = heartbeat && add_heartbeat(out, heartbeat);
     out->open = false;
-    return zs_batch_writer_finish(out->writer, out->cursor.zxid, out->cursor.clock, &outgoing->message,
-                                  &outgoing->head, e);
+    bool done = zs_batch_writer_finish(out->writer, out->cursor.zxid, out->cursor.clock, &outgoing->message,
+                                       &outgoing->head, e);
+    outgoing->fleeting = done && empty && outgoing->head.last == outgoing->head.prev;
+    return done;
 }
 
 void zs_outbound_counters(const struct zs_outbound *out, struct zs_outbound_counters *counters) {

@@ -89,6 +89,8 @@ static void share_status(struct zs_sender *s) {
     s->status.blocked = s->blocked;
     s->status.cursor = zs_outbound_cursor(s->outbound).zxid;
     s->status.confirmed = s->window.confirmed.zxid;
+    if (s->image.begun)
+        s->status.image_nodes = s->image.nodes;
     s->status.lag_ms = s->reported ? zs_trail_age_ms(&s->trail, zs_wall_ms()) : -1;
     pthread_mutex_lock(&s->shared);
     s->published_status = s->status;
@@ -97,6 +99,10 @@ static void share_status(struct zs_sender *s) {
 
 static void hear_what_is_told(struct zs_sender *s) {
     pthread_mutex_lock(&s->shared);
+    if (s->has_marker != s->told_has_marker || s->marker.time_ms != s->told_marker.time_ms)
+        s->marker_moved_at = zs_mono_ms();
+    s->has_marker = s->told_has_marker;
+    s->marker = s->told_marker;
     s->history = s->told_history;
     s->beginning = s->told_beginning;
     s->serving = s->told_serving;
@@ -107,10 +113,10 @@ static void disconnect(struct zs_sender *s, const struct zs_error *e) {
     zs_topology_close(&s->topology);
     zs_source_close(s);
     zs_image_drop(s);
-    zs_image_drop(s);
     zs_backlog_rest(s->reader);
     s->entry_waits = false;
     s->blocked = false;
+    s->heartbeat_owed = false;
     s->reported = false;
     s->report_tag = 0;
     s->failures++;
@@ -283,6 +289,13 @@ void zs_sender_set_history(struct zs_sender *s, const struct zs_history *history
     pthread_mutex_unlock(&s->shared);
     if (news)
         wake(s);
+}
+
+void zs_sender_set_marker(struct zs_sender *s, const struct zs_marker *marker) {
+    pthread_mutex_lock(&s->shared);
+    s->told_has_marker = marker != NULL;
+    s->told_marker = marker ? *marker : (struct zs_marker){.zxid = 0};
+    pthread_mutex_unlock(&s->shared);
 }
 
 void zs_sender_set_serving(struct zs_sender *s, bool serving) {

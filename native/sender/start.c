@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+// How far the clocks of a site's servers may be apart: see rollback.c.
+enum { SKEW_MS = 10 * 1000 };
+
 static void decide(struct zs_start *start, enum zs_start_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -25,9 +28,23 @@ static void start_new_destination(const struct zs_start_facts *facts, struct zs_
     start->at = (struct zs_checkpoint){.zxid = 0};
 }
 
+bool zs_start_disproves(const struct zs_report *report, int64_t zxid, int64_t time_ms) {
+    // Who takes no images is of a version that may report a clock behind the stream's, if a MARK came last.
+    return report->takes_images && zxid <= report->applied &&
+           zs_clock_local(0, time_ms - SKEW_MS) > report->clock;
+}
+
+static bool is_rolled_back(const struct zs_start_facts *facts) {
+    const struct zs_rollback *rollback = &facts->rollback;
+    return rollback->zxid > 0 && zs_history_equal(&rollback->history, &facts->history) &&
+           facts->report.applied >= rollback->zxid;
+}
+
 void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start) {
     const struct zs_report *report = &facts->report;
     char ours[ZS_UUID_TEXT], theirs[ZS_UUID_TEXT];
+    bool same_history =
+        zs_history_known(&report->history) && zs_history_equal(&report->history, &facts->history);
     *start = (struct zs_start){.verdict = ZS_START_WAIT};
     if (!facts->bounds.begun) {
         decide(start, ZS_START_WAIT, "waits for this ZooKeeper server to serve");
@@ -36,6 +53,18 @@ void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start)
                "waits for /zoospan/history, which this site's zoospan-applier creates: start it");
     } else if (!facts->reported) {
         decide(start, ZS_START_WAIT, "waits for the destination's zoospan-applier to report where it stands");
+    } else if (same_history && is_rolled_back(facts)) {
+        decide(
+            start, ZS_START_GAP,
+            "this ensemble was restored from an older snapshot: what it commits since then has zxids that %s "
+            "has applied with other txns. It needs a new history: this site's zoospan-applier makes one if "
+            "the "
+            "other site's changes come here, else run 'zoospan history renew'",
+            report->destination);
+    } else if (same_history && report->applied > facts->bounds.last) {
+        start->behind = true;
+        decide(start, ZS_START_WAIT, "waits for this server to reach zxid 0x%llx, which %s has already",
+               (unsigned long long)report->applied, report->destination);
     } else if (report->need == ZS_NEED_IMAGE && !report->takes_images) {
         decide(start, ZS_START_GAP,
                "%s needs an image of %s, which its version of zoospan-applier does not take",
@@ -49,15 +78,12 @@ void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start)
         } else {
             start_new_destination(facts, start);
         }
-    } else if (!zs_history_equal(&report->history, &facts->history)) {
+    } else if (!same_history) {
         zs_history_format(&facts->history, ours);
         zs_history_format(&report->history, theirs);
         decide(start, ZS_START_GAP,
                "%s follows history %s, but this ensemble's is %s: it was wiped or restored",
                report->destination, theirs, ours);
-    } else if (report->applied > facts->bounds.last) {
-        decide(start, ZS_START_WAIT, "waits for this server to reach zxid 0x%llx, which %s has already",
-               (unsigned long long)report->applied, report->destination);
     } else {
         start->verdict = ZS_START_AT;
         start->at = (struct zs_checkpoint){.zxid = report->applied, .clock = report->clock};

@@ -75,7 +75,7 @@ bool zs_topology_publish(struct zs_topology *topology, const struct zs_link_name
         .key = head->destination,
         .mandatory = true,
         // A heartbeat that covers nothing new may die with the broker: the next one says the same.
-        .persistent = head->last > head->prev || head->records > 1,
+        .persistent = !outgoing->fleeting,
         .content_type = ZS_BATCH_CONTENT_TYPE,
         .content_encoding = ZS_BATCH_CONTENT_ENCODING,
         .type = "batch",

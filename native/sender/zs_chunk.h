@@ -1,8 +1,10 @@
 // The bytes in which a walk hands over what it has seen (big-endian; a text is an int length and UTF-8 bytes). Made by
 // io.zoospan.Walk, never leaves the process:
-//   HEAD   u8 0; long zxid of the tree before the walk; int count of markers, each: text site, text data
+//   HEAD   u8 0; long zxid of the tree before the walk; long number of nodes in it; int count of markers, each: text site, text
+//          data
 //   NODES  u8 1; until the chunk's end nodes, each: text path; int length of data, -1 for null, bytes; int count of ACL
-//          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0; long mzxid; long mtime
+//          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;
+//          long mzxid; long czxid; long mtime
 //   END    u8 2; long zxid of the tree behind the walk
 //   BROKEN_OFF u8 3; text why
 #ifndef ZS_CHUNK_H
@@ -15,6 +17,7 @@ enum zs_chunk_type { ZS_CHUNK_HEAD = 0, ZS_CHUNK_NODES = 1, ZS_CHUNK_END = 2, ZS
 
 struct zs_chunk_head {
     int64_t zxid;
+    uint64_t nodes;
     uint32_t marker_count; // at most ZS_VECTOR_MAX; further ones are left out
     struct {
         char site[ZS_SITE_MAX + 1];

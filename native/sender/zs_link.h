@@ -4,7 +4,8 @@
 //   live.c    what a connected link does in one turn
 //   source.c  where the next txn comes from: backlog or txn log
 //   gap.c     what is done when neither has it
-//   image.c   sends an image of the tree (images.c brings it from the walk, chunk.c reads it)
+//   rollback.c  finds out that zxids are given a second time
+//   image.c   sends an image of the tree (ready.c says when, images.c brings it from the walk, chunk.c reads it)
 #ifndef ZS_LINK_H
 #define ZS_LINK_H
 
@@ -12,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "zs_chunk.h"
+#include "zs_ready.h"
 #include "zs_sender.h"
 #include "zs_start.h"
 #include "zs_topology.h"
@@ -31,7 +33,10 @@ struct zs_gap {
 // An image that is being sent, or was.
 struct zs_image {
     int64_t wish; // the walk's number (zs_images.h); 0: none
-    int64_t look_at, fence_until, tell_at;
+    int64_t look_at, wait_until, tell_at;
+    int64_t asked_at;    // since when it is wanted (monotonic)
+    enum zs_ready ready; // the newest verdict, which the log has
+    char path[ZS_IMAGE_PATH_MAX];
     struct zs_image_chunk *chunk; // at hand
     struct zs_reader in;          // its bytes
     struct zs_arena *arena;       // of the node at hand
@@ -41,13 +46,16 @@ struct zs_image {
     bool batch_open;             // ... which holds more than a heartbeat
     bool in_flight, again;       // `outgoing` waits for its confirm; or for being sent once more
     int64_t run;
+    bool named; // the destination has said that it is taking it
     uint32_t part;
-    uint64_t nodes;
-    struct zs_checkpoint at; // where the walk began: Z0
-    int64_t tip;             // where it ended
-    int64_t seen;
-    struct zs_history seen_history;
-    uint32_t vector_count;
+    uint64_t nodes, about;          // sent; how many there are, more or less (0: not known)
+    struct zs_history history;      // of this site
+    struct zs_checkpoint at;        // where the walk began: Z0
+    struct zs_checkpoint goes_on;   // where the stream goes on behind it
+    int64_t tip;                    // where the walk ended
+    bool has_marker, needs_one_too; // what the tree of the walk said ...
+    struct zs_marker marker;        // ... of the destination ...
+    uint32_t vector_count;          // ... and of all
     struct zs_position vector[ZS_VECTOR_MAX];
     bool sent;        // `run` is with the broker, and the destination has not told that it has it
     int64_t again_at; // when to give that up
@@ -68,6 +76,8 @@ struct zs_sender {
     pthread_mutex_t shared; // guards what is told and shown
     struct zs_history told_history;
     int64_t told_beginning;
+    bool told_has_marker;
+    struct zs_marker told_marker;
     struct zs_sender_logs told_logs;
     struct zs_sender_status published_status;
 
@@ -79,6 +89,9 @@ struct zs_sender {
     struct zs_trail trail;
     struct zs_history history;
     struct zs_history sent_history; // what the trail's zxids belong to
+    bool has_marker;
+    struct zs_marker marker; // this site's for the destination
+    int64_t marker_moved_at; // when its time changed last (monotonic)
     struct zs_entry entry;
     int64_t place;            // the last zxid that came from the source, or where it was sought
     struct zs_txnlog *txnlog; // the source, if not NULL
@@ -86,6 +99,7 @@ struct zs_sender {
     int quiet_looks;          // ... and that often
     int64_t told_at;          // when to tell the progress again
     struct zs_gap gap;
+    struct zs_rollback rollback;
     struct zs_image image;
     struct zs_outgoing outgoing; // the newest batch
     struct zs_report report;     // the newest one
@@ -102,6 +116,7 @@ struct zs_sender {
     bool entry_waits; // `entry` did not fit the open batch
     bool reported;
     bool blocked;
+    bool heartbeat_owed;          // one was due, and its batch had no room
     bool confirmed_since_publish; // the broker has taken something since: a partial batch may follow
     bool full_said;               // the queue is full, and the log says so
     struct zs_sender_status status;
@@ -149,13 +164,20 @@ void zs_gap_enter(struct zs_sender *s, const char *reason, bool others_may);
 bool zs_gap_look_again(const struct zs_sender *s);         // something has changed, or it is time
 bool zs_gap_beat(struct zs_sender *s, struct zs_error *e); // a heartbeat that says so, if it is due
 
+// --- rollback.c ------------------------------------------------------------------------------------------------------
+
+// Searches the backlog for a proof that the newest report, of this history, is of another life of it. True: `rollback` has
+// it. `more`: it has not been searched to its end.
+bool zs_rollback_look(struct zs_sender *s, bool *more);
+
 // --- image.c ---------------------------------------------------------------------------------------------------------
 
 void zs_image_begin(struct zs_sender *s); // as the newest report asks
 bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e);
 bool zs_image_awaited(struct zs_sender *s); // was sent, and the destination may still be taking it
-int64_t zs_image_wait_until(const struct zs_sender *s); // the next deadline (monotonic)
-void zs_image_drop(struct zs_sender *s);                // forgets what was not sent
+struct zs_checkpoint zs_image_goes_on(const struct zs_sender *s); // ... and the stream behind it goes on here
+int64_t zs_image_wait_until(const struct zs_sender *s);           // the next deadline (monotonic)
+void zs_image_drop(struct zs_sender *s);                          // forgets what was not sent
 
 // One turn of a link that is POSITION, LOG, LIVE, SNAPSHOT or GAP: settles the window, takes reports, decides where to start,
 // publishes. `more` tells that there is more to do at once. False: the connection is of no use any more.

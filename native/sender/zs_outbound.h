@@ -47,6 +47,9 @@ void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
 // the room there is and push out none that the stream has shown.
 void zs_outbound_know_session(struct zs_outbound *out, int64_t session);
 
+// Whether the destination takes CHECKPOINT records (its reports say `images`).
+void zs_outbound_send_checkpoints(struct zs_outbound *out, bool wanted);
+
 enum zs_taken {
     ZS_TAKEN,
     ZS_TAKE_FULL,  // send the open batch first, then offer the same txn again
@@ -55,23 +58,44 @@ enum zs_taken {
 // Takes the next txn: `zxid` above the cursor. Errors: ZS_CORRUPT, ZS_FATAL (a txn above txn_bytes_max).
 enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_error *e);
 
+struct zs_glance {
+    int64_t zxid;
+    int64_t time_ms;
+    bool local; // so the stream's clock behind it is at least its time
+};
+// Looks at a txn without taking it, wherever it stands. What it shows of sessions is remembered. Errors: as for take.
+bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_glance *glance,
+                        struct zs_error *e);
+
 // What has been taken so far, and how much of that waits in the open batch.
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
+bool zs_outbound_urgent(const struct zs_outbound *out); // it holds what somebody waits for, though no txn
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out);
 bool zs_outbound_full(const struct zs_outbound *out);
 
-// Adds a record that is no txn's (of an image, or BROKEN) to the open batch. Errors: ZS_FATAL (too large).
+// From here to the next seek batches are of an image: larger, and only zs_outbound_add fills them. Takes memory for it,
+// which the next seek gives back. Errors: ZS_FATAL.
+bool zs_outbound_begin_image(struct zs_outbound *out, struct zs_error *e);
+// Adds a record that is no txn's (of an image, or BROKEN) to the open batch. In a batch of an image the first two records
+// always find room, as one belongs to the other. Errors: ZS_FATAL (too large).
 enum zs_taken zs_outbound_add(struct zs_outbound *out, const struct zs_record *record, struct zs_error *e);
 uint32_t zs_outbound_records(const struct zs_outbound *out); // in the open batch
+
+struct zs_heartbeat {
+    int64_t time_ms;                   // wall clock
+    const struct zs_record_seen *seen; // NULL: none
+};
 
 struct zs_outgoing {
     struct zs_slice message; // valid until the next take, seek or finish
     struct zs_batch_head head;
+    bool heartbeat; // it is in there
+    bool fleeting;  // ... and nothing else: the next one says the same
 };
-// Ends the open batch, which covers all that has been taken, and begins the next. With `heartbeat_ms` above 0 a HEARTBEAT
-// with that wall-clock time goes last. Errors: ZS_FATAL.
-bool zs_outbound_finish(struct zs_outbound *out, int64_t heartbeat_ms, struct zs_outgoing *outgoing,
-                        struct zs_error *e);
+// Ends the open batch, which covers all that has been taken, and begins the next. A HEARTBEAT goes last, with a SEEN, if
+// `heartbeat` is not NULL and there is room: a batch that has turned something away has none. Errors: ZS_FATAL.
+bool zs_outbound_finish(struct zs_outbound *out, const struct zs_heartbeat *heartbeat,
+                        struct zs_outgoing *outgoing, struct zs_error *e);
 
 void zs_outbound_counters(const struct zs_outbound *out, struct zs_outbound_counters *counters);
 // The path of the newest create that looks sequential; "" if there was none.

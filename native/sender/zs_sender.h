@@ -12,6 +12,7 @@
 #include "zs_filter.h"
 #include "zs_images.h"
 #include "zs_log.h"
+#include "zs_report.h"
 #include "zs_text.h"
 
 enum zs_link_state {
@@ -54,6 +55,8 @@ struct zs_sender_status {
     bool blocked;      // the broker blocks publishers (an alarm)
     uint64_t txns, foreign, filtered, batches, raw_bytes, wire_bytes;
     uint64_t nacked, returned, reconnects, rewinds, sequential_names;
+    uint64_t images;      // sent to their end
+    uint64_t image_nodes; // sent of the image at hand, or of the newest
 };
 
 // Where the server's txn log lies and how far back it may be believed.
@@ -71,6 +74,9 @@ struct zs_sender *zs_sender_start(const struct zs_sender_settings *settings, str
                                   struct zs_watchdog *watchdog, const struct zs_log *log, struct zs_error *e);
 // Tells the sender the site's history, as often as one likes. Thread: any. Blocks: never for long.
 void zs_sender_set_history(struct zs_sender *sender, const struct zs_history *history);
+// Tells the sender what this site's marker for the destination says; NULL: there is none. Thread: any. Blocks: never for
+// long.
+void zs_sender_set_marker(struct zs_sender *sender, const struct zs_marker *marker);
 // Tells the sender whether its ZooKeeper server serves. It begins as not serving. While it does not serve, the link is DOWN
 // and holds nothing at RabbitMQ, so that another server of the site can publish. Thread: any. Blocks: never for long.
 void zs_sender_set_serving(struct zs_sender *sender, bool serving);

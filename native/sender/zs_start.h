@@ -6,8 +6,17 @@
 #include "zs_outbound.h"
 #include "zs_report.h"
 
+// A proof that the ensemble numbers its txns a second time under one history (rollback.c): at `zxid` it has another txn than
+// a destination that follows this history and has come so far. zxid 0: none.
+struct zs_rollback {
+    struct zs_history history;
+    int64_t zxid;
+    int64_t looked_to; // so far the backlog has been searched for one
+};
+
 struct zs_start_facts {
-    struct zs_history history;       // the site's own; may be unknown
+    struct zs_history history; // the site's own; may be unknown
+    struct zs_rollback rollback;
     struct zs_backlog_bounds bounds; // of the backlog
     int64_t beginning; // a zxid at which the tree held nothing that a link could carry; -1: none is known
     bool reported;     // `report` is the newest report of the destination
@@ -26,10 +35,15 @@ enum zs_start_verdict {
 struct zs_start {
     enum zs_start_verdict verdict;
     struct zs_checkpoint at; // zxid 0: from the beginning
+    bool behind;             // WAIT: for this server to reach the destination
     char reason[400];        // WAIT, GAP: for an operator
 };
 
 // Never "from now": without a report the link waits, because only the destination knows what it has applied.
 void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start);
+
+// Whether a local txn of this ensemble is not the one that the destination had applied under its zxid, or something before:
+// the destination has come that far, and its clock had not reached the txn's time.
+bool zs_start_disproves(const struct zs_report *report, int64_t zxid, int64_t time_ms);
 
 #endif

@@ -429,3 +429,14 @@ bool zs_txn_decode(const uint8_t *bytes, size_t len, struct zs_arena *arena, str
     return zs_error_context(e, "txn 0x%" PRIx64 " of type %" PRId32 " (%s)", (uint64_t)out->zxid, type,
                             type_name(type));
 }
+
+bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b) {
+    if (a->count != b->count)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct zs_acl *x = &a->entries[i], *y = &b->entries[i];
+        if (x->perms != y->perms || strcmp(x->scheme, y->scheme) != 0 || strcmp(x->id, y->id) != 0)
+            return false;
+    }
+    return true;
+}

@@ -22,6 +22,7 @@ struct zs_acls {
     uint32_t count;
     const struct zs_acl *entries;
 };
+bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b); // entry by entry, in order
 
 // How a znode lives; the values stand in the batch format.
 enum zs_kind { ZS_PERSISTENT = 0, ZS_EPHEMERAL = 1, ZS_CONTAINER = 2, ZS_TTL = 3 };

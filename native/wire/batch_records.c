@@ -300,9 +300,15 @@ static bool read_mark(struct cursor *c, struct zs_record_mark *mark) {
     return whole(c, "mark");
 }
 
-static bool read_node_time(struct cursor *c, int64_t *out) {
-    *out = read_time(c);
-    return whole(c, "node's time");
+static bool read_node_zxids(struct cursor *c, struct zs_record_node *node) {
+    if (!read_zxid(c, "node's zxid", &node->zxid))
+        return false;
+    uint64_t age = zs_read_varint(&c->in);
+    if (age > (uint64_t)node->zxid)
+        return corrupt(c, "a node is older than zxid 0");
+    node->created = node->zxid - (int64_t)age;
+    node->time_ms = read_time(c);
+    return whole(c, "node's zxids and time");
 }
 
 static bool read_node(struct cursor *c, struct zs_record_node *node) {
@@ -315,8 +321,7 @@ static bool read_node(struct cursor *c, struct zs_record_node *node) {
     node->has_delete = first & WIRE_NODE_DELETE;
     return read_path(c, &node->path) && read_data(c, &node->data) && read_acls(c, &node->acls) &&
            read_kind(c, first >> WIRE_AUX_SHIFT, &node->kind, &node->session, &node->ttl_ms) &&
-           read_zxid(c, "node's zxid", &node->zxid) && read_node_time(c, &node->time_ms) &&
-           (!node->has_write || read_real_stamp(c, &node->write)) &&
+           read_node_zxids(c, node) && (!node->has_write || read_real_stamp(c, &node->write)) &&
            (!node->has_delete || read_real_stamp(c, &node->delete));
 }
 
@@ -339,15 +344,32 @@ static bool read_run(struct cursor *c, int64_t *out) {
     return whole(c, "image's run") && (*out != 0 || corrupt(c, "the image's run is 0"));
 }
 
+static bool read_history(struct cursor *c, struct zs_history *out) {
+    const uint8_t *history = zs_read_bytes(&c->in, sizeof out->bytes);
+    if (!history)
+        return corrupt(c, "the bytes end inside a history");
+    memcpy(out->bytes, history, sizeof out->bytes);
+    return true;
+}
+
+static bool read_long_text(struct cursor *c, const char *what, size_t max, const char **out) {
+    uint64_t len = zs_read_varint(&c->in);
+    const uint8_t *bytes = len <= max ? zs_read_bytes(&c->in, (size_t)len) : NULL;
+    if (!bytes || !zs_utf8_valid(bytes, (size_t)len)) {
+        zs_fail(c->e, ZS_CORRUPT, "%s is cut off, too long or not UTF-8", what);
+        return false;
+    }
+    *out = zs_arena_string(c->arena, bytes, (size_t)len);
+    return *out || full(c);
+}
+
 static bool read_begin(struct cursor *c, struct zs_record_snapshot_begin *begin) {
     if (!read_run(c, &begin->run) || !read_path(c, &begin->path) ||
         !read_zxid(c, "image's zxid", &begin->zxid) || !read_zxid(c, "seen zxid", &begin->seen))
         return false;
-    const uint8_t *history = zs_read_bytes(&c->in, sizeof begin->seen_history.bytes);
-    if (!history)
-        return corrupt(c, "the bytes end inside the seen history");
-    memcpy(begin->seen_history.bytes, history, sizeof begin->seen_history.bytes);
-    return read_vector(c, &begin->vector_count, &begin->vector);
+    return read_history(c, &begin->seen_history) && read_vector(c, &begin->vector_count, &begin->vector) &&
+           read_long_text(c, "a list of patterns", ZS_RULES_MAX, &begin->include) &&
+           read_long_text(c, "a list of patterns", ZS_RULES_MAX, &begin->exclude);
 }
 
 static bool read_part(struct cursor *c, struct zs_record_snapshot_part *part) {
@@ -363,14 +385,18 @@ static bool read_part(struct cursor *c, struct zs_record_snapshot_part *part) {
 }
 
 static bool read_broken(struct cursor *c, struct zs_record_broken *broken) {
-    if (!read_zxid(c, "broken zxid", &broken->zxid))
-        return false;
-    uint64_t len = zs_read_varint(&c->in);
-    const uint8_t *bytes = len <= ZS_REASON_MAX ? zs_read_bytes(&c->in, (size_t)len) : NULL;
-    if (!bytes || !zs_utf8_valid(bytes, (size_t)len))
-        return corrupt(c, "a reason is cut off, too long or not UTF-8");
-    broken->reason = zs_arena_string(c->arena, bytes, (size_t)len);
-    return broken->reason || full(c);
+    return read_zxid(c, "broken zxid", &broken->zxid) &&
+           read_long_text(c, "a reason", ZS_REASON_MAX, &broken->reason);
+}
+
+static bool read_seen(struct cursor *c, struct zs_record_seen *seen) {
+    return read_history(c, &seen->history) && read_zxid(c, "seen zxid", &seen->zxid);
+}
+
+static bool read_checkpoint(struct cursor *c, struct zs_record_checkpoint *checkpoint) {
+    checkpoint->zxid = zs_read_i64(&c->in);
+    return whole(c, "checkpoint") &&
+           (checkpoint->zxid >= 0 || corrupt(c, "the checkpoint's zxid is negative"));
 }
 
 static bool read_heartbeat(struct cursor *c, struct zs_record_heartbeat *heartbeat) {
@@ -410,6 +436,10 @@ static bool read_record(struct cursor *c, struct zs_record *record) {
         return read_part(c, &record->part);
     case ZS_RECORD_BROKEN:
         return read_broken(c, &record->broken);
+    case ZS_RECORD_SEEN:
+        return read_seen(c, &record->seen);
+    case ZS_RECORD_CHECKPOINT:
+        return read_checkpoint(c, &record->checkpoint);
     }
     return corrupt(c, "the record type is not known");
 }
@@ -434,6 +464,10 @@ static const char *record_name(enum zs_record_type type) {
         return "SNAPSHOT_PART";
     case ZS_RECORD_BROKEN:
         return "BROKEN";
+    case ZS_RECORD_SEEN:
+        return "SEEN";
+    case ZS_RECORD_CHECKPOINT:
+        return "CHECKPOINT";
     }
     return "unknown";
 }

@@ -18,6 +18,7 @@ struct written_acl {
 
 struct zs_batch_writer {
     size_t raw_bytes_max, record_bytes_max;
+    uint32_t belonging; // records that only say what the batch belongs to
     struct zs_batch_head head;
     struct zs_buffer raw, message;
     struct wire_state state;
@@ -71,6 +72,7 @@ static void start(struct zs_batch_writer *w) {
     w->path_len = 0;
     w->shared = 0;
     w->closed = false;
+    w->belonging = 0;
     w->acl_count = 0;
 }
 
@@ -250,7 +252,9 @@ static void put_node(struct zs_batch_writer *w, const struct zs_record_node *nod
     put_data(&w->raw, node->data);
     put_acls(w, &node->acls);
     put_kind(w, node->kind, node->session, node->ttl_ms);
+    assert(node->created <= node->zxid);
     zs_put_varint(&w->raw, (uint64_t)node->zxid);
+    zs_put_varint(&w->raw, (uint64_t)(node->zxid - node->created));
     put_time(w, node->time_ms);
     if (node->has_write)
         put_stamp(w, &node->write);
@@ -265,6 +269,8 @@ static void put_begin(struct zs_batch_writer *w, const struct zs_record_snapshot
     zs_put_varint(&w->raw, (uint64_t)begin->seen);
     zs_put_bytes(&w->raw, begin->seen_history.bytes, sizeof begin->seen_history.bytes);
     put_vector(w, begin->vector_count, begin->vector);
+    put_text(&w->raw, begin->include);
+    put_text(&w->raw, begin->exclude);
 }
 
 static void put_end(struct zs_batch_writer *w, const struct zs_record_snapshot_end *end) {
@@ -283,6 +289,11 @@ static void put_broken(struct zs_batch_writer *w, const struct zs_record_broken 
     assert(strlen(broken->reason) <= ZS_REASON_MAX);
     zs_put_varint(&w->raw, (uint64_t)broken->zxid);
     put_text(&w->raw, broken->reason);
+}
+
+static void put_seen(struct zs_batch_writer *w, const struct zs_record_seen *seen) {
+    zs_put_bytes(&w->raw, seen->history.bytes, sizeof seen->history.bytes);
+    zs_put_varint(&w->raw, (uint64_t)seen->zxid);
 }
 
 static void put_heartbeat(struct zs_batch_writer *w, const struct zs_record_heartbeat *heartbeat) {
@@ -325,18 +336,26 @@ static void put_record(struct zs_batch_writer *w, const struct zs_record *record
     case ZS_RECORD_BROKEN:
         put_broken(w, &record->broken);
         return;
+    case ZS_RECORD_SEEN:
+        put_seen(w, &record->seen);
+        return;
+    case ZS_RECORD_CHECKPOINT:
+        zs_put_u64(&w->raw, (uint64_t)record->checkpoint.zxid);
+        return;
     }
 }
 
 enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct zs_record *record) {
     if (writer->closed)
         return ZS_BATCH_FULL;
-    bool alone = writer->head.records == 0;
+    const bool belonging =
+        record->type == ZS_RECORD_SNAPSHOT_BEGIN || record->type == ZS_RECORD_SNAPSHOT_PART;
+    bool first = writer->head.records == 0, alone = writer->head.records == writer->belonging;
     size_t before = writer->raw.len, shared_before = writer->shared;
     put_record(writer, record);
     size_t bytes = writer->raw.len + writer->shared;
     if (writer->raw.failed || bytes > (alone ? writer->record_bytes_max : writer->raw_bytes_max)) {
-        if (alone) {
+        if (first) {
             start(writer);
             return ZS_RECORD_TOO_LARGE;
         }
@@ -344,12 +363,13 @@ enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct z
         writer->raw.len = before;
         writer->shared = shared_before;
         writer->closed = true;
-        return ZS_BATCH_FULL;
+        return alone ? ZS_RECORD_TOO_LARGE : ZS_BATCH_FULL;
     }
     bool ordered = record->type == ZS_RECORD_TXN || record->type == ZS_RECORD_MARK;
     if (ordered && writer->head.first == writer->head.prev)
         writer->head.first = (int64_t)writer->state.zxid;
     writer->head.records++;
+    writer->belonging += belonging;
     writer->head.txns += record->type == ZS_RECORD_TXN;
     return ZS_ADDED;
 }

@@ -5,7 +5,7 @@
 #include "wire_json.h"
 #include "zs_report.h"
 
-enum { FIXED_BYTES_MAX = 256, SESSION_BYTES_MAX = 22 };
+enum { FIXED_BYTES_MAX = 300, SESSION_BYTES_MAX = 22 };
 
 bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->session_count > ZS_SESSIONS_MAX)
@@ -27,7 +27,11 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     for (uint32_t i = 0; i < marker->session_count; i++)
         len += (size_t)snprintf(to + len, size - len, "%s\"0x%" PRIx64 "\"", i ? "," : "",
                                 (uint64_t)marker->sessions[i]);
-    len += (size_t)snprintf(to + len, size - len, marker->image ? "],\"image\":true}" : "]}");
+    len += (size_t)snprintf(to + len, size - len, marker->image ? "],\"image\":true" : "]");
+    if (marker->fence)
+        len +=
+            (size_t)snprintf(to + len, size - len, ",\"fence\":\"0x%" PRIx64 "\"", (uint64_t)marker->fence);
+    len += (size_t)snprintf(to + len, size - len, "}");
     out->len = len;
     return true;
 }
@@ -46,6 +50,8 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e);
     out->session = (int64_t)session;
     out->image = json_is_true(json_object_get(object, "image"));
+    if (read && json_object_get(object, "fence"))
+        read = zs_json_read_zxid(object, "fence", &out->fence, e);
     json_decref(object);
     return read || zs_error_context(e, "marker");
 }

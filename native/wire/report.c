@@ -18,6 +18,23 @@ static json_t *history_value(const struct zs_history *history) {
     return json_string(text);
 }
 
+static bool add_vector(json_t *object, const char *name, uint32_t count, const struct zs_position *vector) {
+    json_t *sites = json_object();
+    bool added = json_object_set_new(object, name, sites) == 0;
+    for (uint32_t i = 0; added && i < count; i++)
+        added = json_object_set_new(sites, vector[i].site, hex((uint64_t)vector[i].zxid)) == 0;
+    return added;
+}
+
+static json_t *need_image(const struct zs_report *report) {
+    json_t *need = json_pack("{s:s, s:s, s:o, s:o}", "kind", "image", "path", report->image_path, "fence",
+                             hex((uint64_t)report->fence), "run", hex((uint64_t)report->image_run));
+    if (need && (!report->other_count || add_vector(need, "others", report->other_count, report->others)))
+        return need;
+    json_decref(need);
+    return NULL;
+}
+
 static json_t *need_value(const struct zs_report *report) {
     switch (report->need) {
     case ZS_NEED_NONE:
@@ -25,19 +42,15 @@ static json_t *need_value(const struct zs_report *report) {
     case ZS_NEED_FROM:
         return json_pack("{s:s}", "kind", "from");
     case ZS_NEED_IMAGE:
-        return json_pack("{s:s, s:s, s:o, s:o}", "kind", "image", "path", report->image_path, "fence",
-                         hex((uint64_t)report->fence), "run", hex((uint64_t)report->image_run));
+        return need_image(report);
     }
     return NULL;
 }
 
 static bool add_lists(json_t *object, const struct zs_report *report) {
-    json_t *vector = json_object(), *sessions = json_array();
-    bool added = json_object_set_new(object, "vector", vector) == 0 &&
+    json_t *sessions = json_array();
+    bool added = add_vector(object, "vector", report->vector_count, report->vector) &&
                  json_object_set_new(object, "sessions", sessions) == 0;
-    for (uint32_t i = 0; added && i < report->vector_count; i++)
-        added =
-            json_object_set_new(vector, report->vector[i].site, hex((uint64_t)report->vector[i].zxid)) == 0;
     for (uint32_t i = 0; added && i < report->session_count; i++)
         added = json_array_append_new(sessions, hex((uint64_t)report->sessions[i])) == 0;
     return added;
@@ -78,19 +91,20 @@ static bool read_site(const json_t *object, const char *name, char *out, struct 
            (zs_site_valid(out) || zs_fail(e, ZS_CORRUPT, "\"%s\" is not a site's name", name));
 }
 
-static bool read_vector(const json_t *object, struct zs_report *out, struct zs_error *e) {
-    json_t *vector = json_object_get(object, "vector"), *value;
+static bool read_vector(const json_t *object, const char *name, uint32_t *count, struct zs_position *out,
+                        struct zs_error *e) {
+    json_t *vector = json_object_get(object, name), *value;
     const char *site;
     if (!json_is_object(vector) || json_object_size(vector) > ZS_VECTOR_MAX)
-        return zs_fail(e, ZS_CORRUPT, "\"vector\" is missing or not an object of at most %d sites",
+        return zs_fail(e, ZS_CORRUPT, "\"%s\" is missing or not an object of at most %d sites", name,
                        ZS_VECTOR_MAX);
     json_object_foreach(vector, site, value) {
-        struct zs_position *position = &out->vector[out->vector_count++];
+        struct zs_position *position = &out[(*count)++];
         if (!zs_site_valid(site))
-            return zs_fail(e, ZS_CORRUPT, "\"vector\" has a key that is not a site's name");
+            return zs_fail(e, ZS_CORRUPT, "\"%s\" has a key that is not a site's name", name);
         memcpy(position->site, site, strlen(site) + 1);
         if (!zs_json_read_zxid(vector, site, &position->zxid, e))
-            return zs_error_context(e, "vector");
+            return zs_error_context(e, "%s", name);
     }
     return true;
 }
@@ -120,7 +134,9 @@ static bool read_need(const json_t *object, struct zs_report *out, struct zs_err
     out->need = ZS_NEED_IMAGE;
     return zs_json_read_text(need, "path", out->image_path, sizeof out->image_path, e) &&
            (zs_path_valid(out->image_path) || zs_fail(e, ZS_CORRUPT, "the image's path is malformed")) &&
-           zs_json_read_zxid(need, "fence", &out->fence, e) && read_run(need, &out->image_run, e);
+           zs_json_read_zxid(need, "fence", &out->fence, e) && read_run(need, &out->image_run, e) &&
+           (!json_object_get(need, "others") ||
+            read_vector(need, "others", &out->other_count, out->others, e));
 }
 
 bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, struct zs_error *e) {
@@ -133,7 +149,8 @@ bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, st
                 zs_json_read_history(object, "history", &out->history, e) &&
                 zs_json_read_zxid(object, "applied", &out->applied, e) &&
                 zs_json_read_hex(object, "clock", &out->clock, e) &&
-                zs_json_read_integer(object, "time", &out->time_ms, e) && read_vector(object, out, e) &&
+                zs_json_read_integer(object, "time", &out->time_ms, e) &&
+                read_vector(object, "vector", &out->vector_count, out->vector, e) &&
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e) &&
                 read_need(object, out, e);
     out->takes_images = json_is_true(json_object_get(object, "images"));

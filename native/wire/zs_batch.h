@@ -15,6 +15,7 @@ enum {
     ZS_VECTOR_MAX = 64,   // sites in a vector
     ZS_SESSIONS_MAX = 32, // sessions in a heartbeat, a report or a marker
     ZS_REASON_MAX = 400,  // bytes of a reason's text
+    ZS_RULES_MAX = 65536, // bytes of a list of patterns
 };
 
 // "At this point of the origin's order it had applied this much of that site."
@@ -33,6 +34,8 @@ enum zs_record_type { // the values stand in the format; an unknown one is an er
     ZS_RECORD_HEARTBEAT = 7,
     ZS_RECORD_SNAPSHOT_PART = 8,
     ZS_RECORD_BROKEN = 9,
+    ZS_RECORD_SEEN = 10,
+    ZS_RECORD_CHECKPOINT = 11,
 };
 
 struct zs_record_txn { // a local txn of the origin, what the link's filter left of it; never without ops
@@ -59,8 +62,9 @@ struct zs_record_node { // a full image
     enum zs_kind kind;
     int64_t session; // ZS_EPHEMERAL
     int64_t ttl_ms;  // ZS_TTL
-    int64_t zxid;    // of the origin's txn that set the data last (mzxid)
-    int64_t time_ms; // of that txn (mtime)
+    int64_t zxid;    // of the origin's txn that set the data last (mzxid) ...
+    int64_t created; // ... and of the one that created the node (czxid); never above zxid
+    int64_t time_ms; // when the data was set (mtime)
     bool has_write, has_delete;
     struct zs_stamp write, delete;
 };
@@ -80,6 +84,9 @@ struct zs_record_snapshot_begin {
     struct zs_history seen_history;
     uint32_t vector_count;
     const struct zs_position *vector;
+    // The origin's rules for this link, as lists of patterns (zs_filter.h): what they do not carry is not in the image,
+    // though it may be in the origin's tree.
+    const char *include, *exclude;
 };
 
 // The first record of each batch of an image but the first: batches of one run come without a hole.
@@ -110,6 +117,18 @@ struct zs_record_broken {
     const char *reason; // for the destination's operator; at most ZS_REASON_MAX bytes
 };
 
+// What the origin's marker for the destination says: so much of the destination's order is in effect at the origin.
+struct zs_record_seen {
+    struct zs_history history; // of the destination
+    int64_t zxid;
+};
+
+// "The origin waits until the destination's own tree says that it has come so far": the marker is to be written there,
+// although nothing else is.
+struct zs_record_checkpoint {
+    int64_t zxid; // the txn before or behind which it stands
+};
+
 struct zs_record {
     enum zs_record_type type;
     union {
@@ -122,6 +141,8 @@ struct zs_record {
         struct zs_record_heartbeat heartbeat;
         struct zs_record_snapshot_part part;
         struct zs_record_broken broken;
+        struct zs_record_seen seen;
+        struct zs_record_checkpoint checkpoint;
     };
 };
 
@@ -167,7 +188,7 @@ size_t zs_batch_arena_bytes(const struct zs_batch_limits *limits);
 struct zs_batch_writer;
 
 // A writer whose batches hold at most `raw_bytes_max` bytes of records (a single record may take up to
-// `record_bytes_max` if it is alone). Paths count in full here, although a batch holds only what is new in each: so a
+// `record_bytes_max` if it is alone, or stands behind nothing but SNAPSHOT_BEGIN or SNAPSHOT_PART). Paths count in full here, although a batch holds only what is new in each: so a
 // reader whose limit is no lower takes every batch. Memory is taken here and reused. NULL: no memory.
 struct zs_batch_writer *zs_batch_writer_new(size_t raw_bytes_max, size_t record_bytes_max);
 void zs_batch_writer_free(struct zs_batch_writer *writer);

@@ -27,9 +27,13 @@ struct zs_report {
     bool takes_images; // this version of the destination does; else it can only wait
     enum zs_need need;
     char image_path[1024]; // ZS_NEED_IMAGE
-    // ZS_NEED_IMAGE: zxid, at the destination, of the txn that noted this wish in its marker. An image is exact if the
-    // origin had applied the destination up to there before the walk. 0: the destination has nothing of the origin.
+    // ZS_NEED_IMAGE: what an image should contain to be exact. `fence`: the destination's zxid of the newest write that it
+    // made for this origin (0: none); the origin should have applied the destination up to there before the walk, or
+    // these writes look like the destination's own. `others`: what the destination has applied of other sites; the origin
+    // should have as much, or what it lacks looks deleted.
     int64_t fence;
+    uint32_t other_count;
+    struct zs_position others[ZS_VECTOR_MAX];
     int64_t image_run; // ZS_NEED_IMAGE: the run that the destination is taking; 0: none
 };
 
@@ -47,6 +51,9 @@ struct zs_marker {
     uint32_t session_count; // as in the report
     int64_t sessions[ZS_SESSIONS_MAX];
     bool image; // the stream cannot go on from zxid: an image is needed, or has begun and not ended
+    // The zxid at which the marker stood with effects last, if it has been written since without any (registering, a wish);
+    // 0: the txn that wrote it had effects.
+    int64_t fence;
 };
 
 // The same for the marker. Written by hand into `out`, without allocation beyond the buffer's: it is on the hot path.

@@ -33,13 +33,9 @@ class Brokers:
     def get(self, names):
         fresh = [name for name in names if name not in self.running]
         for name in fresh:
-            broker = self.running[name] = Broker(os.path.join(self.dir, f"rabbitmq-{name}"), name, self.epmd)
-            broker.allow_sender()
-            for other in SITES:
-                if other != name:
-                    broker.allow_applier(other)
-            broker.write_config()
-            broker.start()
+            self.running[name] = self.new(name, os.path.join(self.dir, f"rabbitmq-{name}"))
+            self.running[name].write_config()
+            self.running[name].start()
         for name in fresh:
             self.running[name].wait_ready()
         for name in names:
@@ -48,6 +44,15 @@ class Brokers:
                 self.running[name].wait_ready()
             wipe(self.running[name])
         return {name: self.running[name] for name in names}
+
+    def new(self, name, directory):
+        """One that is not shared, and whoever asks for it starts and stops it."""
+        broker = Broker(directory, name, self.epmd)
+        broker.allow_sender()
+        for other in SITES:
+            if other != name:
+                broker.allow_applier(other)
+        return broker
 
     def stop(self):
         stop_all([broker.process for broker in self.running.values()], 30)
@@ -76,13 +81,18 @@ def brokers(run_dir):
 
 @pytest.fixture(scope="module")
 def make_world(request, run_dir, brokers):
-    """make_world(names, voters=..., start=..., plugin=..., applier=..., links=...) -> World; stopped after the module."""
+    """make_world(names, voters=..., start=..., plugin=..., applier=..., links=...) -> World; stopped after the module.
+    `own_brokers`: sites whose broker is nobody else's; `prepare` has to write its configuration and to start it."""
     module = pathlib.Path(request.module.__file__).stem
-    worlds, numbers = [], itertools.count(1)
+    worlds, own, numbers = [], [], itertools.count(1)
 
-    def make(names=("sh", "bj"), voters=1, observers=1, start=True, prepare=None, **options):
+    def make(names=("sh", "bj"), voters=1, observers=1, start=True, prepare=None, own_brokers=(),
+             **options):
         directory = os.path.join(run_dir, module, str(next(numbers)))
-        world = World(directory, list(names), brokers.get(names), voters, observers)
+        theirs = {name: brokers.new(name, os.path.join(directory, name, "rabbitmq")) for name in own_brokers}
+        own.extend(theirs.values())
+        theirs.update(brokers.get([name for name in names if name not in own_brokers]))
+        world = World(directory, list(names), theirs, voters, observers)
         worlds.append(world)
         request.module.zoospan_worlds = worlds
         if prepare is not None:
@@ -95,6 +105,7 @@ def make_world(request, run_dir, brokers):
     yield make
     for world in worlds:
         world.stop()
+    stop_all([broker.process for broker in own if broker.process is not None], 30)
 
 
 @pytest.fixture(scope="module")

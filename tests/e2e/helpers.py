@@ -1,8 +1,14 @@
 """What several scenarios ask of running sites."""
 
+import contextlib
+import json
+import signal
 import time
 
-from zoosites import txnlog, workload
+from zoosites import markers, txnlog, verdict, workload
+
+# Options of plugin and applier, for faults that are over soon.
+QUICK = {"amqp_heartbeat": "2s", "amqp_timeout": "3s", "retry_max": "1s"}
 
 
 def eventually(condition, timeout_s=30, pause_s=0.1, what="the condition"):
@@ -35,6 +41,31 @@ def wait_state(site, destination, state, timeout_s=30, server=None):
     return link
 
 
+def active(site, destination, states=("LIVE",)):
+    """The server that publishes a link at the moment, or None."""
+    return next((server for server in site.zk.carriers
+                 if plugin_link(site, destination, server).get("state") in states), None)
+
+
+@contextlib.contextmanager
+def frozen(*owners):
+    """Servers, brokers or appliers that do nothing for a while, and do not know it."""
+    for owner in owners:
+        owner.process.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for owner in owners:
+            owner.process.signal(signal.SIGCONT)
+
+
+def bring_back(*servers):
+    for server in servers:
+        server.start()
+    for server in servers:
+        server.wait_serving()
+
+
 def wait_live(world, timeout_s=40):
     """Until every link publishes."""
     for site in world.sites:
@@ -61,6 +92,17 @@ def log_of(site):
     return site.zk.carriers[0].read_log()
 
 
+def log_moves(site, move, server=None):
+    """How often a link of this server's plugin has moved so."""
+    log = (server or site.zk.carriers[0]).read_log()
+    return sum(f"link {site.name}->" in line and move in line for line in log.splitlines())
+
+
+def marker(client, origin):
+    """Up to which zxid of the origin a site has applied."""
+    return int(json.loads(client.get(f"/zoospan/applied/{origin}")[0])["zxid"], 16)
+
+
 def published(site, destination):
     return plugin_link(site, destination)["txns"]
 
@@ -82,10 +124,8 @@ def check_nothing_republished(world, timeout_s=10):
 
 def check_idle(world, seconds=3.0):
     """At rest nobody writes: no zxid rises."""
-    before = {site.name: site.zk.zxid() for site in world.sites}
-    time.sleep(seconds)
-    after = {site.name: site.zk.zxid() for site in world.sites}
-    assert after == before, f"idle sites wrote: {before} -> {after}"
+    found = verdict.chatter(world, seconds)
+    assert not found, found
 
 
 def under_load(world, judge, disturb, seconds=6, seed=3):
@@ -99,3 +139,22 @@ def under_load(world, judge, disturb, seconds=6, seed=3):
     trees = judge.wait_equal(90)
     for writer in writers:
         assert not workload.missing(writer, trees[writer.site.name])
+
+
+def judged(world, judge, disturb, images=False, name=None, timeout_s=90):
+    """Writers on both sites until `disturb` is over, markers watched all the while; then the whole verdict."""
+    name = name or disturb.__name__
+    watch = markers.Watch(world.sites, judge.clients).start()
+    writers = [workload.Writer(site, name, seconds=1e9, root=f"/{name}-{site.name}",
+                               pause_s=0.01).start() for site in world.sites]
+    try:
+        time.sleep(0.7)
+        disturb()
+    finally:
+        for writer in writers:
+            writer.stop_asked.set()
+    for writer in writers:
+        writer.join(90)
+    say = lambda text: print(time.strftime("%H:%M:%S"), text)  # shown beneath a failure
+    found = verdict.complaints(world, judge, writers, watch, timeout_s, say, rest_s=1.5, images=images)
+    assert not found, "\n".join(found[:20])

@@ -37,10 +37,17 @@ def test_a_lost_write_is_found():
 def test_a_doubled_effect_is_found():
     origin = [own(1, txnlog.CREATE), own(2), own(3)]
     once = [foreign(11, txnlog.CREATE), foreign(12), foreign(13)]
-    assert not effects.complaints("sh", origin, {"bj": once}, ["/load"])
-    assert effects.complaints("sh", origin, {"bj": [*once, foreign(14)]}, ["/load"])
-    assert effects.complaints("sh", origin, {"bj": [*once, foreign(14, txnlog.CREATE)]}, ["/load"])
+    assert not effects.doubled("sh", origin, {"bj": once}, ["/load"])
+    assert effects.doubled("sh", origin, {"bj": [*once, foreign(14)]}, ["/load"])
+    assert effects.doubled("sh", origin, {"bj": [*once, foreign(14, txnlog.CREATE)]}, ["/load"])
+
+
+def test_what_no_quorum_logged_is_no_effect(monkeypatch):
+    logs = {"leader": [foreign(1), foreign(2), foreign(3)], "follower": [foreign(1)], "other": [], "observer": [foreign(2)]}
+    monkeypatch.setattr(txnlog, "read", lambda log_dir: logs[log_dir])
+    servers = [SimpleNamespace(log_dir=name, observer=name == "observer") for name in logs]
+    assert [txn.zxid for txn in effects.committed(servers)] == [1, 2]
 
 
 def test_a_write_that_came_back_is_found():
-    assert effects.complaints("sh", [own(1), foreign(2)], {"bj": [foreign(11)]}, ["/load"])
+    assert effects.returned("sh", [own(1), foreign(2)], ["/load"])

@@ -1,11 +1,10 @@
 """Any process may end, politely or not, and the link goes on from where the destination stands."""
 
-import signal
 import time
 
 import pytest
 
-from helpers import eventually, plugin_link, under_load, wait_live, wait_seen, wait_state
+from helpers import eventually, frozen, plugin_link, under_load, wait_live, wait_seen, wait_state
 from zoosites import workload
 
 
@@ -41,9 +40,8 @@ def test_applier_is_killed_again_and_again(world, judge):
 
 def test_applier_is_frozen(world, judge):
     def applier_freezes():
-        world["bj"].applier.process.signal(signal.SIGSTOP)
-        time.sleep(3)
-        world["bj"].applier.process.signal(signal.SIGCONT)
+        with frozen(world["bj"].applier):
+            time.sleep(3)
     under_load(world, judge, applier_freezes)
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from helpers import eventually, plugin_link, wait_seen
+from helpers import active, eventually, plugin_link, wait_seen
 from zoosites import build, workload
 
 SOURCE = pathlib.Path(__file__).parent / "java" / "CuratorClient.java"
@@ -35,11 +35,6 @@ def world(make_world):
         world["sh"].zk.carriers = list(world["sh"].zk.servers)
     world = make_world(voters=3, observers=0, prepare=on_every_voter_of_sh)
     return world
-
-
-def active(site, destination):
-    return next((server for server in site.zk.carriers
-                 if plugin_link(site, destination, server).get("state") == "LIVE"), None)
 
 
 def test_leader_and_followers_carry_the_plugin(world):

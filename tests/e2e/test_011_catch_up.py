@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from helpers import eventually, expected, log_of, plugin_link, published, wait_live, wait_seen
+from helpers import eventually, expected, log_moves, plugin_link, published, wait_live, wait_seen
 from zoosites import workload
 
 SMALLEST = 32 << 20  # backlog_bytes_max
@@ -31,10 +31,6 @@ def overrun(client, root, rounds=60, nodes=100, size=8000):
         pending = [client.set_async(f"{root}/{number}", b"x" * size) for number in range(nodes)]
         for one in pending:
             one.get(timeout=30)
-
-
-def log_moves(site, move):
-    return sum(f"link {site.name}->" in line and move in line for line in log_of(site).splitlines())
 
 
 def test_broker_is_away_for_longer_than_the_backlog(world, judge, clients):

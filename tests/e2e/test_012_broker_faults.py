@@ -1,12 +1,11 @@
 """RabbitMQ may stop, hang, lose what it had, or refuse to take more: the link heals by itself, and ZooKeeper never waits."""
 
 import random
-import signal
 import time
 
 import pytest
 
-from helpers import eventually, log_of, plugin_link, under_load, wait_live, wait_seen, wait_state
+from helpers import eventually, frozen, log_of, plugin_link, under_load, wait_live, wait_seen, wait_state
 
 QUEUE = "zoospan.sh.bj"
 
@@ -42,15 +41,12 @@ def test_broker_hangs(world, judge, clients):
     client = clients(world["sh"])
 
     def broker_hangs():
-        world.brokers["sh"].process.signal(signal.SIGSTOP)
-        try:
+        with frozen(world.brokers["sh"]):
             for number in range(12):
                 zookeeper_is_quick(client, f"/while-the-broker-hangs-{number}")
                 time.sleep(1.5)
             state = plugin_link(world["sh"], "bj")["state"]
             assert state in ("DOWN", "CONNECTING"), f"the watchdog should have cut the connection, the link is {state}"
-        finally:
-            world.brokers["sh"].process.signal(signal.SIGCONT)
     under_load(world, judge, broker_hangs, seconds=20)
     wait_live(world, 60)
 

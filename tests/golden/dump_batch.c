@@ -21,8 +21,9 @@ static void dump_node(struct zs_buffer *out, const struct zs_record_node *node) 
     dump_data(out, node->data);
     dump_format(out, " acls=");
     dump_acls(out, &node->acls);
-    dump_format(out, " session=0x%" PRIx64 " ttl=%" PRId64 " zxid=0x%" PRIx64 " time=%" PRId64,
-                (uint64_t)node->session, node->ttl_ms, (uint64_t)node->zxid, node->time_ms);
+    dump_format(
+        out, " session=0x%" PRIx64 " ttl=%" PRId64 " zxid=0x%" PRIx64 " created=0x%" PRIx64 " time=%" PRId64,
+        (uint64_t)node->session, node->ttl_ms, (uint64_t)node->zxid, (uint64_t)node->created, node->time_ms);
     if (node->has_write)
         dump_stamp(out, "write", &node->write);
     if (node->has_delete)
@@ -44,6 +45,13 @@ static void dump_begin(struct zs_buffer *out, const struct zs_record_snapshot_be
     dump_format(out, "SNAPSHOT_BEGIN %s run=0x%" PRIx64 " zxid=0x%" PRIx64 " seen=0x%" PRIx64 "/%s",
                 begin->path, (uint64_t)begin->run, (uint64_t)begin->zxid, (uint64_t)begin->seen, history);
     dump_vector(out, begin->vector_count, begin->vector);
+    dump_format(out, " include=%s exclude=%s", begin->include, begin->exclude);
+}
+
+static void dump_seen(struct zs_buffer *out, const struct zs_record_seen *seen) {
+    char history[ZS_UUID_TEXT];
+    zs_history_format(&seen->history, history);
+    dump_format(out, "SEEN 0x%" PRIx64 "/%s", (uint64_t)seen->zxid, history);
 }
 
 static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
@@ -86,6 +94,12 @@ static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
     case ZS_RECORD_BROKEN:
         dump_format(out, "BROKEN zxid=0x%" PRIx64 " reason=%s", (uint64_t)record->broken.zxid,
                     record->broken.reason);
+        return;
+    case ZS_RECORD_SEEN:
+        dump_seen(out, &record->seen);
+        return;
+    case ZS_RECORD_CHECKPOINT:
+        dump_format(out, "CHECKPOINT 0x%" PRIx64, (uint64_t)record->checkpoint.zxid);
         return;
     }
 }

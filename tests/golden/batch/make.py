@@ -170,13 +170,14 @@ class Batch:
         return self.add(record + self.put_session(session))
 
     def node(self, path, data, acls=OPEN, kind="PERSISTENT", session=0, ttl=0, write=None, delete=None, zxid=0,
-             at_ms=0):
-        self.lines.append("NODE %s %s data=%s acls=%s session=0x%x ttl=%d zxid=0x%x time=%d%s%s" % (
-            kind, path, self.show_data(data), self.show_acls(acls), session, ttl, zxid, at_ms,
+             created=0, at_ms=0):
+        self.lines.append("NODE %s %s data=%s acls=%s session=0x%x ttl=%d zxid=0x%x created=0x%x time=%d%s%s" % (
+            kind, path, self.show_data(data), self.show_acls(acls), session, ttl, zxid, created, at_ms,
             " write=0x%x/%s/0x%x/%d" % write if write else "", " delete=0x%x/%s/0x%x/%d" % delete if delete else ""))
         flags = (1 if write else 0) | (2 if delete else 0) | KINDS[kind] << 4
         record = b"\3" + bytes([flags]) + self.put_path(path) + self.put_data(data) + self.put_acls(acls)
-        record += self.put_kind(kind, session, ttl) + varint(zxid) + zigzag(at_ms - (self.clock >> 16))
+        record += self.put_kind(kind, session, ttl) + varint(zxid) + varint(zxid - created)
+        record += zigzag(at_ms - (self.clock >> 16))
         record += self.put_stamp(*write) if write else b""
         return self.add(record + (self.put_stamp(*delete) if delete else b""))
 
@@ -184,11 +185,11 @@ class Batch:
         self.lines.append("TOMBSTONE %s delete=0x%x/%s/0x%x/%d" % ((path,) + stamp))
         return self.add(b"\4" + self.put_path(path) + self.put_stamp(*stamp))
 
-    def begin(self, run, path, zxid, seen, history, vector):
-        self.lines.append("SNAPSHOT_BEGIN %s run=0x%x zxid=0x%x seen=0x%x/%s vector=%s" % (
-            path, run, zxid, seen, history, self.show_vector(vector)))
+    def begin(self, run, path, zxid, seen, history, vector, include="", exclude=""):
+        self.lines.append("SNAPSHOT_BEGIN %s run=0x%x zxid=0x%x seen=0x%x/%s vector=%s include=%s exclude=%s" % (
+            path, run, zxid, seen, history, self.show_vector(vector), include, exclude))
         record = b"\5" + struct.pack(">Q", run) + self.put_path(path) + varint(zxid) + varint(seen)
-        return self.add(record + uuid.UUID(history).bytes + self.put_vector(vector))
+        return self.add(record + uuid.UUID(history).bytes + self.put_vector(vector) + text(include) + text(exclude))
 
     def end(self, path, nodes, zxid, floor):
         self.lines.append("SNAPSHOT_END %s nodes=%d zxid=0x%x floor=0x%x/%s/0x%x/%d" % ((path, nodes, zxid) + floor))
@@ -201,6 +202,14 @@ class Batch:
     def broken(self, zxid, reason):
         self.lines.append("BROKEN zxid=0x%x reason=%s" % (zxid, reason))
         return self.add(b"\x09" + varint(zxid) + text(reason))
+
+    def seen_of(self, history, zxid):
+        self.lines.append("SEEN 0x%x/%s" % (zxid, history))
+        return self.add(b"\x0a" + uuid.UUID(history).bytes + varint(zxid))
+
+    def checkpoint(self, zxid):
+        self.lines.append("CHECKPOINT 0x%x" % zxid)
+        return self.add(b"\x0b" + struct.pack(">Q", zxid))
 
     def heartbeat(self, at_ms, vector, sessions):
         self.lines.append("HEARTBEAT time=%d vector=%s sessions=[%s]" % (
@@ -260,12 +269,15 @@ def every_record():
 def image():
     b = Batch(prev=0)
     b.part(0x123456789ABCDEF0, 4294967295).broken(Z + 7, "the log begins at 0x10000000a \u00e9").broken(0, "")
-    b.begin(0xFFFFFFFFFFFFFFFF, "/", Z + 9, 0x300000007, "8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", [("bj", 0x300000000)])
-    b.node("/", b"", zxid=Z + 9, at_ms=(C >> 16) + 3)
+    b.begin(0xFFFFFFFFFFFFFFFF, "/", Z + 9, 0x300000007, "8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", [("bj", 0x300000000)],
+            "/a,/d/*", "/locks,/x\u00e9")
+    b.node("/", b"", zxid=Z + 9, created=Z + 2, at_ms=(C >> 16) + 3)
     b.node("/a", b"1", DIGEST, write=(C + 9, "bj", 0x300000000, 2))
     b.node("/a/b", None, DIGEST, "EPHEMERAL", 0x7F, delete=(C + 8, "sh", Z + 3, 0))
     b.node("/a/c", b"c", OPEN, "TTL", 0, 5, (C + 8, "sh", Z + 3, 4294967295), (C + 7, "hk", 0x7FFFFFFFFFFFFFFF, 1))
     b.node("/d", b"", OPEN, "CONTAINER")
+    b.seen_of("8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", Z + 3)
+    b.checkpoint(Z + 3)
     b.tombstone("/gone", (C + 8, "sh", Z + 3, 0))
     return b.end("/", 5, Z + 12, (C + 1, "bj", 3, 0)).end("/", 0, 0, (0, "", 0, 0))
 
@@ -325,7 +337,7 @@ def damaged():
             "left-over": (good + b"x", "left over behind the trailer"),
         },
         "bad-record": {
-            "type": (record(b"\x0a\1\1\0\2\2\0\2/a"), "type is not known"),
+            "type": (record(b"\x0c\1\1\0\2\2\0\2/a"), "type is not known"),
             "zxid-stands": (record(b"\1\0" + txn[2:] + b"\2\0\2/a"), "zxid does not rise"),
             "zxid-overflows": (record(b"\1" + varint(M64) + txn[2:] + b"\2\0\2/a"), "zxid does not rise"),
             "clock-stands": (record(b"\1\1\0\0\2\2\0\2/a"), "clock does not rise"),
@@ -351,7 +363,12 @@ def damaged():
             "floor-without-site": (record(b"\6\0\1/\0\0\2\0\0\0", txns=0, first=Z), "floor has no site"),
             "run-zero": (record(b"\5" + bytes(8) + b"\0\1/\0\0" + bytes(17), txns=0, first=Z), "run is 0"),
             "part-zero": (record(b"\x08" + b"\1" * 8 + b"\0", txns=0, first=Z), "part's number is 0"),
-            "seen-cut": (record(b"\5" + b"\1" * 8 + b"\0\1/\0\0" + bytes(9), txns=0, first=Z), "inside the seen"),
+            "seen-cut": (record(b"\5" + b"\1" * 8 + b"\0\1/\0\0" + bytes(9), txns=0, first=Z), "inside a history"),
+            "seen-history-cut": (record(b"\x0a" + bytes(15), txns=0, first=Z), "inside a history"),
+            "node-before-zero": (record(b"\3\0\0\1/\0\0\1\2\0", txns=0, first=Z), "older than zxid 0"),
+            "checkpoint-negative": (record(b"\x0b" + b"\xff" * 8, txns=0, first=Z), "checkpoint's zxid is negative"),
+            "rules-long": (record(b"\5" + b"\1" * 8 + b"\0\1/\0\0" + bytes(17) + varint(65537) + b"/" * 65537, txns=0,
+                                  first=Z), "list of patterns is cut off"),
             "reason-long": (record(b"\x09\0" + varint(401) + b"x" * 401, txns=0, first=Z), "reason is cut off"),
             "stamp-without-site": (record(b"\4\0\1/\0\0\0\0", txns=0, first=Z), "no valid site"),
             "node-flags": (record(b"\3\4\0\1/\0\0", txns=0, first=Z), "unknown flags"),

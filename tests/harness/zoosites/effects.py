@@ -2,7 +2,10 @@
 Equal trees cannot tell: a set that was applied twice leaves the same data.
 
 Holds for load of which every path has one writer, and as long as no image of a tree was sent (an image writes again).
-ACLs are not counted: one may be set twice, beside the marker, if the applier dies between the two."""
+ACLs are not counted: one may be set twice, beside the marker, if the applier dies between the two.
+
+A voter's log keeps proposals that came to nothing. They would look like doubled effects, so what an applier wrote counts
+only where an observer logged it (it logs what is committed) or two voters did."""
 
 import collections
 
@@ -12,13 +15,23 @@ COUNTED = {txnlog.SET_DATA: "set", txnlog.DELETE: "delete", txnlog.DELETE_CONTAI
            **{type: "create" for type in txnlog.CREATES}}
 
 
-def union(data_dirs):
+def union(servers):
     """All txns of an ensemble: each server's log may have holes where it was away."""
     txns = {}
-    for data_dir in data_dirs:
-        for txn in txnlog.read(data_dir):
+    for server in servers:
+        for txn in txnlog.read(server.log_dir):
             txns[txn.zxid] = txn
     return [txns[zxid] for zxid in sorted(txns)]
+
+
+def committed(servers):
+    """Those that an observer, two voters or the only voter there is logged."""
+    found = {}
+    for server in servers:
+        for txn in txnlog.read(server.log_dir):
+            found.setdefault(txn.zxid, [txn, 0])[1] += 2 if server.observer else 1
+    enough = min(2, sum(not server.observer for server in servers))
+    return [txn for _, (txn, logged) in sorted(found.items()) if logged >= enough]
 
 
 def count(txns, roots):
@@ -32,12 +45,16 @@ def count(txns, roots):
     return own, foreign
 
 
-def complaints(name, own_txns, others, roots):
-    """`name`: the site whose clients alone wrote beneath `roots`. `others`: site -> its txns."""
+def returned(name, own_txns, roots):
+    """`name`: the site whose clients alone wrote beneath `roots`."""
+    _, back = count(own_txns, roots)
+    return [f"{path}: {name}'s own {what} came back to it {times} times" for (what, path), times in sorted(back.items())]
+
+
+def doubled(name, own_txns, others, roots):
+    """`others`: site -> its txns."""
     found = []
-    own, back = count(own_txns, roots)
-    for (what, path), times in sorted(back.items()):
-        found.append(f"{path}: {name}'s own {what} came back to it {times} times")
+    own, _ = count(own_txns, roots)
     for other, txns in others.items():
         _, applied = count(txns, roots)
         for key, times in sorted(applied.items()):
@@ -48,8 +65,10 @@ def complaints(name, own_txns, others, roots):
 
 def judge(world, roots_of):
     """`roots_of`: site -> the tops beneath which only its clients wrote. Lines for a person; none: all is well."""
-    txns = {site.name: union([server.data_dir for server in site.zk.servers]) for site in world.sites}
+    logged = {site.name: union(site.zk.servers) for site in world.sites}
+    sure = {site.name: committed(site.zk.servers) for site in world.sites}
     found = []
     for name, roots in roots_of.items():
-        found += complaints(name, txns[name], {other: txns[other] for other in txns if other != name}, roots)
+        found += doubled(name, logged[name], {other: sure[other] for other in sure if other != name}, roots)
+        found += returned(name, sure[name], roots)
     return found

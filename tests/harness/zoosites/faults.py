@@ -2,6 +2,8 @@
 only inside a namespace of the run's own."""
 
 import contextlib
+import os
+import shutil
 import signal
 import subprocess
 
@@ -19,7 +21,8 @@ class Fault:
 
 def _restart(process_owner, wait):
     def cure():
-        process_owner.start()
+        if not process_owner.process.alive():  # another fault's cure may have come first
+            process_owner.start()
         with contextlib.suppress(StartError):  # something else may hinder it; the end of the run waits for all
             wait()
     return cure
@@ -40,6 +43,26 @@ def _server_faults(site):
         label = f"{site.name}/zk{server.number} ({server.role})"
         yield _kill(server, label, lambda: None, (0.5, 8))
         yield _freeze(server, label, (1, 12))
+
+
+def _lose_logs(site, others):
+    """What the servers with the plugin knew, in memory and in their logs, and what lay in the queues: only an image helps."""
+    for server in site.zk.carriers:
+        if server.process is not None and server.process.alive():
+            server.kill()
+        shutil.rmtree(os.path.join(server.data_dir, "version-2"), ignore_errors=True)
+    for other in others:
+        with contextlib.suppress(OSError, ValueError):
+            site.broker.api("DELETE", f"/api/queues/%2F/zoospan.{site.name}.{other.name}/contents")
+
+
+def _log_faults(site, others):
+    def cure():
+        for server in site.zk.carriers:
+            if not server.process.alive():
+                server.start()
+    # Not while anything else happens to these servers: their target is every one of them.
+    yield Fault("logs lost", f"{site.name}/carriers", lambda: _lose_logs(site, others), cure, (0.5, 6))
 
 
 def _broker_faults(site, others, cut):
@@ -70,10 +93,12 @@ def drop(port, on):
                        check=True, capture_output=True)
 
 
-def all_of(world, cut=False):
-    """Every fault that can strike this world, the same order in each run. `cut`: we are in a network namespace."""
+def all_of(world, cut=False, lose_logs=False):
+    """Every fault that can strike this world, the same order in each run. `cut`: we are in a network namespace. `lose_logs`:
+    also those that only an image heals."""
     faults = []
     for site in world.sites:
         others = [other for other in world.sites if other is not site]
         faults += [*_server_faults(site), *_broker_faults(site, others, cut), *_applier_faults(site)]
+        faults += _log_faults(site, others) if lose_logs else []
     return faults

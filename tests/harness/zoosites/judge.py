@@ -81,6 +81,11 @@ class Judge:
             client.stop()
             client.close()
 
+    def renew(self):
+        """New clients: a server that lost its past refuses those that have seen it."""
+        self.close()
+        self.clients = {site.name: site.client() for site in self.sites}
+
     def trees(self, root="/"):
         return {name: read_tree(client, root) for name, client in self.clients.items()}
 

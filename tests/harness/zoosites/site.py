@@ -76,7 +76,8 @@ def connect_mesh(sites, plugin=None, applier=None, links=None):
 
 
 class World:
-    """Some sites in a run directory. Brokers may be given (they are slow to start, and scenarios share them)."""
+    """Some sites in a run directory. Brokers may be given (they are slow to start, and scenarios share them). `voters` and
+    `observers`: how many, for all sites or by name."""
 
     def __init__(self, directory, names, brokers=None, voters=3, observers=1):
         self.dir = directory
@@ -86,7 +87,9 @@ class World:
             self.epmd = Epmd(directory)
             brokers = make_brokers(directory, names, self.epmd)
         self.brokers = brokers
-        self.sites = [Site(os.path.join(directory, name), name, brokers[name], voters, observers) for name in names]
+        of = lambda value, name: value[name] if isinstance(value, dict) else value
+        self.sites = [Site(os.path.join(directory, name), name, brokers[name], of(voters, name), of(observers, name))
+                      for name in names]
 
     def __getitem__(self, name):
         return next(site for site in self.sites if site.name == name)

@@ -7,6 +7,7 @@ and be at rest."""
 import glob
 import os
 import struct
+import zlib
 
 CREATE, CREATE2, CREATE_CONTAINER, CREATE_TTL = 1, 15, 19, 21
 DELETE, DELETE_CONTAINER, SET_DATA, SET_ACL, CHECK, RECONFIG = 2, 20, 5, 7, 13, 16
@@ -91,19 +92,39 @@ def _files(data_dir):
     return sorted(found, key=lambda name: int(name.rsplit(".", 1)[1], 16))
 
 
+def _entries(name):
+    """(offset, length of the body, body) of each entry of one file, up to the first that is not whole."""
+    with open(name, "rb") as file:
+        data = file.read()
+    reader = _Reader(data, 16)
+    while reader.offset + 12 <= len(data):
+        start = reader.offset
+        checksum, length = reader.take("!qi")
+        body = data[reader.offset:reader.offset + max(0, length)]
+        if not body or zlib.adler32(body) != checksum:
+            break
+        yield start, length, body
+        reader.offset += length + 1
+
+
+def find(data_dir, zxid):
+    """Where a txn stands: (file, offset of its entry, bytes of the entry). `zxid` None: the last one."""
+    last = None
+    for name in _files(data_dir):
+        for offset, length, body in _entries(name):
+            last = name, offset, 12 + length + 1
+            if _Reader(body, 12).take("!q") == zxid:
+                return last
+    assert zxid is None and last is not None, f"{zxid} is not in the log"
+    return last
+
+
 def read(data_dir):
     """All txns in order."""
     last = -1
     for name in _files(data_dir):
-        with open(name, "rb") as file:
-            data = file.read()
-        reader = _Reader(data, 16)
-        while reader.offset + 12 <= len(data):
-            _, length = reader.take("!qi")
-            if length <= 0 or reader.offset + length > len(data):
-                break
-            body = _Reader(data[reader.offset:reader.offset + length])
-            reader.offset += length + 1
+        for _, _, entry in _entries(name):
+            body = _Reader(entry)
             session, _, zxid, _, type = body.take("!qiqqi")
             if zxid > last:
                 last = zxid

@@ -26,12 +26,12 @@ ACLS = [
 
 
 class Writer:
-    """Writes to one site until `seconds` are over or `operations` are done."""
+    """Writes to one site until `seconds` are over or `operations` are done, with pauses in between if it is told to."""
 
-    def __init__(self, site, seed, operations=None, seconds=None, root=None):
+    def __init__(self, site, seed, operations=None, seconds=None, root=None, pause_s=0):
         self.thread = threading.Thread(target=self._run, name=f"writer-{site.name}", daemon=True)
         self.site, self.random = site, random.Random(f"{seed}/{site.name}")
-        self.operations, self.seconds = operations, seconds
+        self.operations, self.seconds, self.pause_s = operations, seconds, pause_s
         self.root = root or f"/load-{site.name}"
         self.paths = []  # nodes that may have children, newest last
         self.acked = {}  # path -> data, or None once it was deleted; only nodes that live until somebody deletes them
@@ -86,6 +86,7 @@ class Writer:
                 break
             if self.seconds is not None and time.monotonic() - started >= self.seconds:
                 break
+            time.sleep(self.pause_s)
             action = self.random.choices(names, weights)[0]
             done += 1
             try:

@@ -61,6 +61,11 @@ class Server:
     def role(self):
         return "observer" if self.observer else "participant"
 
+    @property
+    def log_dir(self):
+        """Where the txn log is."""
+        return self.settings.get("dataLogDir", self.data_dir)
+
     def write_config(self, peers, super_digest):
         lines = {
             "tickTime": TICK_MS, "initLimit": 40, "syncLimit": 20,

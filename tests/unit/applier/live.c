@@ -261,9 +261,9 @@ void live_publish(struct live *live, const struct zs_op *ops, uint32_t count) {
 }
 
 const char *live_path(const char *format, ...) {
-    static char paths[16][256];
+    static char paths[64][256];
     static int next;
-    char *path = paths[next++ % 16];
+    char *path = paths[next++ % 64];
     va_list args;
     va_start(args, format);
     vsnprintf(path, sizeof paths[0], format, args);

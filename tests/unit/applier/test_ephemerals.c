@@ -139,6 +139,60 @@ static void records_are_found_again(void **state) {
     expect(f, ops, 2, "delete /n7; delete /n9");
 }
 
+static void expect_not_met(struct fixture *f, const char *top, const char *expected) {
+    const char *path = zs_copies_not_met(f->copies, top);
+    if (!expected)
+        assert_null(path);
+    else
+        assert_string_equal(path ? path : "none", expected);
+}
+
+static void an_image_meets_the_living_ones(void **state) {
+    struct fixture *f = *state;
+    const struct zs_op make[] = {EPHEMERAL("/a", 0x11), EPHEMERAL("/skip/b", 0x11),
+                                 EPHEMERAL("/top/c", 0x22)};
+    expect(f, make, 3,
+           "create " SESSION "; create /a; create " SESSION "/%2Fa; create " SESSION
+           "/%2Fskip%2Fb skip; create /zoospan/sessions/sh/0000000000000022; create /top/c; "
+           "create /zoospan/sessions/sh/0000000000000022/%2Ftop%2Fc");
+    expect_not_met(f, "/", NULL); // what is entered counts as met
+    zs_copies_begin_meeting(f->copies);
+    assert_int_equal(zs_copies_touch(f->copies, "/none", 0x11), ZS_COPY_NONE);
+    assert_int_equal(zs_copies_touch(f->copies, "/a", 0x11), ZS_COPY_HELD);
+    assert_int_equal(zs_copies_touch(f->copies, "/skip/b", 0x11), ZS_COPY_SKIPPED);
+    assert_int_equal(zs_copies_touch(f->copies, "/top/c", 0x33), ZS_COPY_OTHER); // does not count as met
+    assert_int_equal(zs_copies_touch(f->copies, "/top/c", 0), ZS_COPY_OTHER);
+    expect_not_met(f, "/", "/top/c");
+    expect_not_met(f, "/top", "/top/c");
+    expect_not_met(f, "/top/c", "/top/c");
+    expect_not_met(f, "/to", NULL);
+    expect_not_met(f, "/top/c/d", NULL);
+    expect_not_met(f, "/a", NULL);
+    assert_true(zs_copies_leaves(f->copies, "/top/c"));
+    assert_false(zs_copies_leaves(f->copies, "/a"));
+    assert_false(zs_copies_leaves(f->copies, "/top"));
+    assert_int_equal(zs_copies_touch(f->copies, "/top/c", 0x22), ZS_COPY_HELD);
+    expect_not_met(f, "/", NULL);
+}
+
+static void what_an_image_does_not_have_goes(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e;
+    assert_true(zs_copies_load(f->copies, 0x11, "/a", false, &e));
+    assert_true(zs_copies_load(f->copies, 0x11, "/b", true, &e));
+    zs_copies_begin_meeting(f->copies);
+    const struct zs_op other = EPHEMERAL("/a", 0x22); // another session has it by now
+    expect(f, &other, 1,
+           "delete " SESSION "/%2Fa; create /zoospan/sessions/sh/0000000000000022; create /a; "
+           "create /zoospan/sessions/sh/0000000000000022/%2Fa");
+    expect_not_met(f, "/", "/b");
+    assert_false(zs_copies_leaves(f->copies, "/b")); // skipped: what is there is somebody else's
+    const struct zs_op gone = DELETE("/b");
+    expect(f, &gone, 1, "delete " SESSION "/%2Fb; delete " SESSION); // skipped: there is no node
+    expect_not_met(f, "/", NULL);
+    assert_int_equal(zs_copies_count(f->copies), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ordinary_nodes_pass, setup, teardown),
@@ -147,6 +201,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_skipped_path_is_not_touched, setup, teardown),
         cmocka_unit_test_setup_teardown(a_path_changes_hands, setup, teardown),
         cmocka_unit_test_setup_teardown(records_are_found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_image_meets_the_living_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_an_image_does_not_have_goes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-int run_fault_tests(void);      // test_live_faults.c
-int run_quarantine_tests(void); // test_live_quarantine.c
+int run_fault_tests(void);       // test_live_faults.c
+int run_quarantine_tests(void);  // test_live_quarantine.c
+int run_image_tests(void);       // test_live_image.c
+int run_image_rules_tests(void); // test_live_image_rules.c
+int run_image_fault_tests(void); // test_live_image_faults.c
 
 static int64_t owner_of(struct live *live, const char *path) {
     struct Stat stat;
@@ -276,7 +279,7 @@ static void another_history_is_not_applied(void **state) {
     live_publish(live, &set, 1);
     live_expect_report(live, ZS_NEED_IMAGE, &report);
     assert_string_equal(report.image_path, "/");
-    live_expect_state(live, 0, "HISTORY");
+    live_expect_state(live, 0, "IMAGE");
     live_expect_data(live, a, "0");
 }
 
@@ -366,5 +369,6 @@ int main(void) {
     const char *only = getenv("ZS_ONLY");
     if (only)
         cmocka_set_test_filter(only);
-    return cmocka_run_group_tests(tests, NULL, NULL) + run_quarantine_tests() + run_fault_tests();
+    return cmocka_run_group_tests(tests, NULL, NULL) + run_quarantine_tests() + run_image_tests() +
+           run_image_rules_tests() + run_image_fault_tests() + run_fault_tests();
 }

@@ -217,6 +217,66 @@ static void system_paths_are_never_carried(void **state) {
     assert_true(carries("", "", "/zoo"));
 }
 
+static bool may_carry_below(const char *include, const char *exclude, const char *path) {
+    struct zs_filter *filter = zs_filter_new(include, exclude, NULL);
+    assert_non_null(filter);
+    bool may = zs_filter_may_carry_below(filter, path);
+    zs_filter_free(filter);
+    return may;
+}
+
+static void what_lies_beneath_may_be_carried(void **state) {
+    (void)state;
+    assert_true(may_carry_below("/a/b", "", "/"));
+    assert_true(may_carry_below("/a/b", "", "/a"));
+    assert_true(may_carry_below("/**/b", "", "/x/y"));
+    assert_true(may_carry_below("", "/a/b", "/a"));
+    assert_false(may_carry_below("", "/a/b", "/a/b"));
+    assert_false(may_carry_below("", "/a/b", "/a/b/c"));
+    assert_false(may_carry_below("/a/b/c", "/a", "/a/b")); // exclude wins
+    static const char *const never[] = {"/zookeeper", "/zookeeper/quota", "/zoospan", "/zoospan/applied"};
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        assert_false(may_carry_below("", "", never[i]));
+    assert_true(may_carry_below("", "", "/zoospanx"));
+}
+
+// Whoever is carried is found by descending only where something may be.
+static void nothing_that_is_carried_is_out_of_reach(void **state) {
+    (void)state;
+    static const char *const lists[] = {"", "/a", "/a/b", "/*/b", "/**/b", "/a/**/c", "/a/?", "/b,/a/b/c"};
+    static const char *const paths[] = {"/a", "/a/b", "/a/b/c", "/b", "/b/b", "/b/a/b", "/a/x/c"};
+    enum { LISTS = sizeof lists / sizeof *lists, PATHS = sizeof paths / sizeof *paths };
+    for (size_t i = 0; i < LISTS * LISTS * PATHS; i++) {
+        const char *include = lists[i % LISTS], *exclude = lists[i / LISTS % LISTS];
+        const char *path = paths[i / LISTS / LISTS];
+        char above[16];
+        if (!carries(include, exclude, path))
+            continue;
+        for (const char *slash = path; (slash = strchr(slash + 1, '/')) != NULL;) {
+            memcpy(above, path, (size_t)(slash - path));
+            above[slash - path] = '\0';
+            assert_true(may_carry_below(include, exclude, above));
+        }
+        assert_true(may_carry_below(include, exclude, "/"));
+    }
+}
+
+static void the_lists_are_kept_as_they_were_given(void **state) {
+    (void)state;
+    char include[] = " /b ,/a,/b", exclude[] = "/c/**,\t/d\\,e";
+    struct zs_filter *filter = zs_filter_new(include, exclude, NULL);
+    assert_non_null(filter);
+    memset(include, 'x', sizeof include - 1); // copies
+    memset(exclude, 'x', sizeof exclude - 1);
+    assert_string_equal(zs_filter_include(filter), " /b ,/a,/b");
+    assert_string_equal(zs_filter_exclude(filter), "/c/**,\t/d\\,e");
+    struct zs_filter *again = zs_filter_new(zs_filter_include(filter), zs_filter_exclude(filter), NULL);
+    assert_non_null(again);
+    assert_true(zs_filter_hash(again) == zs_filter_hash(filter)); // they say the same at the other site
+    zs_filter_free(again);
+    zs_filter_free(filter);
+}
+
 static void hash_tells_rules_apart_and_nothing_else(void **state) {
     (void)state;
     assert_true(hash_of("", "") != 0);
@@ -265,6 +325,9 @@ int main(void) {
         cmocka_unit_test(too_many_patterns_are_refused),
         cmocka_unit_test(exclude_wins_over_include),
         cmocka_unit_test(system_paths_are_never_carried),
+        cmocka_unit_test(what_lies_beneath_may_be_carried),
+        cmocka_unit_test(nothing_that_is_carried_is_out_of_reach),
+        cmocka_unit_test(the_lists_are_kept_as_they_were_given),
         cmocka_unit_test(hash_tells_rules_apart_and_nothing_else),
         cmocka_unit_test(hard_patterns_are_quick),
     };

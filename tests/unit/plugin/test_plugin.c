@@ -262,6 +262,37 @@ static void a_history_is_taken_and_what_is_none_is_not(void **state) {
     zs_plugin_free(plugin);
 }
 
+static int lines_with(struct zs_plugin *plugin, const char *text) {
+    struct zs_log_line line;
+    int count = 0;
+    while (zs_plugin_next_log(plugin, 0, &line) == ZS_NEXT_LINE) {
+        count += strstr(line.text, text) != NULL;
+        free(line.text);
+    }
+    return count;
+}
+
+static void what_is_no_marker_is_said_once(void **state) {
+    (void)state;
+    static const char marker[] = "{\"history\":null,\"zxid\":\"0x1\",\"stamp\":\"0x1\",\"session\":\"0x1\","
+                                 "\"time\":1,\"sessions\":[]}";
+    const char *said = "/zoospan/applied/gz does not hold a marker";
+    struct zs_plugin *plugin = opened();
+    zs_plugin_marker(plugin, "gz", marker);
+    zs_plugin_marker(plugin, "gz", NULL);
+    zs_plugin_marker(plugin, "nowhere", "hello");
+    assert_int_equal(lines_with(plugin, "does not hold a marker"), 0);
+    zs_plugin_marker(plugin, "gz", "hello");
+    zs_plugin_marker(plugin, "gz", "hello again");
+    assert_int_equal(lines_with(plugin, said), 1);
+    zs_plugin_marker(plugin, "gz", marker);
+    zs_plugin_marker(plugin, "gz", "");
+    assert_int_equal(lines_with(plugin, said), 1);
+    zs_plugin_stop(plugin);
+    zs_plugin_marker(plugin, "gz", marker); // as the watch does until the JVM has ended
+    zs_plugin_free(plugin);
+}
+
 static void after_stop_the_server_may_go_on(void **state) {
     (void)state;
     struct zs_plugin *plugin = opened();
@@ -307,6 +338,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_lost_before_a_chain_begins),
         cmocka_unit_test(text_that_was_cut_is_mended),
         cmocka_unit_test(a_history_is_taken_and_what_is_none_is_not),
+        cmocka_unit_test(what_is_no_marker_is_said_once),
         cmocka_unit_test(after_stop_the_server_may_go_on),
     };
     return cmocka_run_group_tests(tests, write_password, remove_password);

@@ -119,6 +119,7 @@ static void put_node(struct zs_buffer *to, const char *path, uint8_t kind, int64
     zs_put_u8(to, kind);
     zs_put_u64(to, (uint64_t)value);
     zs_put_u64(to, 0x100000007);
+    zs_put_u64(to, 0x100000003);
     zs_put_u64(to, 1700000000000);
 }
 
@@ -139,6 +140,7 @@ static void nodes(void **state) {
     assert_string_equal(node.acls.entries[0].id, "a:b");
     assert_int_equal(node.session, 77);
     assert_int_equal(node.zxid, 0x100000007);
+    assert_int_equal(node.created, 0x100000003);
     assert_int_equal(node.time_ms, 1700000000000);
     assert_true(zs_chunk_node(&in, arena, &node, &e));
     assert_int_equal(node.kind, ZS_TTL);
@@ -164,6 +166,7 @@ static void a_head(void **state) {
     struct zs_chunk_head head;
     zs_buffer_init(&bytes, 1 << 12);
     zs_put_u64(&bytes, 0x200000001);
+    zs_put_u64(&bytes, 1234);
     zs_put_u32(&bytes, 2);
     put_text(&bytes, "bj");
     put_text(&bytes, "{}");
@@ -172,6 +175,7 @@ static void a_head(void **state) {
     struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
     assert_true(zs_chunk_head(&in, &head, &e));
     assert_int_equal(head.zxid, 0x200000001);
+    assert_int_equal(head.nodes, 1234);
     assert_int_equal(head.marker_count, 1);
     assert_string_equal(head.markers[0].site, "bj");
     for (size_t len = 0; len < bytes.len; len++) {

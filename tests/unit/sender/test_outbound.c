@@ -131,7 +131,8 @@ static struct zs_batch finish(struct fixture *f, int64_t heartbeat_ms) {
     struct zs_batch batch;
     struct zs_error e = {0};
     const struct zs_batch_limits limits = {4 << 20, 4 << 20, 10000};
-    assert_true(zs_outbound_finish(f->out, heartbeat_ms, &outgoing, &e));
+    const struct zs_heartbeat beat = {.time_ms = heartbeat_ms};
+    assert_true(zs_outbound_finish(f->out, heartbeat_ms ? &beat : NULL, &outgoing, &e));
     zs_arena_reset(f->arena);
     if (!zs_batch_decode(outgoing.message.at, outgoing.message.len, &limits, f->arena, &batch, &e))
         fail_msg("%s", e.text);
@@ -295,7 +296,7 @@ static void the_same_txns_from_the_same_place_make_the_same_bytes(void **state) 
             if (i % 5 == 0)
                 take_applied(f, "bj", i + 1, (zs_clock)i << 16);
         }
-        assert_true(zs_outbound_finish(f->out, 0, &outgoing, &e));
+        assert_true(zs_outbound_finish(f->out, NULL, &outgoing, &e));
         if (round == 0) {
             zs_put_bytes(&first, outgoing.message.at, outgoing.message.len);
         } else {

@@ -82,6 +82,52 @@ static void another_history_is_a_gap(void **state) {
     assert_int_equal(decide(f).verdict, ZS_START_IMAGE);
 }
 
+static void a_txn_later_than_the_clock_at_its_place_is_of_another_life(void **state) {
+    (void)state;
+    const int64_t then = 1700000000000, later = then + 3600 * 1000;
+    struct zs_report report = {
+        .applied = 0x100000005, .clock = (zs_clock)then << 16 | 3, .takes_images = true};
+    assert_true(zs_start_disproves(&report, 0x100000003, later));
+    assert_true(zs_start_disproves(&report, 0x100000005, later));
+    assert_false(zs_start_disproves(&report, 0x100000006, later)); // a new one, as it should be
+    assert_false(zs_start_disproves(&report, 0x100000005, then));
+    assert_false(zs_start_disproves(&report, 0x100000005, then + 5000)); // servers' clocks differ
+    report.takes_images = false;
+    assert_false(zs_start_disproves(&report, 0x100000003, later)); // its clock is not to be believed
+}
+
+static void zxids_that_are_given_twice_are_a_gap(void **state) {
+    (void)state;
+    struct zs_start_facts f = facts();
+    f.report.applied = 0x100000020;
+    assert_int_equal(decide(f).verdict, ZS_START_WAIT);
+    assert_true(decide(f).behind);
+    f.rollback = (struct zs_rollback){.history = OURS, .zxid = 0x100000009};
+    struct zs_start start = decide(f);
+    assert_int_equal(start.verdict, ZS_START_GAP);
+    assert_non_null(strstr(start.reason, "zoospan history renew"));
+    f.bounds.last = 0x100000030; // the new txns have passed the destination
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.report.need = ZS_NEED_IMAGE;
+    f.report.takes_images = true;
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.history = THEIRS; // a new one
+    assert_int_equal(decide(f).verdict, ZS_START_IMAGE);
+    f = facts();
+    f.rollback = (struct zs_rollback){.history = OURS, .zxid = 0x100000009};
+    assert_int_equal(decide(f).verdict, ZS_START_AT); // the destination was put back, too
+}
+
+static void an_image_waits_for_a_server_that_is_behind(void **state) {
+    (void)state;
+    struct zs_start_facts f = facts();
+    f.report.need = ZS_NEED_IMAGE;
+    f.report.takes_images = true;
+    assert_int_equal(decide(f).verdict, ZS_START_IMAGE);
+    f.report.applied = f.bounds.last + 1;
+    assert_true(decide(f).behind);
+}
+
 static void resumes_behind_what_the_broker_took_unless_asked_back(void **state) {
     (void)state;
     struct zs_start_facts f = facts();
@@ -163,6 +209,9 @@ int main(void) {
         cmocka_unit_test(waits_for_what_it_does_not_know),
         cmocka_unit_test(a_new_destination_needs_the_beginning),
         cmocka_unit_test(another_history_is_a_gap),
+        cmocka_unit_test(a_txn_later_than_the_clock_at_its_place_is_of_another_life),
+        cmocka_unit_test(zxids_that_are_given_twice_are_a_gap),
+        cmocka_unit_test(an_image_waits_for_a_server_that_is_behind),
         cmocka_unit_test(resumes_behind_what_the_broker_took_unless_asked_back),
         cmocka_unit_test(the_confirmed_prefix_has_no_holes),
         cmocka_unit_test(nothing_behind_a_refused_batch_counts),

@@ -196,6 +196,30 @@ static void a_full_batch_takes_nothing_more(void **state) {
     zs_batch_writer_free(writer);
 }
 
+static void a_large_node_finds_room_behind_what_it_belongs_to(void **state) {
+    (void)state;
+    uint8_t data[3000] = {0};
+    struct zs_batch_writer *writer = begun(1000, 2000);
+    const struct zs_record part = {.type = ZS_RECORD_SNAPSHOT_PART, .part = {.run = 7, .index = 1}};
+    struct zs_record node = {.type = ZS_RECORD_NODE,
+                             .node = {.path = "/large", .data = {data, 1500}, .acls = OPEN}};
+    assert_int_equal(zs_batch_writer_add(writer, &part), ZS_ADDED);
+    assert_int_equal(zs_batch_writer_add(writer, &node), ZS_ADDED);
+    assert_int_equal(zs_batch_writer_add(writer, &node), ZS_BATCH_FULL);
+    struct zs_slice message;
+    struct zs_batch batch;
+    struct zs_arena *arena = zs_arena_new(1 << 20);
+    assert_true(zs_batch_writer_finish(writer, 100, 5000, &message, NULL, NULL));
+    read_back(message, arena, &batch);
+    assert_int_equal(batch.records[1].node.data.len, 1500);
+    zs_batch_writer_begin(writer, &(struct zs_batch_head){.origin = "sh", .destination = "bj", .prev = 100});
+    node.node.data.len = sizeof data;
+    assert_int_equal(zs_batch_writer_add(writer, &part), ZS_ADDED);
+    assert_int_equal(zs_batch_writer_add(writer, &node), ZS_RECORD_TOO_LARGE);
+    zs_arena_free(arena);
+    zs_batch_writer_free(writer);
+}
+
 static void a_record_too_large_leaves_an_empty_batch_usable(void **state) {
     (void)state;
     uint8_t data[3000] = {0};
@@ -298,6 +322,7 @@ int batch_tests(void) {
         cmocka_unit_test(a_megabyte_of_noise_goes_round),
         cmocka_unit_test(more_acls_than_the_table_holds),
         cmocka_unit_test(a_full_batch_takes_nothing_more),
+        cmocka_unit_test(a_large_node_finds_room_behind_what_it_belongs_to),
         cmocka_unit_test(a_record_too_large_leaves_an_empty_batch_usable),
         cmocka_unit_test(a_path_counts_in_full),
         cmocka_unit_test(limits_of_the_reader),

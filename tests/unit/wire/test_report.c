@@ -25,6 +25,8 @@ static void reports_go_round(void **state) {
                                .need = ZS_NEED_IMAGE,
                                .image_path = "/a/\xc3\xa9\"\\",
                                .fence = 0x200000007,
+                               .other_count = 1,
+                               .others = {{"gz", 0x400000002}},
                                .image_run = -2,
                                .takes_images = true};
     struct zs_report back;
@@ -56,6 +58,8 @@ static void reports_go_round(void **state) {
         assert_true(back.takes_images);
         assert_int_equal(back.fence, need == ZS_NEED_IMAGE ? report.fence : 0);
         assert_int_equal(back.image_run, need == ZS_NEED_IMAGE ? -2 : 0);
+        assert_int_equal(back.other_count, need == ZS_NEED_IMAGE ? 1 : 0);
+        assert_int_equal(back.others[0].zxid, need == ZS_NEED_IMAGE ? 0x400000002 : 0);
     }
     zs_buffer_free(&json);
 }
@@ -100,10 +104,11 @@ struct change {
 
 static void bad_reports(void **state) {
     (void)state;
-    const char *good = "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":\"" HISTORY_TEXT
-                       "\",\"applied\":\"0x1\",\"clock\":\"0x2\","
-                       "\"time\":3,\"vector\":{\"hk\":\"0x4\"},\"sessions\":[\"0x5\"],\"need\":{\"kind\":"
-                       "\"image\",\"path\":\"/a\",\"fence\":\"0x7\",\"run\":\"0x8\"}}";
+    const char *good =
+        "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":\"" HISTORY_TEXT
+        "\",\"applied\":\"0x1\",\"clock\":\"0x2\","
+        "\"time\":3,\"vector\":{\"hk\":\"0x4\"},\"sessions\":[\"0x5\"],\"need\":{\"kind\":"
+        "\"image\",\"path\":\"/a\",\"fence\":\"0x7\",\"run\":\"0x8\",\"others\":{\"gz\":\"0x9\"}}}";
     const struct change changes[] = {
         {"\"sh\"", "\"SH\""},
         {"\"sh\"", "5"},
@@ -128,6 +133,8 @@ static void bad_reports(void **state) {
         {"[\"0x5\"]", "{}"},
         {"[\"0x5\"]", "[5]"},
         {"[\"0x5\"]", "null"},
+        {"\"gz\"", "\"GZ\""},
+        {"\"0x9\"", "9"},
         {"\"image\"", "\"cake\""},
         {"\"image\"", "7"},
         {"\"kind\"", "\"sort\""},
@@ -214,9 +221,11 @@ static void markers_go_round(void **state) {
     assert_string_equal(json.at, "{\"history\":null,\"zxid\":\"0x0\",\"stamp\":\"0x0\",\"session\":\"0x0\","
                                  "\"time\":0,\"sessions\":[]}");
     marker.image = true;
+    marker.fence = 0x300000001;
     assert_true(zs_marker_encode(&marker, &json));
     assert_true(zs_marker_decode(json.at, json.len, &back, &e));
     assert_true(back.image);
+    assert_int_equal(back.fence, 0x300000001);
     zs_buffer_free(&json);
 }
 

@@ -60,5 +60,5 @@ int main(void) {
         cmocka_unit_test(names_that_do_not_fit),
     };
     return cmocka_run_group_tests(names, NULL, NULL) + batch_tests() + format_page_tests() +
-           quarantine_tests() + report_tests();
+           quarantine_tests() + report_tests() + resync_tests();
 }

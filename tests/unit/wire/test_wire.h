@@ -13,5 +13,6 @@ int batch_tests(void);
 int format_page_tests(void);
 int quarantine_tests(void);
 int report_tests(void);
+int resync_tests(void);
 
 #endif

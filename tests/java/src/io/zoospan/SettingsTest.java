@@ -1,5 +1,6 @@
 package io.zoospan;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNull;
@@ -59,6 +60,13 @@ public class SettingsTest {
         system.setProperty("sun.java.command", "com.example.Main " + other);
         assertNull(new Settings(system).file());
         assertTrue(pairs().get("zoospan.server_name").contains(":pid "));
+    }
+
+    @Test
+    public void theDestinationsAreThoseOfTheLinks() {
+        assertEquals(0, new Settings(system).destinations().length);
+        system.setProperty("zookeeper.zoospan.links", " bj ,gz,\tsz");
+        assertArrayEquals(new String[] {"bj", "gz", "sz"}, new Settings(system).destinations());
     }
 
     @Test

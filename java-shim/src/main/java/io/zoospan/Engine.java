@@ -69,6 +69,13 @@ final class Engine implements Sink {
         }
     }
 
+    /** The data of /zoospan/applied/(destination); null: there is none. */
+    synchronized void marker(String destination, byte[] json) {
+        if (handle != 0) {
+            Native.marker(handle, bytes(destination), json);
+        }
+    }
+
     /** Whether this server serves with the tap in its chain: if not, the links leave the field to other servers. */
     synchronized void serving(boolean serving) {
         if (handle != 0) {

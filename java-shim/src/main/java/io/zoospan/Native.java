@@ -50,6 +50,8 @@ final class Native {
 
     static native void history(long handle, byte[] text);
 
+    static native void marker(long handle, byte[] destination, byte[] json);
+
     static native void serving(long handle, boolean serving);
 
     /** The number of an image that is wanted, with its path and destination in names; 0: none came in time; -2: none ever will. */

@@ -90,6 +90,12 @@ final class Settings {
         return values.get("zoospan.links");
     }
 
+    /** The names in zoospan.links, as the native side takes them apart. */
+    String[] destinations() {
+        String links = links();
+        return links == null || links.trim().isEmpty() ? new String[0] : links.trim().split("[ \\t]*,[ \\t]*");
+    }
+
     byte[][] keys() {
         return values.keySet().stream().map(Engine::bytes).toArray(byte[][]::new);
     }

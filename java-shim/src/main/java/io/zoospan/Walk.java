@@ -150,6 +150,7 @@ final class Walk implements Runnable {
         bytes.reset();
         out.writeByte(HEAD);
         out.writeLong(tree.lastProcessedZxid);
+        out.writeLong(tree.getNodeCount());
         ZooSpanHooks.Seen folder = ZooSpanHooks.see(tree, APPLIED);
         String[] sites = folder == null ? new String[0] : folder.children;
         byte[][] markers = new byte[sites.length][];
@@ -200,6 +201,7 @@ final class Walk implements Runnable {
         }
         kind(seen.owner);
         out.writeLong(seen.mzxid);
+        out.writeLong(seen.czxid);
         out.writeLong(seen.mtime);
     }
 

@@ -1,7 +1,7 @@
 package io.zoospan;
 
 import java.lang.ref.WeakReference;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +14,8 @@ import org.apache.zookeeper.server.quorum.ZooSpanQuorumHooks;
 
 /**
  * Looks after the server once a second, off its own threads: whether it serves, with the tap really in its chain (said
- * once per role), what the site's history is, and whether txns could not be captured (said once a minute at most).
+ * once per role), what the site's history is and how far its markers are, and whether txns could not be captured (said
+ * once a minute at most).
  *
  * <p>Nothing else notices that a chain has ended. A server that is cut off from its ensemble keeps its JVM, its
  * connections to RabbitMQ and with them the right to publish; so the links are told, and another server of the site
@@ -23,6 +24,7 @@ import org.apache.zookeeper.server.quorum.ZooSpanQuorumHooks;
 final class Watch implements Runnable {
     private static final String NO_ROLE = "none";
     private static final String HISTORY = "/zoospan/history";
+    private static final String APPLIED = "/zoospan/applied/";
     private static final long PERIOD_MS = 1000;
     private static final long PERIOD_IDLE_MS = 100;
     private static final long REPEAT_NANOS = TimeUnit.MINUTES.toNanos(1);
@@ -32,9 +34,9 @@ final class Watch implements Runnable {
     private final Capture capture;
     private final MBeanRegistry beans;
     private final List<ServerCnxnFactory> factories;
+    private final List<Watched> watched = new ArrayList<>();
 
     private WeakReference<ZooKeeperServer> checked = new WeakReference<>(null);
-    private byte[] history;
     private long saidFailure = System.nanoTime() - REPEAT_NANOS;
     private volatile String role = NO_ROLE;
     private volatile boolean attached;
@@ -45,6 +47,10 @@ final class Watch implements Runnable {
         this.capture = capture;
         this.beans = beans;
         this.factories = factories;
+        watched.add(new Watched(HISTORY, engine::history));
+        for (String destination : settings.destinations()) {
+            watched.add(new Watched(APPLIED + destination, data -> engine.marker(destination, data)));
+        }
     }
 
     @Override
@@ -72,7 +78,9 @@ final class Watch implements Runnable {
         }
         see(zks);
         if (attached) {
-            passHistory(ZooSpanHooks.data(zks, HISTORY));
+            for (Watched node : watched) {
+                node.look(path -> ZooSpanHooks.data(zks, path));
+            }
         }
     }
 
@@ -127,13 +135,6 @@ final class Watch implements Runnable {
                 + ") after ZooSpan did";
         }
         return "something else has changed the chain, or this is a version of ZooKeeper that ZooSpan does not know";
-    }
-
-    private void passHistory(byte[] now) {
-        if (!Arrays.equals(now, history)) {
-            engine.history(now);
-            history = now;
-        }
     }
 
     private void sayFailure() {

@@ -100,6 +100,7 @@ public final class ZooSpanHooks {
         public List<ACL> acl;
         public long owner;
         public long mzxid;
+        public long czxid;
         public long mtime;
         public String[] children;
     }
@@ -115,6 +116,7 @@ public final class ZooSpanHooks {
             seen.data = node.data;
             seen.owner = node.stat.getEphemeralOwner();
             seen.mzxid = node.stat.getMzxid();
+            seen.czxid = node.stat.getCzxid();
             seen.mtime = node.stat.getMtime();
             seen.children = node.getChildren().toArray(new String[0]);
             try {

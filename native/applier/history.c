@@ -1,0 +1,106 @@
+// Notices that this site's ensemble was restored from an older snapshot.
+//
+// Such an ensemble gives out zxids again that it had given out before, and the other sites would take the new txns for old
+// ones: silent loss. Its history id came back with the snapshot, so that does not tell. But the others say up to which zxid they
+// have our txns (SEEN), and zxids of one history only rise: if a txn that we write now gets a smaller one, this is not that
+// history any more. The ensemble can only have been restored while it was down, so it is looked at after each connect.
+//
+// Then the history gets a new id, and in the same multi all markers lose their places: what this site had is an older
+// state of everything, so it takes the others' images as a new site does, and they take its image.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "history.h"
+#include "link.h"
+
+static const uint8_t RESET[] =
+    "{\"history\":null,\"zxid\":\"0x0\",\"stamp\":\"0x0\",\"session\":\"0x0\",\"time\":0,"
+    "\"sessions\":[],\"image\":true}";
+
+static struct zs_step reset_step(const char *path) {
+    return (struct zs_step){
+        .type = ZS_STEP_SET, .path = path, .data = {.at = RESET, .len = sizeof RESET - 1}, .version = -1};
+}
+
+// The steps that give the history a new id and take all markers their places; in the arena.
+static bool plan(const struct zs_request *markers, int32_t version, struct zs_arena *arena,
+                 struct zs_request *out, struct zs_error *e) {
+    struct zs_history history;
+    char *text = zs_arena_take(arena, ZS_UUID_TEXT, 1);
+    struct zs_step *steps = zs_arena_take(arena, (size_t)markers->name_count + 1, sizeof *steps);
+    if (!text || !steps)
+        return zs_fail(e, ZS_FATAL, "out of memory");
+    if (!zs_history_make(&history, e))
+        return false;
+    zs_history_format(&history, text);
+    uint32_t count = 0;
+    steps[count++] = (struct zs_step){.type = ZS_STEP_SET,
+                                      .path = ZS_HISTORY_PATH,
+                                      .data = {.at = (const uint8_t *)text, .len = ZS_UUID_TEXT - 1},
+                                      .version = version};
+    for (uint32_t i = 0; i < markers->name_count; i++) {
+        char path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 2];
+        if (!zs_site_valid(markers->names[i]))
+            continue;
+        int len = snprintf(path, sizeof path, "%s/%.15s", ZS_APPLIED_PATH, markers->names[i]);
+        const char *kept = zs_arena_string(arena, path, (size_t)len);
+        if (!kept)
+            return zs_fail(e, ZS_FATAL, "out of memory");
+        steps[count++] = reset_step(kept);
+    }
+    *out = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
+    return true;
+}
+
+bool zs_history_renew(struct zs_client *client, struct zs_arena *arena, struct zs_error *e) {
+    struct zs_request history = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
+    struct zs_request markers = {.type = ZS_REQUEST_CHILDREN, .path = ZS_APPLIED_PATH};
+    struct zs_request write = {.type = ZS_REQUEST_STEPS};
+    bool read = zs_client_ask(client, &history) == ZS_DONE && zs_client_ask(client, &markers) == ZS_DONE;
+    bool fine = read && plan(&markers, history.version, arena, &write, e);
+    if (!read)
+        zs_fail(e, ZS_RETRY, "cannot read %s and %s: %s", ZS_HISTORY_PATH, ZS_APPLIED_PATH,
+                zs_rc_text(history.rc ? history.rc : markers.rc));
+    if (fine && zs_client_ask(client, &write) != ZS_DONE)
+        fine = zs_fail(e, ZS_RETRY, "cannot write %s: %s", ZS_HISTORY_PATH, zs_rc_text(write.rc));
+    zs_request_clear(&history);
+    zs_request_clear(&markers);
+    zs_request_clear(&write);
+    return fine;
+}
+
+static void begin_new_history(struct zs_link *link, int64_t here) {
+    struct zs_error e;
+    zs_logf(link->log, ZS_LEVEL_ERROR,
+            "%s: this site's ensemble is at 0x%" PRIx64 ", but %s has its txns up to 0x%" PRIx64
+            ": it was restored from an older snapshot. Gives it a new history, and asks the other sites for "
+            "images",
+            link->names.link, (uint64_t)here, link->settings.origin, (uint64_t)link->origin_seen.zxid);
+    zs_arena_reset(link->scratch);
+    if (!zs_history_renew(&link->client, link->scratch, &e)) {
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: tries that again: %s", link->names.link, e.text);
+        link->history_due = true;
+    }
+    zs_link_lose_place(link);
+}
+
+void zs_history_tick(struct zs_link *link) {
+    const struct zs_record_seen *seen = &link->origin_seen;
+    if (!link->history_due || !link->positioned || !link->receive || !link->marker_exists || link->first ||
+        !zs_history_known(&link->own_history) || !zs_history_equal(&seen->history, &link->own_history))
+        return;
+    zs_fast_land(link);
+    if (!link->positioned)
+        return;
+    const int64_t theirs = seen->zxid; // heard before the write
+    link->registered = false;
+    link->marker.zxid = link->position;
+    link->marker.clock = link->clock;
+    if (!zs_recover_register(link) || !zs_recover_look(link))
+        return;
+    link->history_due = false;
+    if (link->marker_changed < theirs)
+        begin_new_history(link, link->marker_changed);
+}

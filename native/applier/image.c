@@ -1,0 +1,421 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zookeeper/zookeeper.h>
+
+#include "link.h"
+#include "zs_failpoint.h"
+#include "zs_resync.h"
+
+enum {
+    LOOK_MS = 2000,
+    TELL_MS = 5000,
+    ROUNDS_MAX = 5,
+    ROUND_MS = 2000,
+    NOTE_AGAIN_MS = 20 * 1000,
+};
+
+bool zs_image_is(const struct zs_batch *batch) {
+    if (!batch->head.records)
+        return false;
+    enum zs_record_type type = batch->records[0].type;
+    return type == ZS_RECORD_SNAPSHOT_BEGIN || type == ZS_RECORD_SNAPSHOT_PART;
+}
+
+bool zs_image_carries(const struct zs_link *link, const char *path) {
+    return zs_filter_carries(link->settings.filter, path) &&
+           (!link->image.rules || zs_filter_carries(link->image.rules, path));
+}
+
+bool zs_image_may_carry_below(const struct zs_link *link, const char *path) {
+    return zs_filter_may_carry_below(link->settings.filter, path) &&
+           (!link->image.rules || zs_filter_may_carry_below(link->image.rules, path));
+}
+
+// --- the wish --------------------------------------------------------------------------------------------------------
+
+static bool covers(const char *top, const char *path) {
+    size_t len = strlen(top);
+    return !top[1] || (strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0'));
+}
+
+void zs_image_want(struct zs_link *link, const char *path, bool broken, const char *why) {
+    struct zs_taking *image = &link->image;
+    if (image->braked || (image->wanted && (image->broken || !broken) && covers(image->path, path)))
+        return;
+    zs_logf(link->log, broken ? ZS_LEVEL_WARN : ZS_LEVEL_INFO, "%s: asks for an image of %s: %s",
+            link->names.link, path, why);
+    zs_image_forget(link);
+    image->wanted = true;
+    image->broken = image->broken || broken;
+    image->noted = false;
+    snprintf(image->path, sizeof image->path, "%s", image->broken ? "/" : path);
+    if (broken)
+        image->rounds = 0;
+}
+
+static void forget_extras_and_branches(struct zs_link *link) {
+    zs_branch_free_all(link);
+    zs_extra_free(link);
+}
+
+void zs_image_forget(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    if (image->run)
+        link->feedback.due = true; // the origin need not send the rest
+    forget_extras_and_branches(link);
+    zs_filter_free(image->rules);
+    image->rules = NULL;
+    image->run = 0;
+    image->doubtful = false;
+    image->received = image->nodes = image->created = image->set = image->deleted = image->kept = 0;
+}
+
+void zs_image_free(struct zs_link *link) {
+    zs_image_forget(link);
+    zs_arena_free(link->image.arena);
+}
+
+void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, int64_t marker_changed) {
+    struct zs_taking *image = &link->image;
+    zs_image_forget(link);
+    link->marker_fence = marker->fence ? marker->fence : marker_changed;
+    if (marker->image && !image->broken) {
+        zs_image_want(link, "/", true, "the last one was not taken to its end");
+    } else if (image->broken && !marker->image) {
+        image->noted = false; // somebody else took it, or the tree is another one: what is heard next decides
+        image->wanted = image->broken = image->braked = false;
+    }
+    if (image->wanted)
+        image->noted = false;
+}
+
+// What we have of other origins: the origin should have as much.
+static void note_others(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    const struct zs_siblings *siblings = &link->settings.siblings;
+    image->other_count =
+        siblings->positions ? siblings->positions(siblings->self, link->settings.origin, image->others) : 0;
+}
+
+// Writes the wish into the marker, by a write without effect.
+static void note_wish(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    zs_fast_land(link);
+    if (!link->positioned || link->first)
+        return;
+    link->marker.image = image->broken;
+    link->marker.zxid = link->position;
+    link->marker.clock = link->clock;
+    link->registered = false;
+    ZS_FAILPOINT("applier_image_wish");
+    if (!zs_recover_register(link))
+        return;
+    image->fence = link->marker_fence;
+    note_others(link);
+    image->noted = true;
+    image->note_again_at = zs_mono_ms() + NOTE_AGAIN_MS;
+    link->feedback.due = true;
+    zs_link_set_flow_state(link);
+}
+
+// --- what an operator asks -------------------------------------------------------------------------------------------
+
+static void take_request(struct zs_link *link, const struct zs_request *read) {
+    struct zs_taking *image = &link->image;
+    char path[ZS_IMAGE_PATH];
+    bool allowed, known = image->asked && image->asked_version == read->version;
+    struct zs_error e;
+    if (!read->data.len || (known && image->wanted))
+        return; // empty: it was made a moment ago, and is about to be written
+    bool read_well = zs_resync_decode(read->data.at, read->data.len, path, sizeof path, &allowed, &e);
+    // One that the image on its way does not hold has its turn after that.
+    if (read_well && image->wanted && !image->braked && !covers(image->path, path))
+        return;
+    image->asked = true; // so that it goes with the next image, at least
+    image->asked_version = read->version;
+    if (!read_well) {
+        if (!known)
+            zs_logf(link->log, ZS_LEVEL_ERROR, "%s: %s: %s", link->names.link, link->resync_path, e.text);
+        return;
+    }
+    if (allowed && !image->allowed)
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: an operator allows the image to delete any number of nodes",
+                link->names.link);
+    image->allowed = allowed;
+    if (allowed && image->braked) {
+        image->braked = false;
+        image->noted = false;
+        link->feedback.due = true;
+    }
+    if (!image->wanted)
+        zs_image_want(link, path, false, "an operator asks for it");
+}
+
+static void look_for_request(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    if (image->run || zs_mono_ms() < image->looked_at)
+        return;
+    image->looked_at = zs_mono_ms() + LOOK_MS;
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = link->resync_path};
+    if (zs_client_ask(&link->client, &read) == ZS_DONE)
+        take_request(link, &read);
+    zs_request_clear(&read);
+}
+
+static void drop_request(struct zs_link *link) {
+    const struct zs_step step = {
+        .type = ZS_STEP_DELETE, .path = link->resync_path, .version = link->image.asked_version};
+    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
+    if (link->image.asked)
+        zs_client_ask(&link->client, &request);
+    zs_request_clear(&request);
+    link->image.asked = link->image.allowed = false;
+}
+
+void zs_image_tick(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    // Only who consumes: an applier that stands by changes nothing.
+    if (!link->positioned || !link->receive)
+        return;
+    look_for_request(link);
+    if (image->next[0] && !image->wanted && zs_mono_ms() >= image->next_at) {
+        char path[ZS_IMAGE_PATH];
+        memcpy(path, image->next, sizeof path);
+        image->next[0] = '\0';
+        zs_image_want(link, path, false, "clients of this site wrote there meanwhile");
+    }
+    bool again = image->broken && !image->run && zs_mono_ms() >= image->note_again_at;
+    if (link->positioned && image->wanted && (!image->noted || again) && !image->braked && !link->first)
+        note_wish(link);
+}
+
+// --- one run ---------------------------------------------------------------------------------------------------------
+
+// How image and site stand to each other.
+static struct zs_image_stand stand_of(const struct zs_link *link, const struct zs_batch_head *head,
+                                      const struct zs_record_snapshot_begin *begin, bool *others_met) {
+    const struct zs_taking *image = &link->image;
+    *others_met = true;
+    for (uint32_t i = 0; i < image->other_count; i++) {
+        int64_t has = -1;
+        for (uint32_t k = 0; k < begin->vector_count; k++) {
+            if (strcmp(begin->vector[k].site, image->others[i].site) == 0)
+                has = begin->vector[k].zxid;
+        }
+        *others_met = *others_met && has >= image->others[i].zxid;
+    }
+    bool same = zs_history_equal(&head->history, &link->marker.history);
+    bool known =
+        zs_history_known(&link->own_history) && zs_history_equal(&begin->seen_history, &link->own_history);
+    return (struct zs_image_stand){.applied = same ? link->position : 0,
+                                   .seen_known = known && *others_met,
+                                   .seen = begin->seen,
+                                   .fence = image->fence,
+                                   .origin_first = strcmp(link->settings.origin, link->settings.site) < 0};
+}
+
+static bool may_begin(struct zs_link *link, const struct zs_batch_head *head,
+                      const struct zs_record_snapshot_begin *begin) {
+    const struct zs_taking *image = &link->image;
+    if (!image->wanted || !image->noted || image->braked || strcmp(image->path, begin->path) != 0)
+        return false; // not asked for, or not any more
+    bool same = zs_history_equal(&head->history, &link->marker.history);
+    if (same && begin->zxid < link->position) {
+        zs_logf(link->log, ZS_LEVEL_WARN,
+                "%s: an image as of 0x%" PRIx64 " is older than what is here (0x%" PRIx64 ")",
+                link->names.link, (uint64_t)begin->zxid, (uint64_t)link->position);
+        return false;
+    }
+    return true;
+}
+
+static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
+                      const struct zs_record_snapshot_begin *begin) {
+    struct zs_taking *image = &link->image;
+    struct zs_error e;
+    bool others_met;
+    zs_image_forget(link);
+    image->rules = zs_filter_new(begin->include, begin->exclude, &e);
+    if (!image->rules) {
+        zs_logf(link->log, ZS_LEVEL_ERROR, "%s: the rules of an image: %s", link->names.link, e.text);
+        return true;
+    }
+    image->run = begin->run;
+    image->part = 1;
+    image->zxid = begin->zxid;
+    image->clock = head->clock_last;
+    image->history = head->history;
+    image->vector_count = begin->vector_count;
+    memcpy(image->vector, begin->vector, begin->vector_count * sizeof *begin->vector);
+    if (!zs_journal_load(link))
+        return false;
+    image->stand = stand_of(link, head, begin, &others_met);
+    image->root_seen = false;
+    image->told_at = zs_mono_ms() + TELL_MS;
+    zs_copies_begin_meeting(link->copies);
+    link->feedback.due = true;
+    if (!others_met)
+        zs_image_doubt(link, image->path);
+    zs_logf(link->log, ZS_LEVEL_INFO,
+            "%s: takes an image of %s as of 0x%" PRIx64 "; it has this site's txns up to 0x%" PRIx64 "%s",
+            link->names.link, image->path, (uint64_t)begin->zxid, (uint64_t)begin->seen,
+            image->stand.seen_known ? "" : " (of no use: nothing is deleted, and the later write wins)");
+    return zs_branch_reach(link, image->path[1] ? image->path : "/-"); // down to where the image begins
+}
+
+void zs_image_doubt(struct zs_link *link, const char *path) {
+    struct zs_taking *image = &link->image;
+    if (!image->doubtful) {
+        image->doubtful = true;
+        snprintf(image->doubt, sizeof image->doubt, "%s", path);
+        if (strlen(path) >= sizeof image->doubt)
+            snprintf(image->doubt, sizeof image->doubt, "/");
+        return;
+    }
+    while (!covers(image->doubt, path)) { // up to the parent, until it holds both
+        char *slash = strrchr(image->doubt, '/');
+        slash[slash == image->doubt] = '\0';
+    }
+}
+
+void zs_image_alive(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    int64_t now = zs_mono_ms();
+    zs_feedback_tick(link);
+    zs_link_set_flow_state(link);
+    zs_link_publish_status(link);
+    if (image->broken &&
+        now >= image->note_again_at) { // an image that changes nothing writes no marker either
+        image->note_again_at = now + NOTE_AGAIN_MS;
+        link->registered = false;
+        zs_recover_register(link);
+    }
+    if (now < image->told_at)
+        return;
+    image->told_at = now + TELL_MS;
+    zs_logf(link->log, ZS_LEVEL_INFO, "%s: image: %s", link->names.link, link->counters.detail);
+}
+
+// The marker moves to where the walk began, and with it the place.
+static bool move_place(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    struct zs_marker *marker = &link->marker;
+    if (!zs_recover_register(link))
+        return false;
+    if (!zs_history_equal(&marker->history, &image->history))
+        marker->session_count = 0;
+    marker->history = image->history;
+    marker->image = false;
+    ZS_FAILPOINT("applier_image_end");
+    if (zs_slow_write_marker(link, image->zxid, image->clock) != ZS_DONE)
+        return false;
+    ZS_FAILPOINT("applier_image_ended");
+    link->position = link->expected = link->durable = image->zxid;
+    link->clock = image->clock;
+    link->gap = false;
+    link->position_count = image->vector_count;
+    memcpy(link->positions, image->vector, sizeof image->vector);
+    return true;
+}
+
+// What was in doubt is asked for again.
+static void plan_round(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    if (!image->doubtful) {
+        image->rounds = 0;
+    } else if (++image->rounds < ROUNDS_MAX) {
+        memcpy(image->next, image->doubt, sizeof image->next);
+        image->next_at = zs_mono_ms() + (int64_t)ROUND_MS * image->rounds;
+    } else {
+        zs_logf(link->log, ZS_LEVEL_WARN,
+                "%s: %s may still differ from the origin after %d images, because it keeps changing or the "
+                "origin "
+                "lacks another site's writes; compare, and ask for an image once that has settled",
+                link->names.link, image->doubt, ROUNDS_MAX);
+        image->rounds = 0;
+    }
+}
+
+static enum zs_progress end_run(struct zs_link *link, const struct zs_record_snapshot_end *end) {
+    struct zs_taking *image = &link->image;
+    if (image->received != end->nodes) {
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: an image of %" PRIu64 " nodes came with %" PRIu64,
+                link->names.link, end->nodes, image->received);
+        zs_image_forget(link);
+        return ZS_PROGRESS_DONE;
+    }
+    zs_branch_leave_all(link);
+    enum zs_progress progress = zs_extra_delete(link);
+    if (progress == ZS_PROGRESS_NOT_YET) {
+        image->braked = true;
+        zs_image_forget(link);
+        zs_link_set_flow_state(link);
+        return ZS_PROGRESS_DONE;
+    }
+    if (progress == ZS_PROGRESS_LOST || (!image->path[1] && !move_place(link)))
+        return ZS_PROGRESS_LOST;
+    plan_round(link);
+    zs_logf(link->log, ZS_LEVEL_INFO,
+            "%s: the image of %s is taken: %" PRIu64 " nodes, %" PRIu64 " created, %" PRIu64 " set, %" PRIu64
+            " deleted, %" PRIu64 " kept as they are here",
+            link->names.link, image->path, image->nodes, image->created, image->set, image->deleted,
+            image->kept);
+    link->counters.images++;
+    drop_request(link);
+    zs_image_forget(link);
+    image->wanted = image->broken = image->noted = false;
+    link->feedback.due = true;
+    return ZS_PROGRESS_DONE;
+}
+
+static enum zs_progress merge(struct zs_link *link, const struct zs_batch *batch) {
+    const struct zs_record *end = NULL;
+    for (uint32_t i = 1; i < batch->head.records; i++) {
+        link->image.received += batch->records[i].type == ZS_RECORD_NODE;
+        if (batch->records[i].type == ZS_RECORD_SNAPSHOT_END)
+            end = &batch->records[i];
+    }
+    if (!zs_image_merge(link, batch->records, batch->head.records))
+        return ZS_PROGRESS_LOST;
+    return end ? end_run(link, &end->end) : ZS_PROGRESS_DONE;
+}
+
+enum zs_progress zs_image_take(struct zs_link *link, struct zs_held *held) {
+    struct zs_taking *image = &link->image;
+    const struct zs_batch *batch = &held->batch;
+    const struct zs_record *first = &batch->records[0];
+    if (link->first || link->flight_count)
+        return ZS_PROGRESS_NOT_YET;
+    if (first->type == ZS_RECORD_SNAPSHOT_BEGIN) {
+        if (!may_begin(link, &batch->head, &first->begin))
+            return ZS_PROGRESS_DONE;
+        if (!begin_run(link, &batch->head, &first->begin))
+            return ZS_PROGRESS_LOST;
+        return image->run ? merge(link, batch) : ZS_PROGRESS_DONE;
+    }
+    if (first->part.run != image->run)
+        return ZS_PROGRESS_DONE; // of a run that was forgotten
+    if (first->part.index != image->part) {
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: part %u of an image is missing: asks for it anew",
+                link->names.link, image->part);
+        zs_image_forget(link);
+        return ZS_PROGRESS_DONE;
+    }
+    image->part++;
+    return merge(link, batch);
+}
+
+void zs_image_fill_report(const struct zs_link *link, struct zs_report *report) {
+    const struct zs_taking *image = &link->image;
+    report->takes_images = true;
+    if (!image->wanted || !image->noted || image->braked)
+        return;
+    report->need = ZS_NEED_IMAGE;
+    snprintf(report->image_path, sizeof report->image_path, "%s", image->path);
+    report->fence = image->fence;
+    report->image_run = image->run;
+    report->other_count = image->other_count;
+    memcpy(report->others, image->others, sizeof image->others);
+}

@@ -1,0 +1,189 @@
+// Images: the origin's tree, or a part of it, sent node by node where the stream cannot make this site equal.
+//
+//   image.c         the wish for an image, a run of one, its end; what an operator asks for
+//   image_branch.c   where in our tree the image is: the nodes from the root down to the one at hand, with their children
+//   image_merge.c   the image's nodes against ours: reads what may be there, judges (zs_image_rules.h)
+//   image_write.c   the changes, in multis with the marker
+//   image_extra.c   what is here and not in the image
+//   image_journal.c which of our txns an image wrote
+//
+//   1. An image is wanted if the origin says that it cannot go on (BROKEN), follows another history, or an operator asks. The
+//      wish is noted in the marker, by a write without effect: this site's own plugin tells the origin (CHECKPOINT), which
+//      then makes durable what it has of us. The report asks for the image until it is taken.
+//   2. The image comes parents first, in the stream's own order of batches, so nothing else of this link is on its way
+//      meanwhile. Only what may be here is read: beneath a node that the image itself has created there is nothing.
+//   3. Every multi carries the marker, still at the old place. If this process dies, or the connection, or another applier
+//      takes over, the image is asked for anew; taking one twice changes nothing the second time.
+//   4. What is not in the image is deleted at its end, all at once, so that a brake can hold: beyond a share of the
+//      nodes here an operator is asked first (state BRAKE). Then the marker moves to where the walk began, and the stream goes
+//      on from there. An image of a deeper path leaves the place alone.
+//   5. What was in doubt (our clients write meanwhile) is asked for once more, as an image of the smallest subtree that
+//      holds it, until nothing is in doubt.
+#ifndef ZS_IMAGE_H
+#define ZS_IMAGE_H
+
+#include "zs_filter.h"
+#include "zs_image_rules.h"
+#include "zs_report.h"
+#include "zs_target.h"
+
+struct zs_link;
+struct zs_held;
+struct zs_branch;
+
+enum { ZS_IMAGE_PATH = 1024 };
+
+struct zs_taking {
+    // the wish
+    bool wanted;
+    bool broken;           // the stream cannot go on without it, and the marker says so
+    bool noted;            // in the marker, so that it may be asked for
+    bool asked;            // by an operator: a znode in ZS_RESYNC_PATH
+    bool allowed;          // ... who allows any number of deletes
+    bool braked;           // nothing is asked for until that is allowed
+    bool root_seen;        // of the run: the node of `path` itself
+    bool doubtful;         // of the run: see `doubt`
+    int32_t asked_version; // of that znode: what is asked later is another request
+    int rounds;            // in a row, because of doubts
+    uint32_t other_count;  // what this site has of other origins, as of the wish
+    int64_t fence;
+    struct zs_position others[ZS_VECTOR_MAX];
+    int64_t note_again_at;    // monotonic: a marker that stands still is taken for one that nobody tends
+    int64_t looked_at;        // for what an operator asks
+    int64_t next_at;          // when the next round is due (monotonic)
+    char next[ZS_IMAGE_PATH]; // ... and what it is about; "": there is none
+    char path[ZS_IMAGE_PATH];
+    uint64_t brake_deletes, brake_nodes; // what the brake holds back, and of how many
+
+    // the run that is being taken
+    int64_t run;  // 0: none
+    int64_t zxid; // where its walk began, and the origin's clock there
+    zs_clock clock;
+    struct zs_history history;
+    uint32_t part, vector_count;
+    struct zs_position vector[ZS_VECTOR_MAX];
+    struct zs_filter *rules; // the origin's
+    struct zs_image_stand stand;
+    struct zs_branch *top;
+    char **extras; // paths whose parents are in the image, and they are not
+    size_t extra_count, extra_cap;
+    char doubt[ZS_IMAGE_PATH]; // the smallest subtree that holds all that is in doubt
+    int64_t told_at;
+    uint64_t received; // nodes, whether we carry them or not
+    uint64_t nodes, created, set, deleted, kept;
+
+    struct zs_arena *arena; // of the nodes at hand; the next ones empty it
+    // what is collected for the next multis; in the arena, as all that it points to and the batch does not hold
+    struct zs_step *steps;
+    uint32_t step_count, step_cap;
+};
+
+// What is known of the txns that images wrote here.
+struct zs_journal {
+    bool may_hold;      // there may be something
+    uint32_t count;     // as it was loaded last
+    int64_t *zxids;     // sorted
+    uint64_t next;      // number of the next name
+    int64_t looked_for; // what the origin had seen when we looked last whether all can go
+};
+enum { ZS_JOURNAL_PATH = 80 };
+
+enum zs_progress { ZS_PROGRESS_DONE, ZS_PROGRESS_NOT_YET, ZS_PROGRESS_LOST };
+
+// --- image.c ---------------------------------------------------------------------------------------------------------
+
+// Wants an image; `why` is for the log. A wish that is there already, or for a path beneath a wanted one, changes nothing.
+void zs_image_want(struct zs_link *link, const char *path, bool broken, const char *why);
+// Forgets the run, not the wish: it will be asked for anew.
+void zs_image_forget(struct zs_link *link);
+void zs_image_free(struct zs_link *link);
+// After the marker was read: what it says of images.
+void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, int64_t marker_changed);
+// Looks after the wish, and after what an operator asks. Every turn.
+void zs_image_tick(struct zs_link *link);
+// Whether a batch is of an image.
+bool zs_image_is(const struct zs_batch *batch);
+// Takes a batch of an image. ZS_PROGRESS_DONE: done with it; NOT_YET: what came before it is not done; LOST: the place is lost.
+enum zs_progress zs_image_take(struct zs_link *link, struct zs_held *held);
+void zs_image_fill_report(const struct zs_link *link, struct zs_report *report);
+void zs_image_doubt(struct zs_link *link, const char *path);
+// Whether both sites carry a path, or may carry one beneath it.
+bool zs_image_carries(const struct zs_link *link, const char *path);
+bool zs_image_may_carry_below(const struct zs_link *link, const char *path);
+// While it takes long: reports, status and log go on.
+void zs_image_alive(struct zs_link *link);
+
+// --- image_branch.c ---------------------------------------------------------------------------------------------------
+
+enum zs_branch_state {
+    ZS_BRANCH_OLD, // it was here before; `names` are its children here
+    ZS_BRANCH_NEW, // the image has created it
+    ZS_BRANCH_WAITING, // it is not here and stays away, unless something beneath has to be: then it is created after all
+    ZS_BRANCH_BARRED, // nothing can be beneath: an ephemeral of a client of this site
+};
+
+struct zs_branch {
+    struct zs_branch *below;
+    char *path;
+    enum zs_branch_state state;
+    bool outside;               // above the image's path: its children are none of the image's business
+    int64_t children_changed;   // OLD
+    struct zs_request about;    // OLD, if it is not in the image: its ACL
+    struct zs_request kids;     // OLD: its names, sorted
+    bool *seen;                 // ... which of them the image has
+    struct zs_record_node node; // WAITING; a copy in `memory`
+    void *memory;
+};
+
+// Makes the node's parent the top: leaves what does not lead there, and enters what the image has left out on the way. False:
+// the place is lost.
+bool zs_branch_reach(struct zs_link *link, const char *path);
+// The branch of a path, or NULL.
+struct zs_branch *zs_branch_find(const struct zs_link *link, const char *path, size_t len);
+bool zs_branch_has(const struct zs_branch *branch, const char *name);
+void zs_branch_mark(struct zs_branch *branch, const char *name);
+// All return NULL when there is no memory.
+struct zs_branch *zs_branch_push(struct zs_link *link, const char *path, enum zs_branch_state state);
+struct zs_branch *zs_branch_push_old(struct zs_link *link, const char *path, int64_t children_changed,
+                                     struct zs_request *kids); // takes `kids` over
+struct zs_branch *zs_branch_push_waiting(struct zs_link *link, const struct zs_record_node *node);
+void zs_branch_leave_all(struct zs_link *link); // notes what the image did not have
+void zs_branch_free_all(struct zs_link *link);  // does not
+
+// --- image_merge.c ---------------------------------------------------------------------------------------------------
+
+// Merges the nodes of a batch. False: the place is lost.
+bool zs_image_merge(struct zs_link *link, const struct zs_record *records, uint32_t count);
+
+// --- image_write.c ---------------------------------------------------------------------------------------------------
+
+// Empties the arena. Nothing may be collected.
+void zs_image_begin_steps(struct zs_link *link);
+// Collects a step for the next multis; what it points to must live until the flush. False: no memory.
+// (`steps` grows by doubling, in the arena.)
+bool zs_image_step(struct zs_link *link, const struct zs_step *step);
+// Writes what is collected. What the tree refuses has been changed here meanwhile: it is in doubt. False: the place is lost.
+bool zs_image_flush(struct zs_link *link);
+// An op that goes by itself, as from the stream: it is read, settled, put into quarantine if need be. Flush before.
+bool zs_image_alone(struct zs_link *link, const struct zs_op *op, const struct zs_record_node *node);
+// Whether a step is too large to go with others and the marker.
+bool zs_image_is_large(const struct zs_link *link, const struct zs_step *step);
+
+// --- image_journal.c -------------------------------------------------------------------------------------------------
+
+// The path of the node that goes with the next multi.
+const char *zs_journal_name(struct zs_link *link, char out[static ZS_JOURNAL_PATH]);
+bool zs_journal_load(struct zs_link *link); // false: the place is lost
+bool zs_journal_holds(const struct zs_link *link, int64_t zxid);
+// Notes the txn that changed a node last, which was written without such a node. False: the place is lost.
+bool zs_journal_note(struct zs_link *link, const char *path);
+void zs_journal_tick(struct zs_link *link); // forgets what the origin has seen. Every turn
+
+// --- image_extra.c ---------------------------------------------------------------------------------------------------
+
+void zs_extra_note(struct zs_link *link, const char *parent, const char *name);
+void zs_extra_free(struct zs_link *link);
+// Deletes what is not in the image. ZS_PROGRESS_NOT_YET: the brake holds. Flush before.
+enum zs_progress zs_extra_delete(struct zs_link *link);
+
+#endif

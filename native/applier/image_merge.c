@@ -1,0 +1,284 @@
+#include <stdlib.h>
+#include <string.h>
+#include <zookeeper/zookeeper.h>
+
+#include "link.h"
+
+enum { SLICE = 1024, NONE = UINT32_MAX };
+
+// A node of the image, and what was found here in its place.
+struct item {
+    const struct zs_record_node *node;
+    uint32_t parent; // in the slice, or NONE
+    bool maybe;      // it may be here: it was read
+    struct zs_request data, about, kids;
+};
+
+// --- reading ---------------------------------------------------------------------------------------------------------
+
+static size_t parent_len(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == path ? 1 : (size_t)(slash - path);
+}
+
+static bool is_child(const char *path, const char *parent) {
+    return path[1] && strlen(parent) == parent_len(path) && strncmp(path, parent, parent_len(path)) == 0;
+}
+
+// Beneath what is not here there is nothing, and a node whose children are known need not be asked for others.
+static bool may_be_here(const struct zs_link *link, const struct item *items, const struct item *item) {
+    const char *path = item->node->path;
+    if (!path[1])
+        return true;
+    if (item->parent != NONE)
+        return items[item->parent].maybe;
+    const struct zs_branch *branch = zs_branch_find(link, path, parent_len(path));
+    if (!branch)
+        return true;
+    return branch->state == ZS_BRANCH_OLD && zs_branch_has(branch, strrchr(path, '/') + 1);
+}
+
+static bool all_known(const struct item *items, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].data.outcome == ZS_UNKNOWN || items[i].about.outcome == ZS_UNKNOWN ||
+            items[i].kids.outcome == ZS_UNKNOWN)
+            return false;
+    }
+    return true;
+}
+
+static bool is_here(const struct item *item) {
+    return item->maybe && item->data.outcome == ZS_DONE && item->about.outcome == ZS_DONE;
+}
+
+// Reads all that may be here, pipelined. `open`: room for as many as there are items. False: the place is lost.
+static bool read_items(struct zs_link *link, struct item *items, uint32_t count, uint32_t *open) {
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct item *item = &items[i];
+        while (depth && !is_child(item->node->path, items[open[depth - 1]].node->path))
+            depth--;
+        item->parent = depth ? open[depth - 1] : NONE;
+        open[depth++] = i;
+        item->maybe = may_be_here(link, items, item);
+        if (!item->maybe)
+            continue;
+        item->data = (struct zs_request){.type = ZS_REQUEST_READ, .path = item->node->path};
+        item->about = (struct zs_request){.type = ZS_REQUEST_NODE, .path = item->node->path};
+        zs_client_submit(&link->client, &item->data);
+        zs_client_submit(&link->client, &item->about);
+    }
+    zs_client_drain(&link->client);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_here(&items[i]) || !items[i].data.child_count)
+            continue;
+        items[i].kids = (struct zs_request){.type = ZS_REQUEST_CHILDREN, .path = items[i].node->path};
+        zs_client_submit(&link->client, &items[i].kids);
+    }
+    zs_client_drain(&link->client);
+    return all_known(items, count);
+}
+
+// --- steps -----------------------------------------------------------------------------------------------------------
+
+static struct zs_op op_of(enum zs_op_type type, const struct zs_record_node *node) {
+    return (struct zs_op){
+        .type = type, .kind = ZS_PERSISTENT, .path = node->path, .data = node->data, .acls = node->acls};
+}
+
+// What may go with others is collected, the rest goes by itself.
+static bool put(struct zs_link *link, const struct zs_step *step, const struct zs_op *op,
+                const struct zs_record_node *node) {
+    if (!zs_image_is_large(link, step))
+        return zs_image_step(link, step);
+    return zs_image_flush(link) && zs_image_alone(link, op, node);
+}
+
+static bool create(struct zs_link *link, const struct zs_record_node *node) {
+    const struct zs_op op = op_of(ZS_OP_CREATE, node);
+    const struct zs_step step = zs_plan_step(&op);
+    link->image.created++;
+    return put(link, &step, &op, node);
+}
+
+static bool set(struct zs_link *link, const struct zs_record_node *node, int32_t version) {
+    const struct zs_op op = op_of(ZS_OP_SET, node);
+    struct zs_step step = zs_plan_step(&op);
+    step.version = version;
+    link->image.set++;
+    return put(link, &step, &op, node);
+}
+
+static bool set_acl(struct zs_link *link, const struct zs_record_node *node) {
+    const struct zs_op op = op_of(ZS_OP_SET_ACL, node);
+    link->image.set++;
+    return zs_image_flush(link) && zs_image_alone(link, &op, node);
+}
+
+// The records of what was, or becomes, the copy of an ephemeral. `*skipped`: the policy wants no copy.
+static bool put_records(struct zs_link *link, const struct zs_record_node *node, bool *skipped) {
+    struct zs_op create = op_of(ZS_OP_CREATE, node);
+    const struct zs_op *ops;
+    uint32_t count;
+    struct zs_error e;
+    create.kind = node->kind == ZS_EPHEMERAL ? ZS_EPHEMERAL : ZS_PERSISTENT;
+    create.session = node->session;
+    if (!zs_copies_rewrite(link->copies, &create, 1, link->settings.filter, link->image.arena, &ops, &count,
+                           &e))
+        return false;
+    *skipped = true;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct zs_step step = zs_plan_step(&ops[i]);
+        if (strcmp(ops[i].path, node->path) == 0)
+            *skipped = false; // that one is the image's
+        else if (!zs_image_step(link, &step))
+            return false;
+    }
+    return true;
+}
+
+// Keeps the book of ephemerals for a node. False: no memory.
+static bool keep_book(struct zs_link *link, const struct zs_record_node *node, bool *skipped) {
+    enum zs_copy_known known = zs_copies_touch(link->copies, node->path, node->session);
+    *skipped = known == ZS_COPY_SKIPPED && node->kind == ZS_EPHEMERAL;
+    bool right = node->kind == ZS_EPHEMERAL ? known == ZS_COPY_HELD || known == ZS_COPY_SKIPPED
+                                            : known == ZS_COPY_NONE;
+    return right || put_records(link, node, skipped);
+}
+
+// --- judging ---------------------------------------------------------------------------------------------------------
+
+static bool same_data(const struct zs_slice *a, const struct zs_slice *b) {
+    return !a->at == !b->at && a->len == b->len &&
+           (!a->at || a->len == 0 || memcmp(a->at, b->at, a->len) == 0);
+}
+
+static void weigh(struct zs_link *link, const char *path, const struct zs_image_verdict *verdict) {
+    link->image.kept += !verdict->take;
+    if (verdict->doubt)
+        zs_image_doubt(link, path);
+}
+
+static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
+    const struct zs_image_stand *stand = &link->image.stand;
+    const struct zs_record_node *node = item->node;
+    const struct zs_image_here here = {.created = item->data.created,
+                                       .changed = item->data.changed,
+                                       .changed_ms = item->data.changed_ms,
+                                       .ours = zs_journal_holds(link, item->data.changed)};
+    if (!same_data(&node->data, &item->data.data)) {
+        struct zs_image_verdict verdict = zs_image_judge_data(stand, node, &here);
+        weigh(link, node->path, &verdict);
+        if (verdict.take && !set(link, node, item->data.version))
+            return false;
+    }
+    if (!zs_acls_equal(&node->acls, &item->about.acls)) {
+        struct zs_image_verdict verdict = zs_image_judge_acl(stand, node, &here);
+        weigh(link, node->path, &verdict);
+        if (verdict.take && !set_acl(link, node))
+            return false;
+    }
+    return true;
+}
+
+static bool merge_present(struct zs_link *link, struct item *item) {
+    const struct zs_record_node *node = item->node;
+    bool skipped = false;
+    if (zs_owner_is_session(item->data.owner)) { // a client of this site lives here: it stays until it goes
+        link->image.kept++;
+        return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
+    }
+    if (!keep_book(link, node, &skipped))
+        return false;
+    if (!skipped && !merge_data_and_acl(link, item))
+        return false;
+    return !node->path[1] ||
+           zs_branch_push_old(link, node->path, item->data.children_changed, &item->kids) != NULL;
+}
+
+// What stayed away has to be there after all: something beneath it has.
+static bool create_waiting(struct zs_link *link, struct zs_branch *branch) {
+    if (!branch || branch->state != ZS_BRANCH_WAITING)
+        return true;
+    if (!create_waiting(link, branch->below))
+        return false;
+    struct zs_record_node *node = zs_arena_take(link->image.arena, 1, sizeof *node);
+    if (!node)
+        return false;
+    *node = branch->node; // the branch outlives the flush no more than what is beneath it ...
+    branch->state = ZS_BRANCH_NEW;
+    const struct zs_op op = op_of(ZS_OP_CREATE, node);
+    const struct zs_step step = zs_plan_step(&op);
+    link->image.created++;
+    return put(link, &step, &op, node) && zs_image_flush(link); // ... so nothing of it may wait
+}
+
+static bool merge_absent(struct zs_link *link, const struct zs_record_node *node) {
+    struct zs_branch *parent = link->image.top;
+    struct zs_image_verdict verdict = {.take = true};
+    if (parent->state == ZS_BRANCH_BARRED) {
+        link->image.kept++;
+        return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
+    }
+    if (parent->state != ZS_BRANCH_NEW)
+        verdict = zs_image_judge_absent(
+            &link->image.stand, node, parent->state == ZS_BRANCH_OLD ? parent->children_changed : INT64_MAX);
+    weigh(link, node->path, &verdict);
+    if (!verdict.take)
+        return zs_branch_push_waiting(link, node) != NULL;
+    bool skipped = false;
+    if (!keep_book(link, node, &skipped))
+        return false;
+    if (skipped)
+        return true; // an ephemeral: nothing is beneath it
+    return create_waiting(link, parent) && create(link, node) &&
+           zs_branch_push(link, node->path, ZS_BRANCH_NEW) != NULL;
+}
+
+static bool merge_item(struct zs_link *link, struct item *item) {
+    const char *path = item->node->path;
+    if (!zs_branch_reach(link, path))
+        return false;
+    struct zs_branch *parent = path[1] ? link->image.top : NULL;
+    if (!parent && !is_here(item))
+        return true; // the root is there, and does not let us look
+    link->image.nodes++;
+    if (strcmp(path, link->image.path) == 0)
+        link->image.root_seen = true;
+    if (parent && parent->state == ZS_BRANCH_OLD)
+        zs_branch_mark(parent, strrchr(path, '/') + 1);
+    return is_here(item) ? merge_present(link, item) : merge_absent(link, item->node);
+}
+
+// --- slices ----------------------------------------------------------------------------------------------------------
+
+static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count) {
+    uint32_t *open = zs_arena_take(link->image.arena, count, sizeof *open);
+    bool fine = open && read_items(link, items, count, open);
+    for (uint32_t i = 0; fine && i < count; i++)
+        fine = merge_item(link, &items[i]);
+    fine = fine && zs_image_flush(link);
+    for (uint32_t i = 0; i < count; i++) {
+        zs_request_clear(&items[i].data);
+        zs_request_clear(&items[i].about);
+        zs_request_clear(&items[i].kids);
+    }
+    return fine;
+}
+
+bool zs_image_merge(struct zs_link *link, const struct zs_record *records, uint32_t count) {
+    for (uint32_t at = 0; at < count;) {
+        zs_image_begin_steps(link);
+        struct item *items = zs_arena_take(link->image.arena, SLICE, sizeof *items);
+        uint32_t taken = 0;
+        for (; items && at < count && taken < SLICE; at++) {
+            const struct zs_record *record = &records[at];
+            if (record->type == ZS_RECORD_NODE && zs_image_carries(link, record->node.path))
+                items[taken++].node = &record->node;
+        }
+        if (!items || !merge_slice(link, items, taken))
+            return false;
+        zs_image_alive(link);
+    }
+    return true;
+}

@@ -1,0 +1,56 @@
+// What becomes of a node when an image of an origin's tree meets this site's tree: the ONE place that knows. Pure.
+//
+// The zxids of two sites cannot be compared with each other. But the origin tells how far its tree contains this site's
+// txns (`seen`, one of our zxids), and we know how far we had its (`applied`, one of its zxids). So
+//   - what was last changed here at or before `seen` was known to the origin when its tree was walked: the image decides;
+//   - what was changed here later is a write that the origin will still be sent: ours stays, and the origin gets it;
+//   - unless it was this very link that wrote it. An earlier image's own writes are known (`ours`): there the image decides. The
+//     stream's are possible up to `fence` only, and not known: there the later time decides (at equal times the site
+//     whose name sorts first, so that both sites decide alike).
+// Where it cannot be known (the origin never had anything of us, or lacks what we have of a third site) nothing is
+// deleted and the later time decides.
+//
+// A walk takes a while, and a client of this site may undo here what the image still shows. So a verdict may be in doubt: then
+// the part of the tree that it belongs to is asked for once more when all this has settled.
+#ifndef ZS_IMAGE_RULES_H
+#define ZS_IMAGE_RULES_H
+
+#include "zs_batch.h"
+
+struct zs_image_stand {
+    int64_t applied; // the origin's zxid up to which this site had its txns; 0: nothing of this history
+    bool seen_known;
+    int64_t seen;      // our zxid up to which the image contains our txns
+    int64_t fence;     // our zxid of the newest write that this link made; 0: none
+    bool origin_first; // the origin's name sorts before ours
+};
+
+// A node as it stands here.
+struct zs_image_here {
+    int64_t created, changed; // czxid, mzxid
+    int64_t changed_ms;       // mtime
+    bool ours;                // an earlier image of this origin changed it last
+};
+
+struct zs_image_verdict {
+    bool take; // as the image says
+    bool doubt;
+};
+
+// Both have the node, with other data.
+struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
+                                            const struct zs_record_node *node,
+                                            const struct zs_image_here *here);
+// Both have the node, with another ACL. (A change of an ACL leaves no zxid behind.)
+struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
+                                           const struct zs_record_node *node,
+                                           const struct zs_image_here *here);
+// The image has the node; here it is absent. `children_changed`: our zxid of the last create or delete beneath its parent
+// (pzxid). take: create it.
+struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,
+                                              const struct zs_record_node *node, int64_t children_changed);
+// The node is here, and not in the image though it would be. take: delete it, if nothing stays beneath it.
+struct zs_image_verdict zs_image_judge_extra(const struct zs_image_stand *stand,
+                                             const struct zs_image_here *here);
+
+#endif

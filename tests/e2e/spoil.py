@@ -1,0 +1,128 @@
+"""Ways to spoil what a server's plugin would go on from: a txn log that is damaged, a destination that is behind it, a tail that
+was never committed."""
+
+import glob
+import signal
+
+from helpers import bring_back, eventually, judged, log_moves, marker, wait_seen
+from zoosites import txnlog
+
+PAGE = 4096
+
+
+def purge(world):
+    """RabbitMQ loses what it has for bj."""
+    world.brokers["sh"].api("DELETE", "/api/queues/%2F/zoospan.sh.bj/contents")
+
+
+def fill(judge, root, count):
+    client = judge.clients["sh"]
+    client.create(root, b"")
+    for answer in [client.create_async(f"{root}/{number}", b"x" * 100) for number in range(count)]:
+        answer.get(timeout=30)
+
+
+def snapshots_beyond(servers, client, path, zxid):
+    """Writes until each of them has three snapshots above `zxid`: it then starts whatever its log holds before, and a purge
+    takes what was logged before."""
+    def count(server):
+        names = glob.glob(f"{server.data_dir}/version-2/snapshot.*")
+        return sum(int(name.rsplit(".", 1)[1], 16) > zxid for name in names)
+
+    def there():
+        for answer in [client.set_async(path, b"more") for _ in range(25)]:
+            answer.get(timeout=30)
+        return all(count(server) >= 3 for server in servers)
+    eventually(there, 60, 0.05, f"snapshots above {zxid:#x}")
+
+
+def fall_behind(world, judge, servers, root, count, snapshots=True):
+    """bj has nothing of what is then written, and neither RabbitMQ nor the memory of `servers` has it any more. Returns the
+    place where bj stands."""
+    world["bj"].applier.stop()
+    place = marker(judge.clients["bj"], "sh")
+    fill(judge, root, count)
+    if snapshots:
+        snapshots_beyond(servers, judge.clients["sh"], root, place + 200)
+    newest = world["sh"].zk.zxid()
+    for server in servers:
+        eventually(lambda: (list(txnlog.read(server.log_dir)) or [None])[-1].zxid >= newest, 10, what="all in the log")
+        server.kill()
+    purge(world)
+    return place
+
+
+class Refusals:
+    """What a server's link says from now on when it cannot go on."""
+
+    def __init__(self, server):
+        self.server, self.since = server, len(server.read_log())
+
+    def lines(self):
+        return [line for line in self.server.read_log()[self.since:].splitlines() if "-> GAP" in line]
+
+    def last(self):
+        eventually(self.lines, 30, what="GAP")
+        return self.lines()[-1]
+
+
+def overwrite(name, offset, data):
+    """Returns what stood there."""
+    with open(name, "r+b") as file:
+        file.seek(offset)
+        old = file.read(len(data))
+        file.seek(offset)
+        file.write(data)
+    return old
+
+
+def flip_a_bit(name, offset, length):
+    at = offset + 12 + length // 2
+    with open(name, "rb") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+    return name, at, overwrite(name, at, bytes([byte ^ 4]))
+
+
+def zero_a_page(name, offset, _):
+    start = offset // PAGE * PAGE
+    return name, start, overwrite(name, start, bytes(PAGE))
+
+
+def voters(site):
+    return [server for server in site.zk.servers if not server.observer]
+
+
+def logged(server, root):
+    """How many txns beneath `root` a server has logged."""
+    return sum(any(txnlog.beneath(op.path, [root]) for op in txn.ops) for txn in txnlog.read(server.log_dir))
+
+
+def write_tail(site, leader, root, count=20):
+    """Has the leader log txns that no other server has seen: its followers stand still, and are killed with all they have
+    not read. Nothing of this was acknowledged. Returns the followers."""
+    followers = [server for server in voters(site) if server is not leader]
+    client = site.client(hosts=f"127.0.0.1:{leader.client_port}")
+    for server in followers:
+        server.process.signal(signal.SIGSTOP)
+    answers = [client.create_async(f"{root}-{number}", b"") for number in range(count)]
+    eventually(lambda: logged(leader, f"{root}-{count - 1}") == 1, 8, what="the tail in the leader's log")
+    for server in followers:
+        server.kill()
+    assert not any(answer.ready() for answer in answers)
+    client.stop()
+    client.close()
+    return followers
+
+
+def resynced(world, judge, server, disturb, path):
+    """Runs `disturb`, which leaves `server` stopped and bj's applier too; then an image has to come, with `path` in it or behind it."""
+    def until_the_image_has_come():
+        disturb()
+        refusals, images = Refusals(server), log_moves(world["sh"], "-> SNAPSHOT", server)
+        bring_back(server)
+        world["bj"].applier.start()
+        refusals.last()
+        eventually(lambda: log_moves(world["sh"], "-> SNAPSHOT", server) > images, 40, what="an image")
+        wait_seen(judge.clients["bj"], path, timeout_s=60)
+    judged(world, judge, until_the_image_has_come, images=True, name=disturb.__name__)

@@ -1,0 +1,145 @@
+"""What stands in a server's txn log may be torn, damaged, purged, or not the whole story. A link never passes over it: it goes on
+from another server's log, or stops and says which proof failed."""
+
+import glob
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from helpers import QUICK, bring_back, frozen, judged, log_moves, marker, wait_seen
+from spoil import Refusals, fall_behind, fill, flip_a_bit, overwrite, purge, zero_a_page
+from zoosites import build, txnlog
+
+SNAP_COUNT = 100  # a new file every 50 to 100 txns
+COMMIT_LOG_COUNT = 3000
+
+
+def prepare(world):
+    site = world["sh"]
+    site.zk.carriers = [server for server in site.zk.servers if server.observer]
+    for server in site.zk.servers:
+        if server.observer:
+            server.settings["snapCount"] = SNAP_COUNT
+        else:  # who is further behind is sent a snapshot, whatever there is in the log
+            server.jvm += [f"-Dzookeeper.commitLogCount={COMMIT_LOG_COUNT}", "-Dzookeeper.snapshotSizeFactor=-1"]
+
+
+@pytest.fixture(scope="module")
+def world(make_world):
+    world = make_world(voters={"sh": 1, "bj": 0}, observers={"sh": 2, "bj": 0}, prepare=prepare,
+                       plugin=dict(QUICK, backlog_bytes_max="32M"), applier=dict(QUICK))
+    world.wait_live()
+    return world
+
+
+@pytest.fixture(scope="module")
+def judge(world, judges):
+    return judges(world)
+
+
+@pytest.fixture
+def ours(world, judge):
+    """The two servers of sh that carry the plugin. What a failed test broke is not mended."""
+    return world["sh"].zk.carriers
+
+
+def nothing_skipped(world, judge, before):
+    """As long as no image of the tree was sent, bj stands before what cannot be had."""
+    server_logs = "".join(server.read_log() for server in world["sh"].zk.carriers)
+    assert "SNAPSHOT" in server_logs or marker(judge.clients["bj"], "sh") < before
+
+
+def test_the_log_ends_in_half_a_txn(world, judge, ours):
+    """Its server died while it wrote. The next life of the server began a new file, and the one after it has nothing in memory."""
+    def torn():
+        fall_behind(world, judge, ours, "/torn", 150, snapshots=False)
+        name, offset, length = txnlog.find(ours[0].log_dir, None)
+        overwrite(name, offset + length // 2, bytes(length - length // 2))
+        bring_back(ours[0])
+        ours[0].kill()
+        purge(world)
+        before = log_moves(world["sh"], "LOG -> LIVE", ours[0])
+        bring_back(ours[0])
+        world["bj"].applier.start()
+        wait_seen(judge.clients["bj"], "/torn/149", timeout_s=40)
+        assert log_moves(world["sh"], "LOG -> LIVE", ours[0]) > before
+        bring_back(ours[1])
+    judged(world, judge, torn)
+    assert not any(log_moves(world["sh"], "-> GAP", server) for server in ours)
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, zero_a_page])
+def test_a_damaged_log(world, judge, ours, damage):
+    root = f"/{damage.__name__}"
+
+    def damaged():
+        place = fall_behind(world, judge, ours, root, 400)
+        damaged_zxid = place + 60
+        name, at, whole = damage(*txnlog.find(ours[0].log_dir, damaged_zxid))
+        refusals = Refusals(ours[0])
+        world["bj"].applier.start()
+        bring_back(ours[0])
+        assert f"txn log {ours[0].log_dir}" in refusals.last()
+        nothing_skipped(world, judge, damaged_zxid)
+        overwrite(name, at, whole)
+        wait_seen(judge.clients["bj"], f"{root}/399", timeout_s=40)
+        bring_back(ours[1])
+    judged(world, judge, damaged, images=True)
+
+
+def test_another_servers_log_is_whole(world, judge, ours):
+    def one_is_damaged():
+        place = fall_behind(world, judge, ours, "/one-is-damaged", 400)
+        name, at, whole = flip_a_bit(*txnlog.find(ours[0].log_dir, place + 60))
+        bring_back(ours[1])
+        refusals = Refusals(ours[0])
+        with frozen(ours[1]):
+            bring_back(ours[0])
+            refusals.last()
+            purge(world)  # what the other one has published already
+        world["bj"].applier.start()
+        wait_seen(judge.clients["bj"], "/one-is-damaged/399", timeout_s=40)
+        overwrite(name, at, whole)
+    judged(world, judge, one_is_damaged, images=True)  # none, if the other one is quick enough
+
+
+def test_purged(world, judge, ours):
+    def purged():
+        place = fall_behind(world, judge, ours, "/purged", 400)
+        data = os.path.join(ours[0].log_dir, "version-2")
+        shutil.copytree(data, data + ".kept")
+        refusals = Refusals(ours[0])
+        subprocess.run(["java", "-cp", ":".join(build.ZOOKEEPER_JARS), "org.apache.zookeeper.server.PurgeTxnLog",
+                        ours[0].log_dir, ours[0].data_dir, "-n", "3"], check=True, capture_output=True)
+        assert len(glob.glob(f"{data}/log.*")) < len(glob.glob(f"{data}.kept/log.*"))
+        world["bj"].applier.start()
+        bring_back(ours[0])
+        # (On a slow machine it misses so much meanwhile that it is sent a snapshot, too.)
+        assert any(reason in refusals.last() for reason in (f"{place:#x} is followed by", "came from a snapshot"))
+        nothing_skipped(world, judge, place + 1)
+        for name in glob.glob(f"{data}.kept/log.*"):
+            if not os.path.exists(os.path.join(data, os.path.basename(name))):
+                shutil.copy(name, data)
+        wait_seen(judge.clients["bj"], "/purged/399", timeout_s=40)
+        bring_back(ours[1])
+    judged(world, judge, purged, images=True)
+
+
+def test_rejoins_by_a_snapshot_of_the_leader(world, judge, ours):
+    """What it missed is in its tree and not in its log; the other server's log has it."""
+    def sent_a_snapshot():
+        world["bj"].applier.stop()
+        ours[0].kill()
+        fill(judge, "/missed", COMMIT_LOG_COUNT + 500)
+        snapshots = ours[0].read_log().count("Getting a snapshot from leader")
+        refusals = Refusals(ours[0])
+        with frozen(ours[1]):
+            purge(world)
+            bring_back(ours[0])
+            assert ours[0].read_log().count("Getting a snapshot from leader") == snapshots + 1
+            assert "where its tree came from a snapshot" in refusals.last()
+        world["bj"].applier.start()
+        wait_seen(judge.clients["bj"], f"/missed/{COMMIT_LOG_COUNT + 499}", timeout_s=60)
+    judged(world, judge, sent_a_snapshot, images=True)  # none, if the other one is quick enough

@@ -1,0 +1,39 @@
+"""The judge of every fault: when all has healed and nobody writes, the sites are equal, everything acknowledged is there,
+no marker ever fell, no effect came twice and none came back to its origin, and idle sites do not chatter."""
+
+import time
+
+from . import effects, workload
+
+
+def complaints(world, judge, writers, watch, timeout_s, say=lambda text: None, rest_s=4, images=False):
+    """Waits for health and rest, ends `watch` (markers.Watch), and returns lines for a person. `rest_s`: some heartbeats.
+    `images`: one may have been sent, and what it wrote again is no fault."""
+    say("waits until every link is live")
+    world.wait_live(timeout_s)
+    say("compares the trees")
+    trees = judge.wait_equal(timeout_s)
+    found = [f"{site.name}: {line}" for writer in writers for site in world.sites
+             for line in workload.missing(writer, trees[site.name])]
+    say("reads the txn logs, and waits for a rest")
+    watch.stop()
+    found += watch.falls
+    if not images:
+        found += effects.judge(world, {site.name: [writer.root for writer in writers if writer.site is site]
+                                       for site in world.sites})
+    found += chatter(world, rest_s)
+    acked = sum(len(writer.acked) for writer in writers)
+    say(f"{len(trees[world.sites[0].name])} nodes at each site; {acked} acknowledged paths checked at both, "
+        f"{sum(len(writer.lost) for writer in writers)} of unknown outcome; {watch.looks} looks at markers")
+    return found
+
+
+def chatter(world, seconds, periods=8):
+    """At rest nobody writes: a period comes in which no zxid rises. (Not at once: sessions of clients that were cut off expire.)"""
+    for _ in range(periods):
+        before = {site.name: site.zk.zxid() for site in world.sites}
+        time.sleep(seconds)
+        after = {site.name: site.zk.zxid() for site in world.sites}
+        if after == before:
+            return []
+    return [f"idle sites wrote: {before} -> {after}"]

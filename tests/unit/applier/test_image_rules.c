@@ -1,0 +1,225 @@
+// What becomes of a node when an image meets this site's tree: every branch as a row, and what must hold for all of them.
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+
+#include "zs_image_rules.h"
+
+enum verdict { STAYS, TAKE, STAYS_IN_DOUBT, TAKE_IN_DOUBT };
+
+static enum verdict verdict_of(struct zs_image_verdict verdict) {
+    return (enum verdict)(verdict.take + 2 * verdict.doubt);
+}
+
+static const char *const NAMES[] = {"stays", "take", "stays, in doubt", "take, in doubt"};
+
+static void expect(const char *name, struct zs_image_verdict found, enum verdict expected) {
+    if (verdict_of(found) != expected)
+        fail_msg("%s: %s, expected: %s", name, NAMES[verdict_of(found)], NAMES[expected]);
+}
+
+// The origin had us up to 100, we had it up to 50, and the newest write of the link is our 200.
+#define STAND                                                                                                \
+    { .applied = 50, .seen_known = true, .seen = 100, .fence = 200 }
+#define UNKNOWN                                                                                              \
+    { .applied = 50, .seen = 100, .fence = 200 }
+#define FIRST(...)                                                                                           \
+    { .applied = 50, .seen = 100, .fence = 200, .origin_first = true, __VA_ARGS__ }
+
+struct both {
+    const char *name;
+    struct zs_image_stand stand;
+    int64_t node_zxid, node_ms, changed, changed_ms;
+    enum verdict data, acl;
+};
+
+static void both_have_the_node(void **state) {
+    (void)state;
+    static const struct both rows[] = {
+        {"the origin saw it", STAND, 40, 1, 100, 9, TAKE, TAKE_IN_DOUBT},
+        {"... and wrote since", STAND, 60, 1, 7, 9, TAKE, TAKE_IN_DOUBT},
+        {"a client's write that it has not seen", STAND, 60, 9, 201, 1, STAYS, STAYS_IN_DOUBT},
+        {"ours or the link's; the origin wrote nothing new", STAND, 50, 9, 150, 1, STAYS, STAYS_IN_DOUBT},
+        {"ours or the link's; the origin's is later", STAND, 51, 9, 150, 1, TAKE_IN_DOUBT, STAYS_IN_DOUBT},
+        {"ours or the link's; ours is later", STAND, 51, 1, 150, 9, STAYS_IN_DOUBT, STAYS_IN_DOUBT},
+        {"just above what it saw", STAND, 51, 9, 101, 1, TAKE_IN_DOUBT, STAYS_IN_DOUBT},
+        {"the newest write of the link", STAND, 51, 9, 200, 1, TAKE_IN_DOUBT, STAYS_IN_DOUBT},
+        {"the same time, we are first", STAND, 51, 5, 150, 5, STAYS_IN_DOUBT, STAYS_IN_DOUBT},
+        {"the same time, the origin is first", FIRST(.seen_known = true), 51, 5, 150, 5, TAKE_IN_DOUBT,
+         STAYS_IN_DOUBT},
+        {"not known, the origin's is later", UNKNOWN, 1, 9, 7, 1, TAKE, TAKE},
+        {"not known, ours is later", UNKNOWN, 60, 1, 7, 9, STAYS, STAYS},
+        {"not known, the same time, we are first", UNKNOWN, 60, 5, 7, 5, STAYS, STAYS},
+        {"not known, the same time, the origin is first", FIRST(.seen_known = false), 60, 5, 7, 5, TAKE,
+         TAKE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct zs_record_node node = {
+            .zxid = rows[i].node_zxid, .created = 1, .time_ms = rows[i].node_ms};
+        const struct zs_image_here here = {
+            .created = 1, .changed = rows[i].changed, .changed_ms = rows[i].changed_ms};
+        expect(rows[i].name, zs_image_judge_data(&rows[i].stand, &node, &here), rows[i].data);
+        expect(rows[i].name, zs_image_judge_acl(&rows[i].stand, &node, &here), rows[i].acl);
+    }
+}
+
+struct absent {
+    const char *name;
+    struct zs_image_stand stand;
+    int64_t created, children_changed;
+    enum verdict expected;
+};
+
+static void only_the_image_has_it(void **state) {
+    (void)state;
+    static const struct absent rows[] = {
+        {"nothing happened there since", STAND, 10, 100, TAKE},
+        {"we had it, so it was deleted here", STAND, 50, 101, STAYS_IN_DOUBT},
+        {"we did not have it", STAND, 51, 101, TAKE_IN_DOUBT},
+        {"beneath what is not here, and we had it", STAND, 50, INT64_MAX, STAYS_IN_DOUBT},
+        {"not known", UNKNOWN, 10, INT64_MAX, TAKE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct zs_record_node node = {.zxid = 999, .created = rows[i].created};
+        expect(rows[i].name, zs_image_judge_absent(&rows[i].stand, &node, rows[i].children_changed),
+               rows[i].expected);
+    }
+}
+
+struct extra {
+    const char *name;
+    struct zs_image_stand stand;
+    int64_t created, changed;
+    enum verdict expected;
+};
+
+static void only_this_site_has_it(void **state) {
+    (void)state;
+    static const struct extra rows[] = {
+        {"the origin saw it", STAND, 10, 100, TAKE},
+        {"made and never set, as it saw", STAND, 100, 0, TAKE},
+        {"set since, perhaps by the link", STAND, 10, 101, STAYS_IN_DOUBT},
+        {"made since, perhaps by the link", STAND, 200, 0, STAYS_IN_DOUBT},
+        {"set by a client", STAND, 10, 201, STAYS},
+        {"made by a client", STAND, 201, 0, STAYS},
+        {"not known", UNKNOWN, 10, 10, STAYS},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct zs_image_here here = {.created = rows[i].created, .changed = rows[i].changed};
+        expect(rows[i].name, zs_image_judge_extra(&rows[i].stand, &here), rows[i].expected);
+    }
+}
+
+// --- for all of them -------------------------------------------------------------------------------------------------
+
+enum { MOST = 5 }; // of each of our zxids, the origin's and the times
+
+struct all {
+    struct zs_image_stand stand;
+    struct zs_record_node node;
+    struct zs_image_here here;
+};
+
+// Every combination of small numbers, one after the other. False: there is none left.
+static bool next(struct all *all, int *number) {
+    int left = (*number)++;
+    int digits[8];
+    for (int i = 0; i < 8; i++, left /= MOST)
+        digits[i] = left % MOST;
+    if (left > 3)
+        return false;
+    *all = (struct all){
+        .stand = {.applied = digits[0], .seen = digits[1], .fence = digits[2], .origin_first = left % 2},
+        .node = {.zxid = digits[3], .created = 0, .time_ms = digits[4]},
+        .here = {.created = digits[5], .changed = digits[6], .changed_ms = digits[7]}};
+    all->stand.seen_known = left / 2;
+    all->node.created = digits[3] / 2;
+    return true;
+}
+
+static bool is_ours(const struct all *all, int64_t zxid) {
+    return zxid > all->stand.seen && zxid > all->stand.fence;
+}
+
+static void what_the_origin_has_not_seen_stays(void **state) {
+    (void)state;
+    struct all all;
+    for (int number = 0; next(&all, &number);) {
+        if (!all.stand.seen_known)
+            continue;
+        if (is_ours(&all, all.here.changed)) {
+            assert_false(zs_image_judge_data(&all.stand, &all.node, &all.here).take);
+            assert_false(zs_image_judge_acl(&all.stand, &all.node, &all.here).take);
+        }
+        if (is_ours(&all, all.here.changed) || is_ours(&all, all.here.created))
+            assert_false(zs_image_judge_extra(&all.stand, &all.here).take);
+        if (all.here.changed > all.stand.seen && all.node.created <= all.stand.applied) // perhaps a delete
+            assert_false(zs_image_judge_absent(&all.stand, &all.node, all.here.changed).take);
+    }
+}
+
+static void what_the_origin_has_seen_follows_the_image(void **state) {
+    (void)state;
+    struct all all;
+    for (int number = 0; next(&all, &number);) {
+        if (!all.stand.seen_known || all.here.changed > all.stand.seen)
+            continue;
+        struct zs_image_verdict data = zs_image_judge_data(&all.stand, &all.node, &all.here);
+        struct zs_image_verdict absent = zs_image_judge_absent(&all.stand, &all.node, all.here.changed);
+        assert_true(data.take && !data.doubt && absent.take && !absent.doubt);
+        assert_true(zs_image_judge_acl(&all.stand, &all.node, &all.here).take);
+        if (all.here.created > all.stand.seen)
+            continue;
+        struct zs_image_verdict extra = zs_image_judge_extra(&all.stand, &all.here);
+        assert_true(extra.take && !extra.doubt);
+    }
+}
+
+static void nothing_is_deleted_where_it_is_not_known(void **state) {
+    (void)state;
+    struct all all;
+    for (int number = 0; next(&all, &number);) {
+        if (all.stand.seen_known)
+            continue;
+        struct zs_image_verdict extra = zs_image_judge_extra(&all.stand, &all.here);
+        assert_true(!extra.take && !extra.doubt);
+        assert_true(zs_image_judge_absent(&all.stand, &all.node, all.here.changed).take);
+    }
+}
+
+// Two filled sites meet: each takes the other's image. What one takes the other keeps, so both end with the same.
+static void both_sites_decide_alike(void **state) {
+    (void)state;
+    struct all all;
+    for (int number = 0; next(&all, &number);) {
+        if (all.stand.seen_known)
+            continue;
+        const struct zs_image_stand stand = {
+            .applied = all.here.changed, .seen = all.node.zxid, .origin_first = !all.stand.origin_first};
+        const struct zs_record_node node = {
+            .zxid = all.here.changed, .created = all.here.created, .time_ms = all.here.changed_ms};
+        const struct zs_image_here here = {
+            .created = all.node.created, .changed = all.node.zxid, .changed_ms = all.node.time_ms};
+        assert_true(zs_image_judge_data(&all.stand, &all.node, &all.here).take !=
+                    zs_image_judge_data(&stand, &node, &here).take);
+        assert_true(zs_image_judge_acl(&all.stand, &all.node, &all.here).take !=
+                    zs_image_judge_acl(&stand, &node, &here).take);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_have_the_node),
+        cmocka_unit_test(only_the_image_has_it),
+        cmocka_unit_test(only_this_site_has_it),
+        cmocka_unit_test(what_the_origin_has_not_seen_stays),
+        cmocka_unit_test(what_the_origin_has_seen_follows_the_image),
+        cmocka_unit_test(nothing_is_deleted_where_it_is_not_known),
+        cmocka_unit_test(both_sites_decide_alike),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
