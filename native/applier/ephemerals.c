@@ -195,10 +195,10 @@ bool zs_copies_load(struct zs_copies *copies, int64_t session, const char *path,
 
 // --- meeting ---------------------------------------------------------------------------------------------------------
 
-void zs_copies_begin_meeting(struct zs_copies *copies) {
+void zs_copies_begin_meeting(struct zs_copies *copies, zs_copies_expected *expected, const void *context) {
     for (struct session *session = copies->sessions; session; session = session->next) {
         for (struct copy *copy = session->first; copy; copy = copy->next)
-            copy->met = false;
+            copy->met = !expected(context, copy->path);
     }
 }
 
@@ -213,11 +213,9 @@ enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, i
 }
 
 const char *zs_copies_not_met(const struct zs_copies *copies, const char *top) {
-    size_t len = top[1] ? strlen(top) : 0;
     for (const struct session *session = copies->sessions; session; session = session->next) {
         for (const struct copy *copy = session->first; copy; copy = copy->next) {
-            bool beneath = strncmp(copy->path, top, len) == 0 && (copy->path[len] == '/' || !copy->path[len]);
-            if (!copy->met && beneath)
+            if (!copy->met && zs_path_covers(top, copy->path))
                 return copy->path;
         }
     }

@@ -15,18 +15,11 @@
 #include "history.h"
 #include "link.h"
 
-static const uint8_t RESET[] =
-    "{\"history\":null,\"zxid\":\"0x0\",\"stamp\":\"0x0\",\"session\":\"0x0\",\"time\":0,"
-    "\"sessions\":[],\"image\":true}";
-
-static struct zs_step reset_step(const char *path) {
-    return (struct zs_step){
-        .type = ZS_STEP_SET, .path = path, .data = {.at = RESET, .len = sizeof RESET - 1}, .version = -1};
-}
+enum { RESET_BYTES_MAX = 4096 };
 
 // The steps that give the history a new id and take all markers their places; in the arena.
-static bool plan(const struct zs_request *markers, int32_t version, struct zs_arena *arena,
-                 struct zs_request *out, struct zs_error *e) {
+static bool plan(const struct zs_request *markers, int32_t version, struct zs_slice reset,
+                 struct zs_arena *arena, struct zs_request *out, struct zs_error *e) {
     struct zs_history history;
     char *text = zs_arena_take(arena, ZS_UUID_TEXT, 1);
     struct zs_step *steps = zs_arena_take(arena, (size_t)markers->name_count + 1, sizeof *steps);
@@ -48,7 +41,7 @@ static bool plan(const struct zs_request *markers, int32_t version, struct zs_ar
         const char *kept = zs_arena_string(arena, path, (size_t)len);
         if (!kept)
             return zs_fail(e, ZS_FATAL, "out of memory");
-        steps[count++] = reset_step(kept);
+        steps[count++] = (struct zs_step){.type = ZS_STEP_SET, .path = kept, .data = reset, .version = -1};
     }
     *out = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
     return true;
@@ -59,12 +52,18 @@ bool zs_history_renew(struct zs_client *client, struct zs_arena *arena, struct z
     struct zs_request markers = {.type = ZS_REQUEST_CHILDREN, .path = ZS_APPLIED_PATH};
     struct zs_request write = {.type = ZS_REQUEST_STEPS};
     bool read = zs_client_ask(client, &history) == ZS_DONE && zs_client_ask(client, &markers) == ZS_DONE;
-    bool fine = read && plan(&markers, history.version, arena, &write, e);
+    const struct zs_marker nowhere = {.image = true};
+    struct zs_buffer reset;
+    zs_buffer_init(&reset, RESET_BYTES_MAX);
+    bool fine = read && (zs_marker_encode(&nowhere, &reset) || zs_fail(e, ZS_FATAL, "out of memory")) &&
+                plan(&markers, history.version, (struct zs_slice){.at = reset.at, .len = reset.len}, arena,
+                     &write, e);
     if (!read)
         zs_fail(e, ZS_RETRY, "cannot read %s and %s: %s", ZS_HISTORY_PATH, ZS_APPLIED_PATH,
                 zs_rc_text(history.rc ? history.rc : markers.rc));
     if (fine && zs_client_ask(client, &write) != ZS_DONE)
         fine = zs_fail(e, ZS_RETRY, "cannot write %s: %s", ZS_HISTORY_PATH, zs_rc_text(write.rc));
+    zs_buffer_free(&reset);
     zs_request_clear(&history);
     zs_request_clear(&markers);
     zs_request_clear(&write);
@@ -80,7 +79,8 @@ static void begin_new_history(struct zs_link *link, int64_t here) {
             link->names.link, (uint64_t)here, link->settings.origin, (uint64_t)link->origin_seen.zxid);
     zs_arena_reset(link->scratch);
     if (!zs_history_renew(&link->client, link->scratch, &e)) {
-        zs_logf(link->log, ZS_LEVEL_WARN, "%s: tries that again: %s", link->names.link, e.text);
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link,
+                e.text);
         link->history_due = true;
     }
     zs_link_lose_place(link);

@@ -6,10 +6,8 @@
 
 #include "link.h"
 #include "zs_failpoint.h"
-#include "zs_resync.h"
 
 enum {
-    LOOK_MS = 2000,
     TELL_MS = 5000,
     ROUNDS_MAX = 5,
     ROUND_MS = 2000,
@@ -35,14 +33,9 @@ bool zs_image_may_carry_below(const struct zs_link *link, const char *path) {
 
 // --- the wish --------------------------------------------------------------------------------------------------------
 
-static bool covers(const char *top, const char *path) {
-    size_t len = strlen(top);
-    return !top[1] || (strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0'));
-}
-
 void zs_image_want(struct zs_link *link, const char *path, bool broken, const char *why) {
     struct zs_taking *image = &link->image;
-    if (image->braked || (image->wanted && (image->broken || !broken) && covers(image->path, path)))
+    if (image->braked || (image->wanted && (image->broken || !broken) && zs_path_covers(image->path, path)))
         return;
     zs_logf(link->log, broken ? ZS_LEVEL_WARN : ZS_LEVEL_INFO, "%s: asks for an image of %s: %s",
             link->names.link, path, why);
@@ -80,6 +73,7 @@ void zs_image_free(struct zs_link *link) {
 void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, int64_t marker_changed) {
     struct zs_taking *image = &link->image;
     zs_image_forget(link);
+    link->journal.loaded = false; // another applier may have written there
     link->marker_fence = marker->fence ? marker->fence : marker_changed;
     if (marker->image && !image->broken) {
         zs_image_want(link, "/", true, "the last one was not taken to its end");
@@ -120,72 +114,14 @@ static void note_wish(struct zs_link *link) {
     zs_link_set_flow_state(link);
 }
 
-// --- what an operator asks -------------------------------------------------------------------------------------------
-
-static void take_request(struct zs_link *link, const struct zs_request *read) {
-    struct zs_taking *image = &link->image;
-    char path[ZS_IMAGE_PATH];
-    bool allowed, known = image->asked && image->asked_version == read->version;
-    struct zs_error e;
-    if (!read->data.len || (known && image->wanted))
-        return; // empty: it was made a moment ago, and is about to be written
-    bool read_well = zs_resync_decode(read->data.at, read->data.len, path, sizeof path, &allowed, &e);
-    // One that the image on its way does not hold has its turn after that.
-    if (read_well && image->wanted && !image->braked && !covers(image->path, path))
-        return;
-    image->asked = true; // so that it goes with the next image, at least
-    image->asked_version = read->version;
-    if (!read_well) {
-        if (!known)
-            zs_logf(link->log, ZS_LEVEL_ERROR, "%s: %s: %s", link->names.link, link->resync_path, e.text);
-        return;
-    }
-    if (allowed && !image->allowed)
-        zs_logf(link->log, ZS_LEVEL_WARN, "%s: an operator allows the image to delete any number of nodes",
-                link->names.link);
-    image->allowed = allowed;
-    if (allowed && image->braked) {
-        image->braked = false;
-        image->noted = false;
-        link->feedback.due = true;
-    }
-    if (!image->wanted)
-        zs_image_want(link, path, false, "an operator asks for it");
-}
-
-static void look_for_request(struct zs_link *link) {
-    struct zs_taking *image = &link->image;
-    if (image->run || zs_mono_ms() < image->looked_at)
-        return;
-    image->looked_at = zs_mono_ms() + LOOK_MS;
-    struct zs_request read = {.type = ZS_REQUEST_READ, .path = link->resync_path};
-    if (zs_client_ask(&link->client, &read) == ZS_DONE)
-        take_request(link, &read);
-    zs_request_clear(&read);
-}
-
-static void drop_request(struct zs_link *link) {
-    const struct zs_step step = {
-        .type = ZS_STEP_DELETE, .path = link->resync_path, .version = link->image.asked_version};
-    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
-    if (link->image.asked)
-        zs_client_ask(&link->client, &request);
-    zs_request_clear(&request);
-    link->image.asked = link->image.allowed = false;
-}
+// --- every turn ------------------------------------------------------------------------------------------------------
 
 void zs_image_tick(struct zs_link *link) {
     struct zs_taking *image = &link->image;
     // Only who consumes: an applier that stands by changes nothing.
     if (!link->positioned || !link->receive)
         return;
-    look_for_request(link);
-    if (image->next[0] && !image->wanted && zs_mono_ms() >= image->next_at) {
-        char path[ZS_IMAGE_PATH];
-        memcpy(path, image->next, sizeof path);
-        image->next[0] = '\0';
-        zs_image_want(link, path, false, "clients of this site wrote there meanwhile");
-    }
+    zs_image_look_for_request(link);
     bool again = image->broken && !image->run && zs_mono_ms() >= image->note_again_at;
     if (link->positioned && image->wanted && (!image->noted || again) && !image->braked && !link->first)
         note_wish(link);
@@ -214,6 +150,10 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
                                    .seen = begin->seen,
                                    .fence = image->fence,
                                    .origin_first = strcmp(link->settings.origin, link->settings.site) < 0};
+}
+
+static bool is_carried(const void *link, const char *path) {
+    return zs_image_carries(link, path);
 }
 
 static bool may_begin(struct zs_link *link, const struct zs_batch_head *head,
@@ -254,7 +194,7 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
     image->stand = stand_of(link, head, begin, &others_met);
     image->root_seen = false;
     image->told_at = zs_mono_ms() + TELL_MS;
-    zs_copies_begin_meeting(link->copies);
+    zs_copies_begin_meeting(link->copies, is_carried, link);
     link->feedback.due = true;
     if (!others_met)
         zs_image_doubt(link, image->path);
@@ -274,7 +214,7 @@ void zs_image_doubt(struct zs_link *link, const char *path) {
             snprintf(image->doubt, sizeof image->doubt, "/");
         return;
     }
-    while (!covers(image->doubt, path)) { // up to the parent, until it holds both
+    while (!zs_path_covers(image->doubt, path)) { // up to the parent, until it holds both
         char *slash = strrchr(image->doubt, '/');
         slash[slash == image->doubt] = '\0';
     }
@@ -320,22 +260,21 @@ static bool move_place(struct zs_link *link) {
     return true;
 }
 
-// What was in doubt is asked for again.
-static void plan_round(struct zs_link *link) {
+// The request that this image has served goes; what was in doubt is asked for again, in its place. False: the place is lost.
+static bool settle_doubt(struct zs_link *link) {
     struct zs_taking *image = &link->image;
-    if (!image->doubtful) {
-        image->rounds = 0;
-    } else if (++image->rounds < ROUNDS_MAX) {
-        memcpy(image->next, image->doubt, sizeof image->next);
-        image->next_at = zs_mono_ms() + (int64_t)ROUND_MS * image->rounds;
-    } else {
+    if (image->doubtful && ++image->rounds < ROUNDS_MAX) {
+        image->looked_at = zs_mono_ms() + (int64_t)ROUND_MS * image->rounds;
+        return zs_image_request_again(link, image->doubt);
+    }
+    if (image->doubtful)
         zs_logf(link->log, ZS_LEVEL_WARN,
                 "%s: %s may still differ from the origin after %d images, because it keeps changing or the "
                 "origin "
                 "lacks another site's writes; compare, and ask for an image once that has settled",
                 link->names.link, image->doubt, ROUNDS_MAX);
-        image->rounds = 0;
-    }
+    image->rounds = 0;
+    return zs_image_request_done(link);
 }
 
 static enum zs_progress end_run(struct zs_link *link, const struct zs_record_snapshot_end *end) {
@@ -354,16 +293,16 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
         zs_link_set_flow_state(link);
         return ZS_PROGRESS_DONE;
     }
-    if (progress == ZS_PROGRESS_LOST || (!image->path[1] && !move_place(link)))
+    // The doubt is written down before the place moves: whoever dies between the two takes the image once more.
+    if (progress == ZS_PROGRESS_LOST || !settle_doubt(link) || (!image->path[1] && !move_place(link)))
         return ZS_PROGRESS_LOST;
-    plan_round(link);
     zs_logf(link->log, ZS_LEVEL_INFO,
             "%s: the image of %s is taken: %" PRIu64 " nodes, %" PRIu64 " created, %" PRIu64 " set, %" PRIu64
             " deleted, %" PRIu64 " kept as they are here",
             link->names.link, image->path, image->nodes, image->created, image->set, image->deleted,
             image->kept);
     link->counters.images++;
-    drop_request(link);
+    zs_link_publish_status(link); // with the last numbers, while the run has them
     zs_image_forget(link);
     image->wanted = image->broken = image->noted = false;
     link->feedback.due = true;

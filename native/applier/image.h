@@ -1,13 +1,14 @@
 // Images: the origin's tree, or a part of it, sent node by node where the stream cannot make this site equal.
 //
-//   image.c         the wish for an image, a run of one, its end; what an operator asks for
-//   image_branch.c   where in our tree the image is: the nodes from the root down to the one at hand, with their children
+//   image.c         the wish for an image, a run of one, its end
+//   image_request.c what is requested: by an operator, or for what was in doubt
+//   image_branch.c  where in our tree the image is: the nodes from the root down to the one at hand, with their children
 //   image_merge.c   the image's nodes against ours: reads what may be there, judges (zs_image_rules.h)
 //   image_write.c   the changes, in multis with the marker
 //   image_extra.c   what is here and not in the image
 //   image_journal.c which of our txns an image wrote
 //
-//   1. An image is wanted if the origin says that it cannot go on (BROKEN), follows another history, or an operator asks. The
+//   1. An image is wanted if the origin says that it cannot go on (BROKEN), follows another history, or it is requested. The
 //      wish is noted in the marker, by a write without effect: this site's own plugin tells the origin (CHECKPOINT), which
 //      then makes durable what it has of us. The report asks for the image until it is taken.
 //   2. The image comes parents first, in the stream's own order of batches, so nothing else of this link is on its way
@@ -17,8 +18,8 @@
 //   4. What is not in the image is deleted at its end, all at once, so that a brake can hold: beyond a share of the
 //      nodes here an operator is asked first (state BRAKE). Then the marker moves to where the walk began, and the stream goes
 //      on from there. An image of a deeper path leaves the place alone.
-//   5. What was in doubt (our clients write meanwhile) is asked for once more, as an image of the smallest subtree that
-//      holds it, until nothing is in doubt.
+//   5. What was in doubt (our clients write meanwhile) is requested, as an image of the smallest subtree that holds it, until
+//      nothing is in doubt. The request is a znode: a doubt that only this process knew would go with it.
 #ifndef ZS_IMAGE_H
 #define ZS_IMAGE_H
 
@@ -38,8 +39,8 @@ struct zs_taking {
     bool wanted;
     bool broken;           // the stream cannot go on without it, and the marker says so
     bool noted;            // in the marker, so that it may be asked for
-    bool asked;            // by an operator: a znode in ZS_RESYNC_PATH
-    bool allowed;          // ... who allows any number of deletes
+    bool asked;            // requested: a znode in ZS_RESYNC_PATH
+    bool allowed;          // ... which allows any number of deletes
     bool braked;           // nothing is asked for until that is allowed
     bool root_seen;        // of the run: the node of `path` itself
     bool doubtful;         // of the run: see `doubt`
@@ -48,10 +49,8 @@ struct zs_taking {
     uint32_t other_count;  // what this site has of other origins, as of the wish
     int64_t fence;
     struct zs_position others[ZS_VECTOR_MAX];
-    int64_t note_again_at;    // monotonic: a marker that stands still is taken for one that nobody tends
-    int64_t looked_at;        // for what an operator asks
-    int64_t next_at;          // when the next round is due (monotonic)
-    char next[ZS_IMAGE_PATH]; // ... and what it is about; "": there is none
+    int64_t note_again_at; // monotonic: a marker that stands still is taken for one that nobody tends
+    int64_t looked_at;     // monotonic: when to look for a request
     char path[ZS_IMAGE_PATH];
     uint64_t brake_deletes, brake_nodes; // what the brake holds back, and of how many
 
@@ -80,11 +79,10 @@ struct zs_taking {
 
 // What is known of the txns that images wrote here.
 struct zs_journal {
-    bool may_hold;      // there may be something
-    uint32_t count;     // as it was loaded last
-    int64_t *zxids;     // sorted
-    uint64_t next;      // number of the next name
-    int64_t looked_for; // what the origin had seen when we looked last whether all can go
+    bool loaded; // `zxids` are all there are
+    uint32_t count;
+    int64_t *zxids; // sorted
+    uint64_t next;  // number of the next name
 };
 enum { ZS_JOURNAL_PATH = 80 };
 
@@ -99,7 +97,7 @@ void zs_image_forget(struct zs_link *link);
 void zs_image_free(struct zs_link *link);
 // After the marker was read: what it says of images.
 void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, int64_t marker_changed);
-// Looks after the wish, and after what an operator asks. Every turn.
+// Looks after the wish, and for requests. Every turn.
 void zs_image_tick(struct zs_link *link);
 // Whether a batch is of an image.
 bool zs_image_is(const struct zs_batch *batch);
@@ -112,6 +110,14 @@ bool zs_image_carries(const struct zs_link *link, const char *path);
 bool zs_image_may_carry_below(const struct zs_link *link, const char *path);
 // While it takes long: reports, status and log go on.
 void zs_image_alive(struct zs_link *link);
+
+// --- image_request.c -------------------------------------------------------------------------------------------------
+
+void zs_image_look_for_request(struct zs_link *link);
+// The image on its way has served the request, which goes. False: the place is lost.
+bool zs_image_request_done(struct zs_link *link);
+// In its place, or anew: an image of `path`. False: the place is lost.
+bool zs_image_request_again(struct zs_link *link, const char *path);
 
 // --- image_branch.c ---------------------------------------------------------------------------------------------------
 
@@ -173,7 +179,7 @@ bool zs_image_is_large(const struct zs_link *link, const struct zs_step *step);
 
 // The path of the node that goes with the next multi.
 const char *zs_journal_name(struct zs_link *link, char out[static ZS_JOURNAL_PATH]);
-bool zs_journal_load(struct zs_link *link); // false: the place is lost
+bool zs_journal_load(struct zs_link *link); // if need be. False: the place is lost
 bool zs_journal_holds(const struct zs_link *link, int64_t zxid);
 // Notes the txn that changed a node last, which was written without such a node. False: the place is lost.
 bool zs_journal_note(struct zs_link *link, const char *path);

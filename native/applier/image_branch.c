@@ -6,10 +6,7 @@
 #include "link.h"
 
 static bool is_beneath(const char *path, const char *top) {
-    size_t len = strlen(top);
-    if (len == 1)
-        return path[1] != '\0';
-    return strncmp(path, top, len) == 0 && path[len] == '/';
+    return zs_path_covers(top, path) && strcmp(path, top) != 0;
 }
 
 // --- entering --------------------------------------------------------------------------------------------------------
@@ -189,7 +186,7 @@ static bool enter(struct zs_link *link, const char *path) {
     if (!branch)
         return false;
     const char *top = link->image.path;
-    branch->outside = strcmp(path, top) != 0 && !is_beneath(path, top);
+    branch->outside = !zs_path_covers(top, path);
     if (above && above->state == ZS_BRANCH_OLD)
         zs_branch_mark(above, strrchr(path, '/') + 1);
     return true;

@@ -166,11 +166,13 @@ static bool add_children(struct extras *x, uint32_t parent, const struct zs_requ
     for (uint32_t i = 0; fine && i < kids->name_count; i++) {
         char *path = NULL;
         fine = asprintf(&path, "%s/%s", x->all[parent].path, kids->names[i]) >= 0;
-        if (fine && (zs_image_carries(x->link, path) || zs_image_may_carry_below(x->link, path)))
+        if (!fine)
+            return false;
+        if (zs_image_carries(x->link, path) || zs_image_may_carry_below(x->link, path))
             fine = add(x, path, parent);
-        else if (fine) // something that nobody asked about: what it lies in stays
+        else // something that nobody asked about: what it lies in stays
             x->all[parent].remove = false;
-        free(fine || path ? path : NULL);
+        free(path);
     }
     return fine;
 }

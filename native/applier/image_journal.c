@@ -16,7 +16,7 @@ const char *zs_journal_name(struct zs_link *link, char out[static ZS_JOURNAL_PAT
     struct zs_journal *journal = &link->journal;
     snprintf(out, ZS_JOURNAL_PATH, "%s/%016" PRIx64 "-%08" PRIx64, link->journal_path,
              (uint64_t)link->marker.session, journal->next++);
-    journal->may_hold = true;
+    journal->loaded = false;
     return out;
 }
 
@@ -64,6 +64,8 @@ static bool read_some(struct zs_link *link, char **names, uint32_t count) {
 
 bool zs_journal_load(struct zs_link *link) {
     struct zs_journal *journal = &link->journal;
+    if (journal->loaded)
+        return true;
     struct zs_request children = {.type = ZS_REQUEST_CHILDREN, .path = link->journal_path};
     bool fine = zs_client_ask(&link->client, &children) != ZS_UNKNOWN;
     journal->count = 0;
@@ -77,7 +79,7 @@ bool zs_journal_load(struct zs_link *link) {
     zs_request_clear(&children);
     if (fine && journal->count)
         qsort(journal->zxids, journal->count, sizeof *journal->zxids, by_zxid);
-    journal->may_hold = !fine || journal->count;
+    journal->loaded = fine;
     return fine;
 }
 
@@ -133,21 +135,17 @@ static void forget(struct zs_link *link) {
         fine = delete_some(link, children.names + at, left < AT_ONCE ? left : AT_ONCE);
     }
     zs_request_clear(&children);
-    link->journal.may_hold = !fine;
+    link->journal.loaded = fine;
     link->journal.count = 0;
 }
 
 void zs_journal_tick(struct zs_link *link) {
-    struct zs_journal *journal = &link->journal;
+    const struct zs_journal *journal = &link->journal;
     const struct zs_record_seen *seen = &link->origin_seen;
     bool known = zs_history_known(&link->own_history) && zs_history_equal(&seen->history, &link->own_history);
-    if (!journal->may_hold || link->image.wanted || !known || seen->zxid == journal->looked_for ||
-        link->first)
+    bool empty = journal->loaded && !journal->count;
+    if (empty || link->image.wanted || !known || link->first || link->flight_count)
         return;
-    journal->looked_for = seen->zxid;
-    zs_fast_land(link);
-    if (!link->positioned || !zs_journal_load(link))
-        return;
-    if (!journal->count || journal->zxids[journal->count - 1] <= seen->zxid)
+    if (zs_journal_load(link) && journal->count && journal->zxids[journal->count - 1] <= seen->zxid)
         forget(link);
 }

@@ -20,7 +20,6 @@ struct sending {
     struct group *ring;
     uint32_t first, flying;
     enum zs_outcome outcome;
-    int rc;
 };
 
 void zs_image_begin_steps(struct zs_link *link) {
@@ -90,7 +89,6 @@ static bool submit(struct zs_link *link, const struct zs_step *steps, uint32_t c
 static void land_first(struct sending *s) {
     struct group *group = &s->ring[s->first];
     s->outcome = group->request.outcome;
-    s->rc = group->request.rc;
     if (s->outcome == ZS_REFUSED && group->request.failed_step >= group->count) {
         s->link->counters.fenced++;
         s->outcome = ZS_UNKNOWN;

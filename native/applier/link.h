@@ -291,5 +291,7 @@ int zs_feedback_wait_ms(const struct zs_link *link);
 // ZS_DENIED, ZS_CORRUPT.
 bool zs_marker_make_home(struct zs_client *client, bool protected, struct zs_error *e);
 bool zs_history_make(struct zs_history *out, struct zs_error *e); // a new UUID
+// What /zoospan/history holds; false, and not known, if that is no history.
+bool zs_history_of(struct zs_slice data, struct zs_history *out);
 
 #endif

@@ -57,17 +57,21 @@ static bool make_history(struct zs_client *client, bool protected, struct zs_err
                      (struct zs_slice){.at = (const uint8_t *)text, .len = ZS_UUID_TEXT - 1}, acls, e);
 }
 
+bool zs_history_of(struct zs_slice data, struct zs_history *out) {
+    char text[ZS_UUID_TEXT] = "";
+    if (data.len == ZS_UUID_TEXT - 1)
+        memcpy(text, data.at, ZS_UUID_TEXT - 1);
+    return zs_history_parse(text, out) && zs_history_known(out);
+}
+
 static bool check_history(struct zs_client *client, struct zs_error *e) {
     struct zs_request request = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
     bool fine = zs_client_ask(client, &request) == ZS_DONE;
-    char text[ZS_UUID_TEXT] = "";
     struct zs_history history;
     if (!fine) {
         fail_rc(&request, ZS_HISTORY_PATH, e);
     } else {
-        if (request.data.len == ZS_UUID_TEXT - 1)
-            memcpy(text, request.data.at, ZS_UUID_TEXT - 1);
-        fine = zs_history_parse(text, &history) && zs_history_known(&history);
+        fine = zs_history_of(request.data, &history);
         if (!fine)
             zs_fail(e, ZS_CORRUPT,
                     "%s does not hold a UUID: it was changed by hand; restore what it held, do not delete it "
@@ -79,8 +83,8 @@ static bool check_history(struct zs_client *client, struct zs_error *e) {
 }
 
 bool zs_marker_make_home(struct zs_client *client, bool protected, struct zs_error *e) {
-    static const char *const folders[] = {ZS_ROOT, ZS_APPLIED_PATH, ZS_SESSIONS_PATH, ZS_QUARANTINE_PATH,
-                                          ZS_IMAGES_PATH};
+    static const char *const folders[] = {
+        ZS_ROOT, ZS_APPLIED_PATH, ZS_SESSIONS_PATH, ZS_QUARANTINE_PATH, ZS_IMAGES_PATH, ZS_RESYNC_PATH};
     struct zs_slice empty = {.at = (const uint8_t *)"", .len = 0};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         if (!make_node(client, folders[i], empty, zs_marker_acls(protected), e))

@@ -330,11 +330,8 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
 
 static bool read_own_history(struct zs_link *link, struct zs_error *e) {
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
-    char text[ZS_UUID_TEXT] = "";
     bool fine = zs_client_ask(&link->client, &read) != ZS_UNKNOWN || fail(&read, "read", ZS_HISTORY_PATH, e);
-    if (read.data.len == ZS_UUID_TEXT - 1)
-        memcpy(text, read.data.at, ZS_UUID_TEXT - 1);
-    zs_history_parse(text, &link->own_history); // not there yet, or not a history: not known
+    zs_history_of(read.data, &link->own_history); // not there yet, or not a history: not known
     zs_request_clear(&read);
     return fine;
 }

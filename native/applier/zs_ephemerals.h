@@ -36,10 +36,11 @@ size_t zs_copies_count(const struct zs_copies *copies);
 // What is known of a path: nothing, a copy of that session, one that the policy skips, or something of another session.
 enum zs_copy_known { ZS_COPY_NONE, ZS_COPY_HELD, ZS_COPY_SKIPPED, ZS_COPY_OTHER };
 
-// For an image, which has all living ephemerals: forgets which were met, says what is known of one that is met (and marks
+// For an image, which has all living ephemerals that are `expected` in it: forgets which of these were met, says what is known of one that is met (and marks
 // it if it is of that session), and yields one that was not met at or beneath `top`; NULL: none is left. What is entered
 // meanwhile counts as met.
-void zs_copies_begin_meeting(struct zs_copies *copies);
+typedef bool zs_copies_expected(const void *context, const char *path);
+void zs_copies_begin_meeting(struct zs_copies *copies, zs_copies_expected *expected, const void *context);
 enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, int64_t session);
 const char *zs_copies_not_met(const struct zs_copies *copies, const char *top);
 // Whether a path is a copy that was not met: so it goes, and does not hold what it lies in.

@@ -61,6 +61,13 @@ void zs_history_format(const struct zs_history *history, char out[static ZS_UUID
     }
 }
 
+bool zs_path_covers(const char *top, const char *path) {
+    size_t len = strlen(top);
+    if (len == 1) // the root
+        return true;
+    return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
 static int64_t clock_ms(clockid_t id) {
     struct timespec now;
     clock_gettime(id, &now);

@@ -22,6 +22,9 @@ bool zs_history_equal(const struct zs_history *a, const struct zs_history *b);
 bool zs_history_parse(const char *text, struct zs_history *out);
 void zs_history_format(const struct zs_history *history, char out[static ZS_UUID_TEXT]);
 
+// Whether `path` is `top` or lies beneath it; both are absolute paths.
+bool zs_path_covers(const char *top, const char *path);
+
 // The value of a hexadecimal digit of either case; -1 if it is none.
 int zs_hex_digit(char c);
 

@@ -42,8 +42,8 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Reads the configuration and opens a session with this site's ZooKeeper. CLI_OK, or the status to end with; all is said.
 int cli_connect(struct cli *cli);
 void cli_disconnect(struct cli *cli); // also when it never connected
-// Whether the configuration names this origin: no applier would hear a request for any other.
-bool cli_knows_origin(const struct cli *cli, const char *origin);
+// The same for a request to the link from this origin: the configuration must name it, or no applier would hear of it.
+int cli_connect_for(struct cli *cli, const char *origin);
 
 // Asks and waits; connection losses are tried again for a while (but for STEPS and BARE: whether those were done is not known).
 enum zs_outcome cli_ask(struct cli *cli, struct zs_request *request);

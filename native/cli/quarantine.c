@@ -317,12 +317,9 @@ int cli_quarantine_retry(struct cli *cli, int argc, char **argv) {
     int64_t zxid = 0;
     int status = read_arguments(cli, argc, argv, &origin, &zxid, NULL);
     if (status == CLI_OK)
-        status = cli_connect(cli);
+        status = cli_connect_for(cli, origin);
     if (status != CLI_OK)
         return status;
-    if (!cli_knows_origin(cli, origin))
-        return cli_fail("%s: zoospan.links does not name %s, so no applier listens to it", cli->config,
-                        origin);
     struct zs_arena *arena = zs_arena_new(ARENA_BYTES_MAX);
     status = arena ? retry(cli, origin, zxid, arena) : cli_fail("out of memory");
     zs_arena_free(arena);

@@ -10,21 +10,23 @@
 #include "history.h"
 #include "zs_names.h"
 #include "zs_resync.h"
+#include "zs_text.h"
 #include "zs_txn.h"
 
-enum { PATH_BYTES = 128, LOOK_MS = 500 };
+enum { PATH_BYTES = 128, LOOK_MS = 500, STATUS_OLD_MS = 10 * 1000, HINT_MS = 30 * 1000 };
 
-// What the applier's status file says of the link, for the operator to see; "" if it says nothing.
+// What the applier's status file says of the link, for the operator to see; "" if it says nothing, or nobody writes it.
 static void read_status(const struct cli *cli, const char *origin, char *state, char *detail, size_t size) {
     const char *file = zs_option_text(cli->options, NULL, "status_file");
     json_t *status = file ? json_load_file(file, 0, NULL) : NULL, *link;
     size_t i;
     *state = *detail = '\0';
+    int64_t written = json_integer_value(json_object_get(status, "time_ms"));
     json_array_foreach(json_object_get(status, "links"), i, link) {
         const char *name = json_string_value(json_object_get(link, "origin"));
         const char *is = json_string_value(json_object_get(link, "state"));
         const char *why = json_string_value(json_object_get(link, "detail"));
-        if (name && is && why && strcmp(name, origin) == 0) {
+        if (name && is && why && strcmp(name, origin) == 0 && zs_wall_ms() - written < STATUS_OLD_MS) {
             snprintf(state, size, "%s", is);
             snprintf(detail, size, "%s", why);
         }
@@ -35,6 +37,7 @@ static void read_status(const struct cli *cli, const char *origin, char *state, 
 // Until the applier has taken the request away, which it does when the image is taken.
 static int wait_until_taken(struct cli *cli, const char *origin, const char *path, bool allowed) {
     char state[600], detail[600], told[600] = "";
+    int64_t hint_at = zs_mono_ms() + HINT_MS;
     for (;;) {
         struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
         enum zs_outcome outcome = cli_ask(cli, &read);
@@ -53,6 +56,14 @@ static int wait_until_taken(struct cli *cli, const char *origin, const char *pat
             printf("%s: %s\n", state, *detail ? detail : "asked");
             fflush(stdout);
             memcpy(told, detail, sizeof told);
+        }
+        if (!*state && zs_mono_ms() >= hint_at) {
+            hint_at = INT64_MAX;
+            fprintf(stderr,
+                    "zoospan: still waiting, and nothing is known of the applier: does one run, and does "
+                    "zoospan.status_file name a file that this user may read? %s stays, and is served when "
+                    "one does\n",
+                    path);
         }
         if (strcmp(state, "BRAKE") == 0 && !allowed)
             return cli_fail("%s", detail);
@@ -95,12 +106,9 @@ int cli_resync(struct cli *cli, int argc, char **argv) {
     int status = read_wish(cli, argc, argv, &wish);
     const char *origin = argv[optind];
     if (status == CLI_OK)
-        status = cli_connect(cli);
+        status = cli_connect_for(cli, origin);
     if (status != CLI_OK)
         return status;
-    if (!cli_knows_origin(cli, origin))
-        return cli_fail("%s: zoospan.links does not name %s, so no applier listens to it", cli->config,
-                        origin);
     char path[PATH_BYTES];
     struct zs_buffer json;
     struct zs_error e;

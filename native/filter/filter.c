@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "zs_bytes.h"
+#include "zs_text.h"
 
 struct zs_filter {
     struct zs_patterns *include;
@@ -60,15 +61,10 @@ void zs_filter_free(struct zs_filter *filter) {
     free(filter);
 }
 
-static bool is_or_lies_beneath(const char *path, const char *top) {
-    size_t len = strlen(top);
-    return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
 bool zs_filter_carries(const struct zs_filter *filter, const char *path) {
     if (path[0] != '/')
         return false;
-    if (is_or_lies_beneath(path, "/zookeeper") || is_or_lies_beneath(path, "/zoospan"))
+    if (zs_path_covers("/zookeeper", path) || zs_path_covers("/zoospan", path))
         return false;
     if (zs_patterns_count(filter->include) > 0 && !zs_patterns_match(filter->include, path))
         return false;
@@ -76,7 +72,9 @@ bool zs_filter_carries(const struct zs_filter *filter, const char *path) {
 }
 
 bool zs_filter_may_carry_below(const struct zs_filter *filter, const char *path) {
-    if (is_or_lies_beneath(path, "/zookeeper") || is_or_lies_beneath(path, "/zoospan"))
+    if (zs_path_covers("/zookeeper", path) || zs_path_covers("/zoospan", path))
+        return false;
+    if (zs_patterns_count(filter->include) > 0 && !zs_patterns_may_match_below(filter->include, path))
         return false;
     return !zs_patterns_match(filter->exclude, path); // a pattern covers what lies beneath it
 }

@@ -274,3 +274,23 @@ bool zs_patterns_match(const struct zs_patterns *patterns, const char *path) {
     }
     return false;
 }
+
+// The path is the beginning of what the pattern asks for, or goes beyond it. Behind a "**" everything may come.
+static bool may_match_below(const struct pattern *pattern, const char *path) {
+    for (size_t i = 0; *path && i < pattern->count && !pattern->segments[i].any_depth; i++) {
+        const char *behind = behind_segment(path);
+        if (!segment_matches(&pattern->segments[i], path + 1, (size_t)(behind - path - 1)))
+            return false;
+        path = behind;
+    }
+    return true;
+}
+
+bool zs_patterns_may_match_below(const struct zs_patterns *patterns, const char *path) {
+    const char *segments = path[1] ? path : path + 1;
+    for (size_t i = 0; i < patterns->count; i++) {
+        if (may_match_below(&patterns->list[i], segments))
+            return true;
+    }
+    return false;
+}

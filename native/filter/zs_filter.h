@@ -43,6 +43,8 @@ struct zs_patterns;
 struct zs_patterns *zs_patterns_new(const char *list, struct zs_error *e);
 void zs_patterns_free(struct zs_patterns *patterns);
 bool zs_patterns_match(const struct zs_patterns *patterns, const char *path);
+// Whether a pattern may match something beneath the path. Never says no when one does.
+bool zs_patterns_may_match_below(const struct zs_patterns *patterns, const char *path);
 
 // How many different patterns the list has, and each in its canonical form, sorted: what the filter's hash is made
 // of. "" is the pattern that matches everything.

@@ -119,29 +119,38 @@ void image_broken(struct live *live, int64_t zxid) {
 
 // --- the destination -------------------------------------------------------------------------------------------------
 
-void image_expect_wish(struct live *live, const char *path, struct zs_report *report) {
+// The next report; there may be some older ones, but not for ever.
+static void next_report(struct live *live, enum zs_need need, struct zs_report *report, int *reports) {
     enum { REPORTS = 60 };
+    if ((*reports)++ == REPORTS)
+        fail_msg("not what is expected: at 0x%llx, image of \"%s\", run 0x%llx",
+                 (unsigned long long)report->applied, report->image_path,
+                 (unsigned long long)report->image_run);
+    live_expect_report(live, need, report);
+}
+
+void image_expect_wish(struct live *live, const char *path, struct zs_report *report) {
     int reports = 0;
-    do { // there may be older ones
-        if (reports++ == REPORTS)
-            fail_msg("an image of %s is asked for, not of %s", report->image_path, path);
-        live_expect_report(live, ZS_NEED_IMAGE, report);
-    } while (report->image_run != 0 || strcmp(report->image_path, path) != 0);
+    do
+        next_report(live, ZS_NEED_IMAGE, report, &reports);
+    while (report->image_run != 0 || strcmp(report->image_path, path) != 0);
     assert_true(report->takes_images);
 }
 
 void image_expect_taken(struct live *live, int64_t zxid) {
     struct zs_report report;
+    int reports = 0;
     do
-        live_expect_report(live, ZS_NEED_NONE, &report);
+        next_report(live, ZS_NEED_NONE, &report, &reports);
     while (report.applied < zxid);
     assert_int_equal(report.applied, zxid);
 }
 
 void image_expect_run(struct live *live, int64_t run) {
     struct zs_report report;
+    int reports = 0;
     do
-        live_expect_report(live, ZS_NEED_IMAGE, &report);
+        next_report(live, ZS_NEED_IMAGE, &report, &reports);
     while (report.image_run != run);
 }
 
@@ -172,8 +181,8 @@ int64_t image_site_zxid(struct live *live) {
 
 FILE *image_cli(struct live *live, const char *arguments) {
     char line[1024];
-    snprintf(line, sizeof line, "'%s' --config '%s/applier0.conf' %s 2>&1", getenv("ZS_CLI"), live->dir,
-             arguments);
+    snprintf(line, sizeof line, "timeout 60 '%s' --config '%s/applier0.conf' %s 2>&1", getenv("ZS_CLI"),
+             live->dir, arguments);
     FILE *cli = popen(line, "r");
     assert_non_null(cli);
     return cli;

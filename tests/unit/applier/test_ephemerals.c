@@ -147,6 +147,15 @@ static void expect_not_met(struct fixture *f, const char *top, const char *expec
         assert_string_equal(path ? path : "none", expected);
 }
 
+static bool all(const void *context, const char *path) {
+    (void)context, (void)path;
+    return true;
+}
+
+static bool but(const void *context, const char *path) {
+    return strcmp(context, path) != 0;
+}
+
 static void an_image_meets_the_living_ones(void **state) {
     struct fixture *f = *state;
     const struct zs_op make[] = {EPHEMERAL("/a", 0x11), EPHEMERAL("/skip/b", 0x11),
@@ -156,7 +165,7 @@ static void an_image_meets_the_living_ones(void **state) {
            "/%2Fskip%2Fb skip; create /zoospan/sessions/sh/0000000000000022; create /top/c; "
            "create /zoospan/sessions/sh/0000000000000022/%2Ftop%2Fc");
     expect_not_met(f, "/", NULL); // what is entered counts as met
-    zs_copies_begin_meeting(f->copies);
+    zs_copies_begin_meeting(f->copies, all, NULL);
     assert_int_equal(zs_copies_touch(f->copies, "/none", 0x11), ZS_COPY_NONE);
     assert_int_equal(zs_copies_touch(f->copies, "/a", 0x11), ZS_COPY_HELD);
     assert_int_equal(zs_copies_touch(f->copies, "/skip/b", 0x11), ZS_COPY_SKIPPED);
@@ -173,6 +182,11 @@ static void an_image_meets_the_living_ones(void **state) {
     assert_false(zs_copies_leaves(f->copies, "/top"));
     assert_int_equal(zs_copies_touch(f->copies, "/top/c", 0x22), ZS_COPY_HELD);
     expect_not_met(f, "/", NULL);
+    zs_copies_begin_meeting(f->copies, but, "/top/c"); // the filter has come to leave that one out
+    zs_copies_touch(f->copies, "/a", 0x11);
+    zs_copies_touch(f->copies, "/skip/b", 0x11);
+    expect_not_met(f, "/", NULL);
+    assert_false(zs_copies_leaves(f->copies, "/top/c"));
 }
 
 static void what_an_image_does_not_have_goes(void **state) {
@@ -180,7 +194,7 @@ static void what_an_image_does_not_have_goes(void **state) {
     struct zs_error e;
     assert_true(zs_copies_load(f->copies, 0x11, "/a", false, &e));
     assert_true(zs_copies_load(f->copies, 0x11, "/b", true, &e));
-    zs_copies_begin_meeting(f->copies);
+    zs_copies_begin_meeting(f->copies, all, NULL);
     const struct zs_op other = EPHEMERAL("/a", 0x22); // another session has it by now
     expect(f, &other, 1,
            "delete " SESSION "/%2Fa; create /zoospan/sessions/sh/0000000000000022; create /a; "

@@ -230,6 +230,35 @@ static void the_smallest_subtree_is_asked_for_again(void **state) {
     live_expect_data(live, kid, "old");
 }
 
+// A client has deleted what the origin has put something into: it is made once more, without what was deleted in it. And
+// what lies between, which the origin's rules do not carry, is made as the stream would.
+static void parents_are_made_for_what_is_new(void **state) {
+    struct live *live = *state;
+    struct zs_report report;
+    const char *root = live->root, *dir = live_path("%s/dir", root), *kid = live_path("%s/dir/kid", root);
+    begin_known_tree(live);
+    int64_t at = expect_wish_with_fence(live, &report);
+    struct image image = image_new(live, image_site_zxid(live));
+    assert_int_equal(zoo_delete(live->zk, kid, -1), ZOK);
+    assert_int_equal(zoo_delete(live->zk, live_path("%s/dir/gone", root), -1), ZOK);
+    assert_int_equal(zoo_delete(live->zk, dir, -1), ZOK);
+    image.include = live_path("%s/dir,%s/x/y", root, root);
+    image_begin(&image);
+    put_old(&image, "dir", at, at, "old");
+    put_old(&image, "dir/kid", at, at, "old");
+    image_put(&image, live_path("%s/dir/new", root), "n");
+    image_put(&image, live_path("%s/dir/new/deep", root), "d");
+    image_put(&image, live_path("%s/x/y", root), "y");
+    image_end(&image);
+    image_expect_taken(live, image.zxid);
+    live_expect_data(live, dir, "old");
+    live_expect_data(live, live_path("%s/dir/new/deep", root), "d");
+    live_expect_absent(live, kid);
+    live_expect_data(live, live_path("%s/x", root), "");
+    live_expect_data(live, live_path("%s/x/y", root), "y");
+    live_expect_data(live, live_path("%s/set", root), "old"); // not the image's business
+}
+
 // --- ephemerals ------------------------------------------------------------------------------------------------------
 
 static struct zs_op ephemeral(const char *path, int64_t session) {
@@ -300,6 +329,7 @@ int run_image_tests(void) {
         cmocka_unit_test_setup_teardown(a_new_destination_takes_an_image, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_lost_range_of_a_known_history, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_smallest_subtree_is_asked_for_again, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(parents_are_made_for_what_is_new, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(ephemerals_follow_the_origin, image_setup, live_teardown),
     };
     return cmocka_run_group_tests_name("images", tests, NULL, NULL);

@@ -66,6 +66,9 @@ static void what_is_not_carried_stays(void **state) {
     EXPECT_ALL(live, true, "in", "out", "in/theirs", "in/theirs/x", "in/mine", "in/holds", "in/holds/no",
                "in/also", "in/also/deep", "in/also/deep/here");
     live_expect_data(live, live_path("%s/in/mine", root), "");
+    live_expect_applied(live);
+    assert_int_equal(live_counter(live, 0, "image_deleted"), 2); // what holds something is not even tried
+    assert_int_equal(live_counter(live, 0, "image_kept"), 0);
 }
 
 // --- a deeper path ---------------------------------------------------------------------------------------------------

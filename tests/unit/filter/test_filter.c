@@ -234,6 +234,11 @@ static void what_lies_beneath_may_be_carried(void **state) {
     assert_false(may_carry_below("", "/a/b", "/a/b"));
     assert_false(may_carry_below("", "/a/b", "/a/b/c"));
     assert_false(may_carry_below("/a/b/c", "/a", "/a/b")); // exclude wins
+    assert_false(may_carry_below("/a/b", "", "/x"));       // nothing there is included
+    assert_false(may_carry_below("/a/b", "", "/a/x"));
+    assert_true(may_carry_below("/a/b", "", "/a/b/c"));
+    assert_true(may_carry_below("/x,/a/?", "", "/a/b"));
+    assert_false(may_carry_below("/x,/a/?", "", "/a/bb"));
     static const char *const never[] = {"/zookeeper", "/zookeeper/quota", "/zoospan", "/zoospan/applied"};
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         assert_false(may_carry_below("", "", never[i]));
