@@ -87,9 +87,7 @@ static void on_session_event(zhandle_t *handle, int type, int state, const char 
 }
 
 static void pause_keeper(struct zs_zookeeper *zk) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += REOPEN_MS / 1000;
+    const struct timespec until = zs_mono_in(REOPEN_MS);
     while (!zk->stopping && pthread_cond_timedwait(&zk->wake_keeper, &zk->lock, &until) != ETIMEDOUT) {
     }
 }
@@ -136,9 +134,7 @@ static bool is_stale(const struct zs_zookeeper *zk) {
 }
 
 static void look_again_soon(struct zs_zookeeper *zk) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += REOPEN_MS / 1000;
+    const struct timespec until = zs_mono_in(REOPEN_MS);
     pthread_cond_timedwait(&zk->wake_keeper, &zk->lock, &until);
 }
 

@@ -81,3 +81,8 @@ int64_t zs_wall_ms(void) {
 int64_t zs_mono_ms(void) {
     return clock_ms(CLOCK_MONOTONIC);
 }
+
+struct timespec zs_mono_in(int64_t ms) {
+    int64_t when = zs_mono_ms() + ms;
+    return (struct timespec){.tv_sec = (time_t)(when / 1000), .tv_nsec = (long)(when % 1000) * 1000000};
+}

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 enum { ZS_SITE_MAX = 15 };  // characters in a site's name
 enum { ZS_UUID_TEXT = 37 }; // bytes of a UUID as text, with the NUL
@@ -31,5 +32,7 @@ int zs_hex_digit(char c);
 // Milliseconds since the epoch (wall clock), and milliseconds that never step back.
 int64_t zs_wall_ms(void);
 int64_t zs_mono_ms(void);
+// The moment that is so far from now, for a timed wait on a condition with CLOCK_MONOTONIC.
+struct timespec zs_mono_in(int64_t ms);
 
 #endif

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "zs_text.h"
+
 struct zs_logring {
     pthread_mutex_t lock;
     pthread_cond_t come;
@@ -69,18 +71,6 @@ void zs_logring_write(void *context, enum zs_level level, const char *line) {
     pthread_mutex_unlock(&ring->lock);
 }
 
-static struct timespec deadline_after(int timeout_ms) {
-    struct timespec when;
-    clock_gettime(CLOCK_MONOTONIC, &when);
-    when.tv_sec += timeout_ms / 1000;
-    when.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (when.tv_nsec >= 1000000000) {
-        when.tv_sec++;
-        when.tv_nsec -= 1000000000;
-    }
-    return when;
-}
-
 // The lines that are missing stood before the oldest one that is left: so they are told first.
 static bool tell_dropped(struct zs_logring *ring, struct zs_log_line *out) {
     char text[120];
@@ -95,7 +85,7 @@ static bool tell_dropped(struct zs_logring *ring, struct zs_log_line *out) {
 }
 
 enum zs_next zs_logring_next(struct zs_logring *ring, int timeout_ms, struct zs_log_line *out) {
-    struct timespec deadline = deadline_after(timeout_ms);
+    struct timespec deadline = zs_mono_in(timeout_ms);
     enum zs_next next = ZS_NEXT_NOTHING;
     pthread_mutex_lock(&ring->lock);
     while (ring->count == 0 && !ring->ended) {

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "zs_text.h"
+
 enum { WISHES_MAX = 16 };
 
 struct wish {
@@ -86,14 +88,7 @@ static struct wish *oldest_untaken(struct zs_images *images) {
 }
 
 enum zs_wish zs_images_next(struct zs_images *images, int timeout_ms, struct zs_image_wish *out) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = zs_mono_in(timeout_ms);
     pthread_mutex_lock(&images->lock);
     struct wish *wish = oldest_untaken(images);
     while (!images->ended && !wish &&

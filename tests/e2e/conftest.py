@@ -122,6 +122,12 @@ def judges():
         judge.close()
 
 
+@pytest.fixture(scope="module")
+def judge(world, judges):
+    """Of the module's own `world`."""
+    return judges(world)
+
+
 @pytest.fixture
 def clients():
     """clients(site, ...) -> connected kazoo client without any rights of its own, closed after the test."""

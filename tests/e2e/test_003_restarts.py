@@ -15,11 +15,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 def test_applier_restarts(world, judge):
     def applier_stops():
         for site in world.sites:

@@ -17,11 +17,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 def overrun(client, root, rounds=60, nodes=100, size=8000):
     """More than the backlog holds, in a small tree."""
     client.create(root, b"")

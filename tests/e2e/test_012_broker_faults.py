@@ -19,11 +19,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 def crosses(world, clients, path):
     """Both ways, from now on."""
     for here, there in (("sh", "bj"), ("bj", "sh")):

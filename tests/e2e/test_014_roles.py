@@ -23,11 +23,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 @pytest.fixture
 def without_gap(world):
     """The destination must not find a hole, whoever publishes."""

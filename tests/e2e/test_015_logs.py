@@ -34,11 +34,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 @pytest.fixture
 def ours(world, judge):
     """The two servers of sh that carry the plugin. What a failed test broke is not mended."""

@@ -43,11 +43,6 @@ def world(disks, make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 @pytest.mark.parametrize("name", ["sh", "bj"])
 def test_the_disk_of_the_txn_log(world, judge, disks, name):
     """At sh that is the server that publishes: it leaves its ensemble and comes back, again and again. At bj it is the whole

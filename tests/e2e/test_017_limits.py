@@ -37,11 +37,6 @@ def world(make_world):
 
 
 @pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
-@pytest.fixture(scope="module")
 def encoder():
     """The encoder of golden batches, which was written from FORMAT.md alone."""
     spec = importlib.util.spec_from_file_location("golden_batches", GOLDEN / "make.py")

@@ -46,11 +46,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 def fill(client, root, count, size=100):
     client.create(root, b"")
     pending = []

@@ -24,11 +24,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture(scope="module")
-def judge(world, judges):
-    return judges(world)
-
-
 def test_purged(world, judge):
     server = world["sh"].zk.carriers[0]
 

@@ -1,0 +1,262 @@
+// A link that is asked for an image.
+#include "link_scene.h"
+
+static void behind_an_image_of_all_the_stream_goes_on_where_the_walk_began(void **state) {
+    (void)state;
+    scene_offer(BASE + 3, CLIENT, TIME_MS, "/a", 1);
+    struct zs_report wishes = scene_wish_for("/");
+    struct zs_image_wish wish;
+    wishes.applied = BASE + 1;
+    scene_tell(&wishes);
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    assert_true(scene_put_head(&wish, BASE + 2, &scene.s.marker) && scene_put_nodes(&wish, 3, 10) &&
+                scene_put_end(&wish));
+    scene.confirms = false;
+    scene_turn();
+    assert_int_equal(scene.newest.batch.head.prev, BASE + 2);
+    const struct zs_record *begin = scene_record_of(ZS_RECORD_SNAPSHOT_BEGIN);
+    assert_non_null(begin);
+    assert_int_equal(begin->begin.zxid, BASE + 2);
+    assert_int_equal(begin->begin.seen, 0x77);
+    assert_true(zs_history_equal(&begin->begin.seen_history, &BJS));
+    assert_string_equal(begin->begin.exclude, "/private");
+    assert_int_equal(scene_record_of(ZS_RECORD_SNAPSHOT_END)->end.nodes, 3);
+    scene.confirms = true;
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    scene_turn();
+    assert_int_equal(scene.newest.batch.head.prev, BASE + 2);
+    assert_int_equal(scene.newest.batch.head.last, BASE + 3);
+    assert_int_equal(scene.s.status.images, 1);
+    assert_int_equal(scene.s.status.image_nodes, 3);
+}
+
+static void behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_offer(BASE + 3, CLIENT, TIME_MS, "/b", 1);
+    const struct zs_report wishes = scene_wish_for("/a");
+    scene_tell(&wishes);
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    assert_true(scene_put_head(&wish, BASE + 3, &scene.s.marker) && scene_put_nodes(&wish, 3, 10) &&
+                scene_put_end(&wish));
+    scene.confirms = false;
+    scene_turn();
+    assert_int_equal(scene.newest.batch.head.prev, BASE + 2); // it covers nothing
+    assert_int_equal(scene.newest.batch.head.last, BASE + 2);
+    assert_int_equal(scene_record_of(ZS_RECORD_SNAPSHOT_BEGIN)->begin.zxid, BASE + 3);
+    scene.confirms = true;
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    scene_turn();
+    assert_int_equal(scene.newest.batch.head.prev, BASE + 2);
+    assert_int_equal(scene.newest.batch.head.txns, 1);
+}
+
+static void a_waiting_link_asks_for_no_walk(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    struct zs_report wishes = scene_wish_for("/");
+    wishes.fence = 0x78;
+    scene_tell(&wishes);
+    for (int i = 0; i < 20; i++, scene.now += 1000) {
+        scene_turn();
+        assert_false(scene_walk_is_wanted(&wish));
+    }
+    assert_non_null(strstr(scene.s.status.detail, "0x78, is at 0x77"));
+    struct zs_marker marker = scene.s.marker;
+    marker.zxid = 0x78; // it is there
+    scene.s.marker = marker;
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    marker.zxid = 0x76;
+    assert_true(scene_put_head(&wish, BASE + 2, &marker)); // but the walk's word counts
+    scene_turn();
+    assert_false(scene_put_end(&wish));
+    assert_false(scene_logged("sends it as it is"));
+    scene.now += 11000;
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    assert_true(scene_put_head(&wish, BASE + 2, &marker));
+    scene_turn();
+    assert_true(scene_logged("sends it as it is"));
+    assert_true(scene.s.image.begun);
+    assert_null(strstr(scene.s.status.detail, "waits"));
+}
+
+static void the_time_to_wait_begins_when_the_own_image_is_taken(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    struct zs_report wishes = scene_wish_for("/");
+    wishes.fence = 0x78;
+    scene.s.marker.image = true;
+    scene_tell(&wishes);
+    for (int i = 0; i < 100; i++, scene.now += 1000) {
+        scene.s.marker_moved_at = scene.now;
+        scene_turn();
+        assert_false(scene_walk_is_wanted(&wish));
+    }
+    scene.s.marker.image = false;
+    scene_turn();
+    assert_false(scene_walk_is_wanted(&wish));
+    assert_non_null(strstr(scene.s.status.detail, "0x78, is at 0x77"));
+    scene.now += 28000; // the newest look was a second ago
+    scene_turn();
+    assert_false(scene_walk_is_wanted(&wish));
+    scene.now += 1000;
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+}
+
+static void an_own_image_that_stands_still_is_not_waited_for(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    const struct zs_report wishes = scene_wish_for("/");
+    scene.s.marker.image = true;
+    scene_tell(&wishes);
+    scene_turn();
+    scene.now += 59000;
+    scene_turn();
+    assert_false(scene_walk_is_wanted(&wish));
+    scene.now += 1000;
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    assert_true(scene_put_head(&wish, BASE + 2, &scene.s.marker));
+    scene_turn();
+    assert_true(scene.s.image.begun);
+    scene_turn();
+    assert_true(scene.s.image.begun); // it was known before
+}
+
+static bool stops_for_its_own_image(const char *origin) {
+    struct zs_image_wish wish;
+    scene_tear_down(NULL);
+    scene_set_up_as(origin);
+    struct zs_report wishes = scene_wish_for("/");
+    snprintf(wishes.origin, sizeof wishes.origin, "%s", origin);
+    scene_tell(&wishes);
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    assert_true(scene_put_head(&wish, BASE + 2, &scene.s.marker));
+    scene_turn();
+    assert_true(scene.s.image.begun);
+    scene.s.marker.image = true;
+    scene_turn();
+    assert_int_equal(scene_put_end(&wish), scene.s.image.begun);
+    return !scene.s.image.begun;
+}
+
+static void who_comes_second_stops_for_the_image_that_it_needs_itself(void **state) {
+    (void)state;
+    assert_true(stops_for_its_own_image("sh"));
+    assert_false(stops_for_its_own_image("an"));
+}
+
+static void an_image_that_was_dropped_begins_anew_at_once(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    struct zs_report wishes = scene_wish_for("/");
+    scene_begin_image("/", &wish);
+    scene_turn();
+    int64_t run = scene.s.image.run;
+    scene_tell(&wishes); // has not seen it yet: no news
+    scene_turn();
+    assert_int_equal(scene.s.image.run, run);
+    wishes.image_run = run;
+    scene_tell(&wishes);
+    scene_turn();
+    assert_int_equal(scene.s.image.run, run);
+    wishes.image_run = 0; // it was restarted
+    scene_tell(&wishes);
+    scene_turn();
+    assert_true(scene_logged("has dropped it"));
+    assert_false(scene_put_end(&wish));
+    assert_true(scene_walk_is_wanted(&wish));
+}
+
+static void so_does_one_that_was_dropped_behind_its_end(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    struct zs_report wishes = scene_wish_for("/");
+    scene_send_image("/");
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    scene_tell(&wishes);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE); // it may not have seen it yet
+    wishes.image_run = scene.s.image.run;
+    for (int i = 0; i < 100; i++, scene.now += 1000) {
+        scene_tell(&wishes);
+        scene_turn();
+        assert_int_equal(scene.s.state, ZS_LINK_LIVE); // it takes its time
+    }
+    wishes.image_run = 0;
+    scene_tell(&wishes);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_SNAPSHOT);
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+}
+
+static void another_path_or_history_makes_an_image_useless(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    struct zs_report wishes = scene_wish_for("/a");
+    scene_tell(&wishes);
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    wishes = scene_wish_for("/b");
+    scene_tell(&wishes);
+    scene_turn();
+    assert_false(scene_put_end(&wish));
+    assert_true(scene_walk_is_wanted(&wish));
+    assert_string_equal(wish.path, "/b");
+    assert_true(scene_put_head(&wish, BASE + 2, &scene.s.marker));
+    scene_turn();
+    scene.s.history = NEW;
+    scene_turn();
+    assert_true(scene_logged("another history"));
+    assert_false(scene_put_end(&wish));
+}
+
+static void batches_of_an_image_are_large(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_nodes(&wish, 3000, 300));
+    scene_turn(); // each is confirmed
+    assert_in_range(scene.newest.batch.head.raw_bytes, 500 * 1024, 1024 * 1024);
+    assert_true(scene_put_end(&wish));
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    assert_int_equal(scene.s.status.image_nodes, 3000);
+}
+
+static void a_node_larger_than_a_batch_goes_alone(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_nodes(&wish, 3, 1000 * 1024) && scene_put_end(&wish));
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    assert_int_equal(scene.s.status.image_nodes, 3);
+    assert_in_range(scene.batches, 3, 6);
+}
+
+int run_image_tests(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(behind_an_image_of_all_the_stream_goes_on_where_the_walk_began),
+        SCENE_TEST(behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands),
+        SCENE_TEST(a_waiting_link_asks_for_no_walk),
+        SCENE_TEST(the_time_to_wait_begins_when_the_own_image_is_taken),
+        SCENE_TEST(an_own_image_that_stands_still_is_not_waited_for),
+        SCENE_TEST(who_comes_second_stops_for_the_image_that_it_needs_itself),
+        SCENE_TEST(an_image_that_was_dropped_begins_anew_at_once),
+        SCENE_TEST(so_does_one_that_was_dropped_behind_its_end),
+        SCENE_TEST(another_path_or_history_makes_an_image_useless),
+        SCENE_TEST(batches_of_an_image_are_large),
+        SCENE_TEST(a_node_larger_than_a_batch_goes_alone),
+    };
+    return cmocka_run_group_tests_name("images of a link", tests, NULL, NULL);
+}
