@@ -110,7 +110,7 @@ static void crc32c_is_castagnoli(void **state) {
 static uint32_t crc32c_bit_by_bit(const uint8_t *at, size_t len) {
     uint32_t crc = UINT32_MAX;
     for (size_t i = 0; i < len * 8; i++) {
-        uint32_t bit = (at[i / 8] >> i % 8 ^ crc) & 1;
+        uint32_t bit = ((uint32_t)at[i / 8] >> i % 8 ^ crc) & 1;
         crc = crc >> 1 ^ (bit ? 0x82f63b78 : 0);
     }
     return ~crc;
