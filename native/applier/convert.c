@@ -14,7 +14,8 @@ static int data_len(const struct zs_slice *data) {
     return data->at ? (int)data->len : -1; // -1 makes null data, which ZooKeeper tells from empty data
 }
 
-static void convert_step(const struct zs_step *step, const struct ACL_vector *acls, zoo_op_t *op) {
+static void convert_step(const struct zs_step *step, const struct ACL_vector *acls, struct Stat *stat,
+                         zoo_op_t *op) {
     switch (step->type) {
     case ZS_STEP_CREATE:
         zoo_create_op_init(op, step->path, data_of(&step->data), data_len(&step->data), acls, ZOO_PERSISTENT,
@@ -24,7 +25,7 @@ static void convert_step(const struct zs_step *step, const struct ACL_vector *ac
         zoo_delete_op_init(op, step->path, step->version);
         break;
     case ZS_STEP_SET:
-        zoo_set_op_init(op, step->path, data_of(&step->data), data_len(&step->data), step->version, NULL);
+        zoo_set_op_init(op, step->path, data_of(&step->data), data_len(&step->data), step->version, stat);
         break;
     case ZS_STEP_SET_ACL:
         break; // not an op of a multi; only its vector is used
@@ -38,7 +39,8 @@ static char *unconst(const char *text) {
     return same;
 }
 
-bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct zs_converted *out) {
+bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct Stat *stat,
+                      struct zs_converted *out) {
     assert(count);
     size_t entries = 0;
     for (uint32_t i = 0; i < count; i++)
@@ -58,7 +60,7 @@ bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct zs_con
             *to = (struct ACL){.perms = (int32_t)from->entries[k].perms,
                                .id = {unconst(from->entries[k].scheme), unconst(from->entries[k].id)}};
         }
-        convert_step(&steps[i], &out->vectors[i], &out->ops[i]);
+        convert_step(&steps[i], &out->vectors[i], stat, &out->ops[i]);
     }
     return true;
 }

@@ -12,8 +12,9 @@ struct zs_converted {
     struct ACL_vector *vectors; // one per step; empty for those without ACLs
     struct ACL *acls;
 };
-// False: out of memory.
-bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct zs_converted *out);
+// `stat`: where the answers to all SETs go, one after the other. False: out of memory.
+bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct Stat *stat,
+                      struct zs_converted *out);
 void zs_converted_free(struct zs_converted *converted);
 
 enum zs_outcome zs_convert_rc(int rc);

@@ -25,6 +25,7 @@ static void land_first(struct zs_link *link) {
     link->counters.multis++;
     link->counters.ops += flight->ops;
     link->durable = flight->zxid;
+    zs_journal_landed(&link->journal, flight->request.changed);
     ZS_FAILPOINT("applier_landed");
     zs_intake_finish(link, flight->last);
     pop_flight(link);
@@ -55,9 +56,10 @@ static void decide(struct zs_link *link) {
         note_loss(link, flight);
         zs_link_set_state(link, ZS_APPLY_RECOVER, zs_rc_text(request->rc));
         zs_link_lose_place(link);
-    } else if (request->failed_step + 1 == request->step_count) {
+    } else if (request->failed_step >= flight->ops) {
         link->counters.fenced++;
-        zs_link_set_state(link, ZS_APPLY_RECOVER, "the marker was moved by somebody else");
+        zs_link_set_state(link, ZS_APPLY_RECOVER,
+                          "the marker was moved by somebody else, or the journal changed");
         zs_link_lose_place(link);
     } else {
         zs_logf(link->log, ZS_LEVEL_DEBUG, "%s: a multi with 0x%" PRIx64 " to 0x%" PRIx64 " was refused: %s",
@@ -68,6 +70,7 @@ static void decide(struct zs_link *link) {
         link->marker_version -= (int32_t)link->flight_count; // none of them has counted
         while (link->flight_count)
             pop_flight(link);
+        zs_journal_failed(&link->journal);
     }
 }
 
@@ -91,9 +94,8 @@ void zs_fast_land(struct zs_link *link) {
 // --- taking off ------------------------------------------------------------------------------------------------------
 
 static bool build(struct zs_link *link, const struct zs_plan *plan, struct zs_flight *flight) {
-    struct zs_slice json;
     zs_arena_reset(link->scratch);
-    struct zs_step *steps = zs_arena_take(link->scratch, plan->ops + 1, sizeof *steps);
+    struct zs_step *steps = zs_arena_take(link->scratch, plan->ops + ZS_LINK_STEPS, sizeof *steps);
     if (!steps)
         return false;
     uint32_t count = 0;
@@ -108,12 +110,9 @@ static bool build(struct zs_link *link, const struct zs_plan *plan, struct zs_fl
             break;
         assert(unit->next); // zs_plan_next came to `last` this way
     }
-    if (!zs_link_encode_marker(link, flight->zxid, flight->clock, 0, &json))
-        return false;
-    steps[count++] = (struct zs_step){
-        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
+    count = zs_link_end_multi(link, steps, count, flight->zxid, flight->clock, 0);
     flight->request = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
-    return true;
+    return count > 0;
 }
 
 static void take_off(struct zs_link *link, const struct zs_plan *plan) {

@@ -73,7 +73,6 @@ void zs_image_free(struct zs_link *link) {
 void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, int64_t marker_changed) {
     struct zs_taking *image = &link->image;
     zs_image_forget(link);
-    link->journal.loaded = false; // another applier may have written there
     link->marker_fence = marker->fence ? marker->fence : marker_changed;
     if (marker->image && !image->broken) {
         zs_image_want(link, "/", true, "the last one was not taken to its end");
@@ -148,7 +147,7 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
     return (struct zs_image_stand){.applied = same ? link->position : 0,
                                    .seen_known = known && *others_met,
                                    .seen = begin->seen,
-                                   .fence = image->fence,
+                                   .floor = link->journal.floor,
                                    .origin_first = strcmp(link->settings.origin, link->settings.site) < 0};
 }
 
@@ -189,7 +188,8 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
     image->history = head->history;
     image->vector_count = begin->vector_count;
     memcpy(image->vector, begin->vector, begin->vector_count * sizeof *begin->vector);
-    if (!zs_journal_load(link))
+    if (!zs_recover_register(link) || !zs_journal_begin_history(link, &head->history) ||
+        !zs_journal_load(link))
         return false;
     image->stand = stand_of(link, head, begin, &others_met);
     image->root_seen = false;

@@ -6,7 +6,6 @@
 //   image_merge.c   the image's nodes against ours: reads what may be there, judges (zs_image_rules.h)
 //   image_write.c   the changes, in multis with the marker
 //   image_extra.c   what is here and not in the image
-//   image_journal.c which of our txns an image wrote
 //
 //   1. An image is wanted if the origin says that it cannot go on (BROKEN), follows another history, or it is requested. The
 //      wish is noted in the marker, by a write without effect: this site's own plugin tells the origin (CHECKPOINT), which
@@ -76,15 +75,6 @@ struct zs_taking {
     struct zs_step *steps;
     uint32_t step_count, step_cap;
 };
-
-// What is known of the txns that images wrote here.
-struct zs_journal {
-    bool loaded; // `zxids` are all there are
-    uint32_t count;
-    int64_t *zxids; // sorted
-    uint64_t next;  // number of the next name
-};
-enum { ZS_JOURNAL_PATH = 80 };
 
 enum zs_progress { ZS_PROGRESS_DONE, ZS_PROGRESS_NOT_YET, ZS_PROGRESS_LOST };
 
@@ -174,16 +164,6 @@ bool zs_image_flush(struct zs_link *link);
 bool zs_image_alone(struct zs_link *link, const struct zs_op *op, const struct zs_record_node *node);
 // Whether a step is too large to go with others and the marker.
 bool zs_image_is_large(const struct zs_link *link, const struct zs_step *step);
-
-// --- image_journal.c -------------------------------------------------------------------------------------------------
-
-// The path of the node that goes with the next multi.
-const char *zs_journal_name(struct zs_link *link, char out[static ZS_JOURNAL_PATH]);
-bool zs_journal_load(struct zs_link *link); // if need be. False: the place is lost
-bool zs_journal_holds(const struct zs_link *link, int64_t zxid);
-// Notes the txn that changed a node last, which was written without such a node. False: the place is lost.
-bool zs_journal_note(struct zs_link *link, const char *path);
-void zs_journal_tick(struct zs_link *link); // forgets what the origin has seen. Every turn
 
 // --- image_extra.c ---------------------------------------------------------------------------------------------------
 

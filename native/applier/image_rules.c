@@ -9,7 +9,7 @@ static bool origin_is_later(const struct zs_image_stand *stand, const struct zs_
 }
 
 static bool unseen(const struct zs_image_stand *stand, int64_t zxid) {
-    return zxid > stand->seen && zxid > stand->fence;
+    return zxid > stand->seen && zxid > stand->floor;
 }
 
 struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,

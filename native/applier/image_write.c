@@ -4,9 +4,7 @@
 #include "link.h"
 #include "zs_failpoint.h"
 
-enum { OURS = 2 }; // steps of each multi that are not the image's: the journal's and the marker's
-
-// A multi on its way: a run of the steps, and ours.
+// A multi on its way: a run of the steps, and the link's own.
 struct group {
     struct zs_request request;
     uint32_t count;
@@ -64,23 +62,19 @@ static uint32_t group_size(const struct zs_plan_limits *limits, const struct zs_
     return size;
 }
 
-// One multi of `count` steps, the journal's and the marker, which stays at its place. False: no memory.
+// One multi of `count` steps and what every multi ends with; the marker stays at its place. False: no memory.
 static bool submit(struct zs_link *link, const struct zs_step *steps, uint32_t count,
                    struct zs_request *request) {
-    struct zs_slice json;
-    char name[ZS_JOURNAL_PATH];
     zs_arena_reset(link->scratch);
-    struct zs_step *all = zs_arena_take(link->scratch, count + OURS, sizeof *all);
-    if (!all || !zs_link_encode_marker(link, link->position, link->clock, link->marker_fence, &json))
+    struct zs_step *all = zs_arena_take(link->scratch, count + ZS_LINK_STEPS, sizeof *all);
+    if (!all)
         return false;
     memcpy(all, steps, count * sizeof *all);
-    all[count] = (struct zs_step){.type = ZS_STEP_CREATE,
-                                  .path = zs_journal_name(link, name),
-                                  .data = {.at = (const uint8_t *)"", .len = 0},
-                                  .acls = link->settings.acls};
-    all[count + 1] = (struct zs_step){
-        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
-    *request = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = all, .step_count = count + OURS};
+    *request = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = all};
+    request->step_count =
+        zs_link_end_multi(link, all, count, link->position, link->clock, link->marker_fence);
+    if (!request->step_count)
+        return false;
     ZS_FAILPOINT("applier_image_submit");
     zs_client_submit(&link->client, request);
     return true;
@@ -95,6 +89,7 @@ static void land_first(struct sending *s) {
     }
     if (s->outcome != ZS_DONE)
         return;
+    zs_journal_landed(&s->link->journal, group->request.changed);
     s->done += group->count;
     s->link->counters.multis++;
     s->link->counters.ops += group->count;
@@ -133,6 +128,8 @@ static void send_runs(struct sending *s) {
     }
     zs_client_drain(&link->client);
     link->marker_version -= (int32_t)s->flying; // none of them has counted
+    if (s->flying)
+        zs_journal_failed(&link->journal);
     for (; s->flying; s->flying--) {
         zs_request_clear(&s->ring[s->first].request);
         s->first = (s->first + 1) % link->settings.depth;
@@ -164,6 +161,10 @@ static bool write_one(struct zs_link *link, const struct zs_step *step) {
     enum zs_outcome outcome = request.outcome;
     enum zs_refusal refusal = zs_refusal_of(request.rc, NULL);
     bool fenced = outcome == ZS_REFUSED && request.failed_step >= 1;
+    if (outcome == ZS_DONE)
+        zs_journal_landed(&link->journal, request.changed);
+    else
+        zs_journal_failed(&link->journal);
     zs_request_clear(&request);
     link->marker_version += outcome == ZS_DONE;
     link->counters.multis += outcome == ZS_DONE;
@@ -208,6 +209,5 @@ bool zs_image_flush(struct zs_link *link) {
 
 bool zs_image_alone(struct zs_link *link, const struct zs_op *op, const struct zs_record_node *node) {
     const int64_t zxid = node ? node->zxid : link->image.zxid;
-    return zs_recover_register(link) && zs_slow_apply(link, op, zxid, node ? node->time_ms : 0) &&
-           zs_journal_note(link, op->path);
+    return zs_recover_register(link) && zs_slow_apply(link, op, zxid, node ? node->time_ms : 0);
 }

@@ -6,11 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SCRATCH_BYTES_MAX = 256 * 1024 * 1024,
-    MARKER_BYTES_MAX = ZS_PLAN_MARKER_ROOM / 2,
-    REPORT_BYTES_MAX = 65536
-};
+enum { SCRATCH_BYTES_MAX = 256 * 1024 * 1024, MARKER_BYTES_MAX = 2048, REPORT_BYTES_MAX = 65536 };
 
 const char *zs_apply_state_name(enum zs_apply_state state) {
     switch (state) {
@@ -160,6 +156,18 @@ bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, i
     return true;
 }
 
+uint32_t zs_link_end_multi(struct zs_link *link, struct zs_step *steps, uint32_t count, int64_t zxid,
+                           zs_clock clock, int64_t fence) {
+    struct zs_slice json;
+    uint32_t more = zs_journal_steps(link, steps + count);
+    if (!more || !zs_link_encode_marker(link, zxid, clock, fence, &json))
+        return 0;
+    count += more;
+    steps[count] = (struct zs_step){
+        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
+    return count + 1;
+}
+
 // --- backoff ---------------------------------------------------------------------------------------------------------
 
 void zs_backoff_fail(struct zs_backoff *backoff) {
@@ -192,7 +200,7 @@ static void init_names(struct zs_link *link) {
     snprintf(link->marker_path, sizeof link->marker_path, "%s/%s", ZS_APPLIED_PATH, s->origin);
     snprintf(link->records_path, sizeof link->records_path, "%s/%s", ZS_SESSIONS_PATH, s->origin);
     snprintf(link->quarantine_path, sizeof link->quarantine_path, "%s/%s", ZS_QUARANTINE_PATH, s->origin);
-    snprintf(link->journal_path, sizeof link->journal_path, "%s/%s", ZS_IMAGES_PATH, s->origin);
+    snprintf(link->journal_path, sizeof link->journal_path, "%s/%s", ZS_JOURNAL_PATH, s->origin);
     snprintf(link->resync_path, sizeof link->resync_path, "%s/%s", ZS_RESYNC_PATH, s->origin);
     snprintf(link->retry_path, sizeof link->retry_path, "%s/%s", ZS_RETRY_PATH, s->origin);
     snprintf(link->counters.origin, sizeof link->counters.origin, "%s", s->origin);
@@ -285,6 +293,7 @@ void zs_link_free(struct zs_link *link) {
         link->client.target.calls->subscribe(link->client.target.self, link->client.mailbox, false);
     zs_intake_drop_all(link);
     zs_image_free(link);
+    zs_journal_free(&link->journal);
     free(link->journal.zxids);
     for (uint32_t i = 0; i < link->spare_count; i++)
         zs_arena_free(link->spare_arenas[i]);

@@ -40,6 +40,7 @@
 
 #include "client.h"
 #include "image.h"
+#include "journal.h"
 #include "refusal.h"
 #include "zs_amqp.h"
 #include "zs_applier.h"
@@ -122,7 +123,7 @@ struct zs_link {
     char records_path[sizeof ZS_SESSIONS_PATH + ZS_SITE_MAX + 1];
     char quarantine_path[sizeof ZS_QUARANTINE_PATH + ZS_SITE_MAX + 1];
     char retry_path[sizeof ZS_RETRY_PATH + ZS_SITE_MAX + 1];
-    char journal_path[sizeof ZS_IMAGES_PATH + ZS_SITE_MAX + 1];
+    char journal_path[sizeof ZS_JOURNAL_PATH + ZS_SITE_MAX + 1];
     char resync_path[sizeof ZS_RESYNC_PATH + ZS_SITE_MAX + 1];
     const struct zs_log *log;
     struct zs_watchdog *watchdog;
@@ -208,6 +209,12 @@ void zs_link_lose_place(struct zs_link *link);
 // The marker's next content; borrowed until the next call. `fence`: as in struct zs_marker. False: no memory.
 bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, int64_t fence,
                            struct zs_slice *out);
+// What every multi with effects ends with: the journal's steps, then the marker's. The result is valid until scratch is
+// reset, or the next call. Whatever is refused at or behind `count` is not the tree's fault: the place is lost.
+enum { ZS_LINK_STEPS = ZS_JOURNAL_STEPS + 1 };
+// `steps` holds `count`, and has room for ZS_LINK_STEPS more. The count of all; 0: no memory.
+uint32_t zs_link_end_multi(struct zs_link *link, struct zs_step *steps, uint32_t count, int64_t zxid,
+                           zs_clock clock, int64_t fence);
 
 // --- intake.c --------------------------------------------------------------------------------------------------------
 

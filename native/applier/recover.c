@@ -131,6 +131,11 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
     return fine;
 }
 
+static bool open_journal(struct zs_link *link, int64_t floor, struct zs_error *e) {
+    return link->journal.open || zs_journal_open(link, floor) ||
+           zs_fail(e, ZS_RETRY, "cannot open the journal %s", link->journal_path);
+}
+
 bool zs_recover_register(struct zs_link *link) {
     struct zs_error e;
     if (link->registered && !link->flight_count && zs_recover_version_exhausted(link)) {
@@ -140,7 +145,8 @@ bool zs_recover_register(struct zs_link *link) {
         link->marker.zxid = link->position; // not what a multi that failed would have moved it to
         link->marker.clock = link->clock;
     }
-    if (link->registered || register_session(link, &e))
+    const int64_t before = link->marker_exists ? link->marker_changed : 0;
+    if ((link->registered || register_session(link, &e)) && open_journal(link, before, &e))
         return true;
     zs_link_set_state(link, ZS_APPLY_RECOVER, e.text);
     zs_link_lose_place(link);
@@ -155,7 +161,10 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     link->marker.zxid = link->position;
     link->marker.session_count = 0;
     ZS_FAILPOINT("applier_adopt");
-    if (register_session(link, &e)) {
+    const int64_t before = link->marker_exists ? link->marker_changed : 0;
+    if (register_session(link, &e) && open_journal(link, before, &e) &&
+        (zs_journal_begin_history(link, &head->history) ||
+         zs_fail(&e, ZS_RETRY, "cannot write the journal %s", link->journal_path))) {
         char history[ZS_UUID_TEXT];
         zs_history_format(&head->history, history);
         zs_logf(link->log, ZS_LEVEL_INFO, "%s: follows history %s from 0x%" PRIx64, link->names.link, history,
@@ -353,6 +362,7 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))
         return false;
+    link->journal.open = false; // another applier may have written there
     take_place(link, &found, exists);
     // Registered is who wrote the marker last. Who does not, waits for the first write: an applier that stands by must
     // not fence the one that works. (A marker that does not exist is made with the first batch.)

@@ -144,53 +144,68 @@ static void ask(struct work *w, struct zs_request *request, size_t bytes) {
     zs_doubt_lost(&w->link->doubt, &loss);
 }
 
-static struct zs_step marker_step(struct zs_link *link, struct zs_slice json) {
-    return (struct zs_step){
-        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
-}
-
 // A multi of `count` steps and the marker.
 static enum written write_with_marker(struct work *w, const struct zs_step *steps, uint32_t count,
                                       int64_t zxid, zs_clock clock) {
     struct zs_link *link = w->link;
-    struct zs_slice json;
-    struct zs_step *all = zs_arena_take(link->scratch, count + 1, sizeof *all);
+    struct zs_step *all = zs_arena_take(link->scratch, count + ZS_LINK_STEPS, sizeof *all);
     if (!all)
         return no_memory(w);
-    // What an image writes is in its journal, and no matter of the fence.
-    if (!zs_link_encode_marker(link, zxid, clock, link->image.run ? link->marker_fence : 0, &json))
+    if (count)
+        memcpy(all, steps, count * sizeof *all);
+    // What an image writes is no matter of the fence.
+    uint32_t total =
+        zs_link_end_multi(link, all, count, zxid, clock, link->image.run ? link->marker_fence : 0);
+    if (!total)
         return LOST;
-    for (uint32_t i = 0; i < count; i++)
-        all[i] = steps[i];
-    all[count] = marker_step(link, json);
-    struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = all, .step_count = count + 1};
+    struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = all, .step_count = total};
     ZS_FAILPOINT("applier_slow_write");
-    ask(w, &request, zs_plan_request_bytes(all, count + 1));
+    ask(w, &request, zs_plan_request_bytes(all, total));
     ZS_FAILPOINT("applier_slow_written");
     uint32_t failed = request.failed_step;
     enum written result = judge(w, &request, failed < count ? steps[failed].path : link->marker_path);
-    zs_request_clear(&request);
     if (result == WRITTEN) {
+        zs_journal_landed(&link->journal, request.changed);
         link->marker_version++;
         link->durable = zxid;
         link->counters.multis++;
         link->counters.ops += count;
-    } else if (result != LOST && failed == count) {
-        link->counters.fenced++;
-        result = LOST;
+    } else {
+        zs_journal_failed(&link->journal);
+        link->counters.fenced += result != LOST && failed >= count;
+        result = failed >= count ? LOST : result;
     }
+    zs_request_clear(&request);
     return result;
 }
 
+// A write without the marker. It takes the journal along if that fits; else an image may one day take it for a client's.
 static enum written write_bare(struct work *w, const struct zs_step *steps, uint32_t count) {
+    struct zs_link *link = w->link;
     struct zs_request request = {
         .type = count == 1 ? ZS_REQUEST_BARE : ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
+    struct zs_step *all = zs_arena_take(link->scratch, (size_t)count + ZS_JOURNAL_STEPS, sizeof *all);
+    bool noted = all && !zs_step_bare(steps);
+    if (noted) {
+        memcpy(all, steps, count * sizeof *all);
+        uint32_t more = zs_journal_steps(link, all + count);
+        noted = more && zs_plan_request_bytes(all, count + more) <= link->settings.limits.request_max;
+        if (noted)
+            request = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = all, .step_count = count + more};
+        else
+            zs_journal_failed(&link->journal);
+    }
     ZS_FAILPOINT("applier_bare_write"); // fenced, and not written yet
-    ask(w, &request, zs_plan_request_bytes(steps, count));
+    ask(w, &request, zs_plan_request_bytes(request.steps, request.step_count));
     ZS_FAILPOINT("applier_bare_written");
-    enum written result = judge(w, &request, steps[request.failed_step].path);
+    uint32_t failed = request.failed_step;
+    enum written result = failed < count ? judge(w, &request, steps[failed].path) : LOST;
+    if (noted && result == WRITTEN)
+        zs_journal_landed(&link->journal, request.changed);
+    else if (noted)
+        zs_journal_failed(&link->journal);
     zs_request_clear(&request);
-    w->link->counters.ops += result == WRITTEN ? count : 0;
+    link->counters.ops += result == WRITTEN ? count : 0;
     return result;
 }
 

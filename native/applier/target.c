@@ -176,8 +176,20 @@ static struct zs_request *request_of(const void *context) {
 }
 
 static void on_void(int rc, const void *context) {
+    finish(request_of(context), rc);
+}
+
+// Behind a multi's results there is one Stat, of the last SET in it.
+static struct Stat *stat_behind(const struct zs_request *request) {
+    zoo_op_result_t *results = request->results;
+    return (struct Stat *)(results + request->step_count);
+}
+
+static void on_multi(int rc, const void *context) {
     struct zs_request *request = request_of(context);
-    if (rc != ZOK && request->type == ZS_REQUEST_STEPS)
+    if (rc == ZOK)
+        request->changed = stat_behind(request)->mzxid;
+    else
         request->failed_step = zs_answer_failed_step(request);
     finish(request, rc);
 }
@@ -239,17 +251,18 @@ static int send_bare(zhandle_t *handle, struct zs_request *request, const struct
 
 static int send_steps(zhandle_t *handle, struct zs_request *request) {
     struct zs_converted converted;
-    if (!zs_convert_steps(request->steps, request->step_count, &converted))
-        return ZSYSTEMERROR;
-    int rc = ZSYSTEMERROR;
-    if (request->type == ZS_REQUEST_BARE) {
-        rc = send_bare(handle, request, &converted);
-    } else {
-        request->results = calloc(request->step_count, sizeof(zoo_op_result_t));
-        if (request->results)
-            rc = zoo_amulti(handle, (int)request->step_count, converted.ops, request->results, on_void,
-                            request);
+    struct Stat *stat = NULL;
+    if (request->type == ZS_REQUEST_STEPS) {
+        request->results = calloc(1, request->step_count * sizeof(zoo_op_result_t) + sizeof *stat);
+        if (!request->results)
+            return ZSYSTEMERROR;
+        stat = stat_behind(request);
     }
+    if (!zs_convert_steps(request->steps, request->step_count, stat, &converted))
+        return ZSYSTEMERROR;
+    int rc = request->type == ZS_REQUEST_BARE ? send_bare(handle, request, &converted)
+                                              : zoo_amulti(handle, (int)request->step_count, converted.ops,
+                                                           request->results, on_multi, request);
     zs_converted_free(&converted);
     request->steps = NULL;
     return rc;

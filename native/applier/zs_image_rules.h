@@ -4,9 +4,9 @@
 // txns (`seen`, one of our zxids), and we know how far we had its (`applied`, one of its zxids). So
 //   - what was last changed here at or before `seen` was known to the origin when its tree was walked: the image decides;
 //   - what was changed here later is a write that the origin will still be sent: ours stays, and the origin gets it;
-//   - unless it was this very link that wrote it. An earlier image's own writes are known (`ours`): there the image decides. The
-//     stream's are possible up to `fence` only, and not known: there the later time decides (at equal times the site
-//     whose name sorts first, so that both sites decide alike).
+//   - unless it was this very link that wrote it (`ours`, see journal.h): there the image decides. At or before `floor`
+//     that may not be known, and the later time decides (at equal times the site whose name sorts first, so that both
+//     sites decide alike).
 // Where it cannot be known (the origin never had anything of us, or lacks what we have of a third site) nothing is
 // deleted and the later time decides.
 //
@@ -21,7 +21,7 @@ struct zs_image_stand {
     int64_t applied; // the origin's zxid up to which this site had its txns; 0: nothing of this history
     bool seen_known;
     int64_t seen;      // our zxid up to which the image contains our txns
-    int64_t fence;     // our zxid of the newest write that this link made; 0: none
+    int64_t floor;     // our zxid, above which all writes that this link made are known; 0: all are
     bool origin_first; // the origin's name sorts before ours
 };
 
@@ -29,7 +29,7 @@ struct zs_image_stand {
 struct zs_image_here {
     int64_t created, changed; // czxid, mzxid
     int64_t changed_ms;       // mtime
-    bool ours;                // an earlier image of this origin changed it last
+    bool ours;                // this link changed it last
 };
 
 struct zs_image_verdict {

@@ -31,8 +31,8 @@ struct zs_plan_limits {
     size_t request_max; // the server's jute.maxbuffer
 };
 
-// The room that a request's own header, the marker's step and slack for what the server adds may take.
-enum { ZS_PLAN_MARKER_ROOM = 4096 };
+// The room that a request's own header, the steps of marker and journal and slack for what the server adds may take.
+enum { ZS_PLAN_MARKER_ROOM = 6144 };
 
 // Sets `bytes` and `alone` from `ops`.
 void zs_plan_measure(struct zs_unit *unit, const struct zs_plan_limits *limits);

@@ -65,7 +65,8 @@ struct zs_request {
     uint32_t failed_step;                   // STEPS: the first step that was refused
     int32_t version, aversion, child_count; // READ, NODE
     int64_t owner;                          // READ, NODE: ephemeralOwner
-    int64_t created, changed;               // READ, NODE: czxid, mzxid
+    int64_t created;                        // READ, NODE: czxid
+    int64_t changed;                        // READ, NODE: mzxid. STEPS: their zxid, if there is a SET
     int64_t children_changed;               // READ, NODE: pzxid
     int64_t changed_ms;                     // READ, NODE: mtime
     struct zs_slice data;                   // READ; lives in `memory`, as do the next two

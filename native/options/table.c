@@ -325,7 +325,7 @@ const struct zs_option zs_option_table[] = {
         .type = ZS_TYPE_INT,
         .fallback = "8",
         .min = 1,
-        .max = 256,
+        .max = 64,
         .prose =
             "How many multis of a link may be on their way to ZooKeeper without an answer. More helps when a "
             "write takes long, because the ensemble is far away or its disks are slow.",

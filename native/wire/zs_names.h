@@ -33,10 +33,10 @@ void zs_link_names(const char *origin, const char *destination, struct zs_link_n
 #define ZS_SESSIONS_PATH "/zoospan/sessions" // <origin>/<session in hex>/<escaped path>: copies of ephemerals
 
 #define ZS_QUARANTINE_PATH                                                                                   \
-    "/zoospan/quarantine"                // <origin>/<zxid>: what could not be applied, see zs_quarantine.h
-#define ZS_RETRY_PATH "/zoospan/retry"   // <origin>/<zxid>: asks the applier to try that one once more
-#define ZS_IMAGES_PATH "/zoospan/images" // <origin>/...: which of the site's own txns an image wrote
-#define ZS_RESYNC_PATH "/zoospan/resync" // <origin>: asks the applier for an image, see zs_resync.h
+    "/zoospan/quarantine"                  // <origin>/<zxid>: what could not be applied, see zs_quarantine.h
+#define ZS_RETRY_PATH "/zoospan/retry"     // <origin>/<zxid>: asks the applier to try that one once more
+#define ZS_JOURNAL_PATH "/zoospan/journal" // <origin>/...: which of the site's own txns the applier wrote
+#define ZS_RESYNC_PATH "/zoospan/resync"   // <origin>: asks the applier for an image, see zs_resync.h
 
 // A path as one name beneath ZS_SESSIONS_PATH: '%' becomes "%25" and '/' becomes "%2F".
 // Writes at most `size` bytes with the NUL; false if it does not fit or (unescape) is not such a name.

@@ -66,6 +66,7 @@ static void do_steps(struct store *store, struct zs_request *request) {
     }
     for (uint32_t i = 0; i < request->step_count; i++)
         do_step(store, &request->steps[i]);
+    request->changed = ++store->zxid;
 }
 
 static void answer(struct fake *fake, struct zs_request *request) {
@@ -75,6 +76,8 @@ static void answer(struct fake *fake, struct zs_request *request) {
     if (request->type == ZS_REQUEST_STEPS || request->type == ZS_REQUEST_BARE) {
         if (!lost || fake->lost_is_done)
             do_steps(store, request);
+    } else if (request->type == ZS_REQUEST_READ && !is_marker(request->path)) {
+        request->rc = ZNONODE;
     } else if (request->type == ZS_REQUEST_READ) {
         request->rc = store->marker ? ZOK : ZNONODE;
         request->version = store->marker_version;

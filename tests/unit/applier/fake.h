@@ -23,6 +23,7 @@ struct store { // what both appliers of a test share
     char paths[PATHS_MAX][32]; // nodes that exist
     int sets[PATHS_MAX];       // how often each was set
     int path_count, writes;
+    int64_t zxid;
     int32_t busy; // not 0: counts the reads of versions, all of which a client outdates before they are used
 };
 

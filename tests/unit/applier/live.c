@@ -370,12 +370,22 @@ static bool some_applier_is_at(struct live *live, int64_t zxid) {
     return false;
 }
 
+// The directory goes with the test: what the appliers said last is for who looks into a failure.
+static void show_logs(const struct live *live) {
+    char line[400];
+    fflush(stdout);
+    snprintf(line, sizeof line, "tail -n 40 '%s'/log* >&2", live->dir);
+    if (system(line) != 0)
+        fprintf(stderr, "no logs in %s\n", live->dir);
+}
+
 void live_expect_applied(struct live *live) {
     for (int i = 0; i < WAIT_MS / STEP_MS; i++) {
         if (some_applier_is_at(live, live->zxid))
             return;
         nap();
     }
+    show_logs(live);
     fail_msg("not applied after %d ms: at 0x%llx of 0x%llx", WAIT_MS,
              (unsigned long long)live_counter(live, 0, "applied"), (unsigned long long)live->zxid);
 }

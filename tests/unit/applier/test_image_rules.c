@@ -24,11 +24,11 @@ static void expect(const char *name, struct zs_image_verdict found, enum verdict
 
 // The origin had us up to 100, we had it up to 50, and the newest write of the link is our 200.
 #define STAND                                                                                                \
-    { .applied = 50, .seen_known = true, .seen = 100, .fence = 200 }
+    { .applied = 50, .seen_known = true, .seen = 100, .floor = 200 }
 #define UNKNOWN                                                                                              \
-    { .applied = 50, .seen = 100, .fence = 200 }
+    { .applied = 50, .seen = 100, .floor = 200 }
 #define FIRST(...)                                                                                           \
-    { .applied = 50, .seen = 100, .fence = 200, .origin_first = true, __VA_ARGS__ }
+    { .applied = 50, .seen = 100, .floor = 200, .origin_first = true, __VA_ARGS__ }
 
 struct both {
     const char *name;
@@ -133,7 +133,7 @@ static bool next(struct all *all, int *number) {
     if (left > 3)
         return false;
     *all = (struct all){
-        .stand = {.applied = digits[0], .seen = digits[1], .fence = digits[2], .origin_first = left % 2},
+        .stand = {.applied = digits[0], .seen = digits[1], .floor = digits[2], .origin_first = left % 2},
         .node = {.zxid = digits[3], .created = 0, .time_ms = digits[4]},
         .here = {.created = digits[5], .changed = digits[6], .changed_ms = digits[7]}};
     all->stand.seen_known = left / 2;
@@ -142,7 +142,7 @@ static bool next(struct all *all, int *number) {
 }
 
 static bool is_ours(const struct all *all, int64_t zxid) {
-    return zxid > all->stand.seen && zxid > all->stand.fence;
+    return zxid > all->stand.seen && zxid > all->stand.floor;
 }
 
 static void what_the_origin_has_not_seen_stays(void **state) {

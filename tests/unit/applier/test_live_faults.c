@@ -83,12 +83,12 @@ static void die_at(struct live *live, const char *point, const char *limit) {
 // At every step that has a name, early and late.
 static void killed_at_every_step(void **state) {
     static const char *const points[] = {
-        "decoded=kill:1",    "decoded=kill:3",      "register=kill:1",   "registered=kill:1",
-        "recover=kill:1",    "recover=kill:2",      "submit=kill:1",     "submit=kill:3",
-        "submitted=kill:1",  "submitted=kill:3",    "landed=kill:1",     "landed=kill:3",
-        "ack=kill:1",        "ack=kill:3",          "acked=kill:1",      "acked=kill:3",
-        "bare_write=kill:1", "bare_written=kill:1", "slow_write=kill:1", "slow_written=kill:1",
-        "slow_write=kill:2", "slow_written=kill:2"};
+        "decoded=kill:1",    "decoded=kill:3",      "register=kill:1",      "registered=kill:1",
+        "recover=kill:1",    "recover=kill:2",      "submit=kill:1",        "submit=kill:3",
+        "submitted=kill:1",  "submitted=kill:3",    "landed=kill:1",        "landed=kill:3",
+        "ack=kill:1",        "ack=kill:3",          "acked=kill:1",         "acked=kill:3",
+        "bare_write=kill:1", "bare_written=kill:1", "slow_write=kill:1",    "slow_written=kill:1",
+        "slow_write=kill:2", "slow_written=kill:2", "journal_write=kill:1", "journal_written=kill:1"};
     enum { POINTS = sizeof points / sizeof *points, EACH = 200 };
     struct live *live = *state;
     begin_stream(live);

@@ -92,7 +92,7 @@ static void values_are_read_by_their_type(void **state) {
                                                                     "zoospan.jute_maxbuffer=4M\n"
                                                                     "zoospan.multi_bytes_max=3000\n"
                                                                     "zoospan.message_bytes_max=1G\n"
-                                                                    "zoospan.depth=256\n"
+                                                                    "zoospan.depth=64\n"
                                                                     "zoospan.ephemerals=skip\n"
                                                                     "zoospan.exclude=/a, /b\\,c ,/d\n"
                                                                     "zoospan.log_level=debug\n"
@@ -105,7 +105,7 @@ static void values_are_read_by_their_type(void **state) {
     assert_int_equal(zs_option_int(o, NULL, "jute_maxbuffer"), 4 << 20);
     assert_int_equal(zs_option_int(o, NULL, "multi_bytes_max"), 3000);
     assert_int_equal(zs_option_int(o, NULL, "message_bytes_max"), 1 << 30);
-    assert_int_equal(zs_option_int(o, NULL, "depth"), 256);
+    assert_int_equal(zs_option_int(o, NULL, "depth"), 64);
     assert_string_equal(zs_option_text(o, "bj", "ephemerals"), "skip");
     assert_string_equal(zs_option_text(o, NULL, "exclude"), "/a, /b\\,c ,/d");
     assert_string_equal(zs_option_text(o, NULL, "status_file"), "/run/x y.json");
@@ -199,14 +199,14 @@ static void bad_values_are_told_what_is_expected(void **state) {
     static const struct {
         const char *line, *message;
     } rows[] = {
-        {"depth = many", "\"many\" is not such a number; expected a whole number from 1 to 256"},
-        {"depth = 0", "\"0\" is out of range; expected a whole number from 1 to 256"},
-        {"depth = 257", "\"257\" is out of range"},
+        {"depth = many", "\"many\" is not such a number; expected a whole number from 1 to 64"},
+        {"depth = 0", "\"0\" is out of range; expected a whole number from 1 to 64"},
+        {"depth = 65", "\"65\" is out of range"},
         {"depth = -1", "\"-1\" is not such a number"},
         {"depth = 8K", "\"8K\" is not such a number"},
         {"depth = 0x10", "\"0x10\" is not such a number"},
         {"depth = 99999999999999999999", "\"99999999999999999999\" is out of range"},
-        {"depth =", "the value is empty; expected a whole number from 1 to 256"},
+        {"depth =", "the value is empty; expected a whole number from 1 to 64"},
         {"jute_maxbuffer = 1 M",
          "\"1 M\" is not such a number; expected bytes from 64K to 64M (units K, M, G, T)"},
         {"jute_maxbuffer = 1MB", "\"1MB\" is not such a number"},

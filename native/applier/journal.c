@@ -1,0 +1,421 @@
+#include "journal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zookeeper/zookeeper.h>
+
+#include "link.h"
+#include "zs_failpoint.h"
+
+enum {
+    HALF = ZS_JOURNAL_SLOTS / 2,
+    DROPS = ZS_JOURNAL_STEPS - 3, // with a pack: besides it there are the slot and the folder
+    AT_ONCE = 500,                // requests, or steps, on their way
+    PATH_BYTES = sizeof ZS_JOURNAL_PATH + ZS_SITE_MAX + 24,
+    ZXID_TEXT = 17, // with a comma or NUL
+    FOLDER_TEXT = ZS_UUID_TEXT + ZXID_TEXT,
+};
+
+// What the origin has seen of us, or what is not complete anyway, need not be kept.
+static int64_t done_with(const struct zs_link *link) {
+    const struct zs_record_seen *seen = &link->origin_seen;
+    bool known = zs_history_known(&link->own_history) && zs_history_equal(&seen->history, &link->own_history);
+    return known && seen->zxid > link->journal.floor ? seen->zxid : link->journal.floor;
+}
+
+// --- names and texts, in the scratch arena -----------------------------------------------------------------------------
+
+static const char *child_path(struct zs_link *link, const char *name) {
+    char path[PATH_BYTES];
+    int len = snprintf(path, sizeof path, "%s/%.20s", link->journal_path, name);
+    return zs_arena_string(link->scratch, path, (size_t)len);
+}
+
+static const char *slot_path(struct zs_link *link, uint32_t slot) {
+    char name[8];
+    snprintf(name, sizeof name, "%02" PRIx32, slot);
+    return child_path(link, name);
+}
+
+static const char *pack_path(struct zs_link *link, int64_t last) {
+    char name[24];
+    snprintf(name, sizeof name, "p%016" PRIx64, (uint64_t)last);
+    return child_path(link, name);
+}
+
+// The number in hexadecimal digits that `name` ends with, behind `front`; -1: it is not such a name.
+static int64_t number_of(const char *name, const char *front, size_t digits) {
+    size_t skip = strlen(front);
+    if (strncmp(name, front, skip) != 0 || strlen(name) != skip + digits ||
+        strspn(name + skip, "0123456789abcdef") != digits)
+        return -1;
+    return (int64_t)strtoull(name + skip, NULL, 16);
+}
+
+static bool folder_text(struct zs_link *link, struct zs_slice *out) {
+    char *text = zs_arena_take(link->scratch, FOLDER_TEXT, 1);
+    if (!text)
+        return false;
+    zs_history_format(&link->journal.history, text);
+    size_t len = strlen(text);
+    len += (size_t)snprintf(text + len, FOLDER_TEXT - len, " %" PRIx64, (uint64_t)link->journal.floor);
+    *out = (struct zs_slice){.at = (const uint8_t *)text, .len = len};
+    return true;
+}
+
+static bool read_folder_text(struct zs_journal *journal, struct zs_slice data) {
+    char text[FOLDER_TEXT] = "";
+    if (data.len <= ZS_UUID_TEXT || data.len >= sizeof text)
+        return false;
+    memcpy(text, data.at, data.len);
+    char *floor = text + ZS_UUID_TEXT, *end;
+    floor[-1] = '\0';
+    journal->floor = (int64_t)strtoull(floor, &end, 16);
+    return zs_history_parse(text, &journal->history) && !*end;
+}
+
+// --- packs -----------------------------------------------------------------------------------------------------------
+
+static int by_zxid(const void *a, const void *b) {
+    int64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+static void forget_oldest_packs(struct zs_journal *journal, uint32_t count) {
+    journal->pack_count -= count;
+    memmove(journal->packs, journal->packs + count, journal->pack_count * sizeof *journal->packs);
+}
+
+// What of these slots is to be kept, as a step. 1: that step; 0: nothing is; -1: no memory.
+static int pack(struct zs_link *link, const int64_t *slots, uint32_t count, struct zs_step *to,
+                int64_t *last) {
+    const int64_t done = done_with(link);
+    char *text = zs_arena_take(link->scratch, (size_t)count * ZXID_TEXT, 1);
+    size_t len = 0;
+    *last = 0;
+    for (uint32_t i = 0; text && i < count; i++) {
+        if (slots[i] <= done)
+            continue;
+        len += (size_t)snprintf(text + len, count * (size_t)ZXID_TEXT - len, "%s%" PRIx64, len ? "," : "",
+                                (uint64_t)slots[i]);
+        *last = slots[i] > *last ? slots[i] : *last;
+    }
+    const char *path = pack_path(link, *last);
+    if (!text || !path)
+        return -1;
+    *to = (struct zs_step){.type = ZS_STEP_CREATE,
+                           .path = path,
+                           .data = {.at = (const uint8_t *)text, .len = len},
+                           .acls = link->settings.acls};
+    return *last != 0;
+}
+
+static bool is_full(const struct zs_journal *journal) {
+    return journal->pack_count >= ZS_FAILPOINT_LIMIT("applier_journal_packs", ZS_JOURNAL_PACKS);
+}
+
+// How many of the oldest packs go with the next one. If there are too many, they take the floor with them.
+static uint32_t count_drops(struct zs_link *link) {
+    struct zs_journal *journal = &link->journal;
+    uint32_t drops = 0;
+    while (drops < DROPS && drops < journal->pack_count &&
+           (is_full(journal) || journal->packs[drops] <= done_with(link)))
+        drops++;
+    if (is_full(journal) && journal->packs[drops - 1] > journal->floor)
+        journal->floor = journal->packs[drops - 1];
+    return drops;
+}
+
+// --- the steps of a multi ----------------------------------------------------------------------------------------------
+
+static struct zs_step set_step(const char *path, struct zs_slice data) {
+    return (struct zs_step){.type = ZS_STEP_SET, .path = path, .data = data, .version = -1};
+}
+
+static const struct zs_slice EMPTY = {.at = (const uint8_t *)"", .len = 0};
+
+// The half that begins with this slot is used again.
+static bool add_pack(struct zs_link *link, uint32_t slot, struct zs_step *to, uint32_t *count) {
+    struct zs_journal *journal = &link->journal;
+    int packed = pack(link, journal->slots + slot, HALF, to + *count, &journal->pack);
+    if (packed <= 0)
+        return packed == 0;
+    (*count)++;
+    journal->drops = count_drops(link);
+    for (uint32_t i = 0; i < journal->drops; i++) {
+        const char *path = pack_path(link, journal->packs[i]);
+        if (!path)
+            return false;
+        to[(*count)++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = path, .version = -1};
+    }
+    struct zs_slice text;
+    if (!is_full(journal))
+        return true;
+    if (!folder_text(link, &text))
+        return false;
+    to[(*count)++] = set_step(link->journal_path, text);
+    return true;
+}
+
+uint32_t zs_journal_steps(struct zs_link *link, struct zs_step *to) {
+    struct zs_journal *journal = &link->journal;
+    assert(journal->open && journal->taken - journal->landed < HALF);
+    const uint32_t slot = (uint32_t)(journal->taken % ZS_JOURNAL_SLOTS);
+    const char *path = slot_path(link, slot);
+    uint32_t count = 0;
+    if (!path || (slot % HALF == 0 && !add_pack(link, slot, to, &count)))
+        return 0;
+    to[count++] = set_step(path, EMPTY);
+    journal->taken++;
+    return count;
+}
+
+void zs_journal_landed(struct zs_journal *journal, int64_t zxid) {
+    const uint32_t slot = (uint32_t)(journal->landed++ % ZS_JOURNAL_SLOTS);
+    assert(journal->landed <= journal->taken);
+    if (slot % HALF == 0 && journal->pack) {
+        forget_oldest_packs(journal, journal->drops);
+        journal->packs[journal->pack_count++] = journal->pack;
+        journal->pack = 0;
+        journal->drops = 0;
+    }
+    journal->slots[slot] = zxid;
+}
+
+void zs_journal_failed(struct zs_journal *journal) {
+    journal->taken = journal->landed;
+    journal->pack = 0;
+    journal->drops = 0;
+}
+
+// Steps that change nothing but the journal, with the marker, which stays at its place. `steps` has room for one more.
+static bool write_steps(struct zs_link *link, struct zs_step *steps, uint32_t count) {
+    struct zs_slice json;
+    if (!zs_link_encode_marker(link, link->position, link->clock, link->marker_fence, &json))
+        return false;
+    steps[count++] = (struct zs_step){
+        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
+    struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
+    ZS_FAILPOINT("applier_journal_write");
+    bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
+    ZS_FAILPOINT("applier_journal_written");
+    link->marker_version += fine;
+    zs_request_clear(&request);
+    return fine;
+}
+
+// --- opening -----------------------------------------------------------------------------------------------------------
+
+// Takes over what the folder and its children are. `*there`: which slots are.
+static bool read_names(struct zs_link *link, bool there[static ZS_JOURNAL_SLOTS], bool *known) {
+    struct zs_journal *journal = &link->journal;
+    struct zs_request folder = {.type = ZS_REQUEST_READ, .path = link->journal_path};
+    struct zs_request children = {.type = ZS_REQUEST_CHILDREN, .path = link->journal_path};
+    zs_client_submit(&link->client, &folder);
+    bool fine = zs_client_ask(&link->client, &children) == ZS_DONE && folder.outcome != ZS_UNKNOWN;
+    *known = fine && folder.data.len && read_folder_text(journal, folder.data);
+    for (uint32_t i = 0; fine && i < children.name_count; i++) {
+        int64_t slot = number_of(children.names[i], "", 2), last = number_of(children.names[i], "p", 16);
+        if (slot >= 0 && slot < ZS_JOURNAL_SLOTS)
+            there[slot] = true;
+        if (last > 0 && journal->pack_count < sizeof journal->packs / sizeof *journal->packs)
+            journal->packs[journal->pack_count++] = last;
+    }
+    if (journal->pack_count)
+        qsort(journal->packs, journal->pack_count, sizeof *journal->packs, by_zxid);
+    zs_request_clear(&folder);
+    zs_request_clear(&children);
+    return fine;
+}
+
+static bool read_slots(struct zs_link *link, const bool there[static ZS_JOURNAL_SLOTS]) {
+    struct zs_request reads[ZS_JOURNAL_SLOTS] = {{.type = ZS_REQUEST_NODE}};
+    uint32_t sent = 0;
+    zs_arena_reset(link->scratch);
+    for (uint32_t i = 0; i < ZS_JOURNAL_SLOTS; i++) {
+        reads[sent] = (struct zs_request){.type = ZS_REQUEST_NODE, .path = slot_path(link, i)};
+        if (there[i] && reads[sent].path)
+            zs_client_submit(&link->client, &reads[sent++]);
+    }
+    zs_client_drain(&link->client);
+    bool fine = true;
+    for (uint32_t i = 0; i < sent; i++) {
+        fine = fine && reads[i].outcome == ZS_DONE;
+        // One that was never set has the zxid of its making: that was a write of this link, too.
+        link->journal.slots[i] = reads[i].changed;
+        zs_request_clear(&reads[i]);
+    }
+    return fine;
+}
+
+// Makes what is missing, and packs what the slots hold: all of them are free then.
+static bool write_opening(struct zs_link *link, const bool there[static ZS_JOURNAL_SLOTS], bool known) {
+    struct zs_journal *journal = &link->journal;
+    zs_arena_reset(link->scratch);
+    struct zs_step *steps = zs_arena_take(link->scratch, ZS_JOURNAL_SLOTS + 4, sizeof *steps);
+    uint32_t count = 0;
+    bool fine = steps != NULL;
+    for (uint32_t i = 0; fine && i < ZS_JOURNAL_SLOTS; i++) {
+        if (there[i])
+            continue;
+        steps[count] = (struct zs_step){
+            .type = ZS_STEP_CREATE, .path = slot_path(link, i), .data = EMPTY, .acls = link->settings.acls};
+        fine = steps[count++].path != NULL;
+    }
+    struct zs_slice text;
+    if (fine && !known) {
+        fine = folder_text(link, &text);
+        steps[count++] = set_step(link->journal_path, text);
+    }
+    const int64_t packed = journal->pack_count ? journal->packs[journal->pack_count - 1] : 0;
+    for (uint32_t i = 0; i < ZS_JOURNAL_SLOTS; i++)
+        journal->slots[i] = journal->slots[i] <= packed ? 0 : journal->slots[i];
+    int64_t last;
+    int kept = fine ? pack(link, journal->slots, ZS_JOURNAL_SLOTS, steps + count, &last) : -1;
+    if (kept > 0) {
+        count++;
+        if (journal->pack_count == sizeof journal->packs / sizeof *journal->packs) {
+            journal->floor = journal->packs[0];
+            forget_oldest_packs(journal, 1);
+        }
+        journal->packs[journal->pack_count++] = last;
+    }
+    return kept >= 0 && (!count || write_steps(link, steps, count));
+}
+
+bool zs_journal_open(struct zs_link *link, int64_t floor) {
+    struct zs_journal *journal = &link->journal;
+    bool there[ZS_JOURNAL_SLOTS] = {false}, known;
+    zs_journal_free(journal);
+    *journal = (struct zs_journal){.history = link->marker.history, .floor = floor};
+    if (!read_names(link, there, &known))
+        return false;
+    if (!known) {
+        journal->history = link->marker.history;
+        journal->floor = floor;
+    }
+    if (!read_slots(link, there) || !write_opening(link, there, known))
+        return false;
+    memset(journal->slots, 0, sizeof journal->slots);
+    journal->open = true;
+    return true;
+}
+
+void zs_journal_free(struct zs_journal *journal) {
+    free(journal->zxids);
+    *journal = (struct zs_journal){.open = false};
+}
+
+bool zs_journal_begin_history(struct zs_link *link, const struct zs_history *history) {
+    struct zs_journal *journal = &link->journal;
+    if (zs_history_equal(&journal->history, history))
+        return true;
+    struct zs_request marker = {.type = ZS_REQUEST_NODE, .path = link->marker_path};
+    bool read = zs_client_ask(&link->client, &marker) == ZS_DONE;
+    struct zs_slice text;
+    journal->history = *history;
+    journal->floor = marker.changed; // its newest write is the newest of this link
+    zs_request_clear(&marker);
+    if (!read)
+        return false;
+    zs_arena_reset(link->scratch);
+    if (!folder_text(link, &text))
+        return false;
+    struct zs_step steps[2] = {set_step(link->journal_path, text)};
+    return write_steps(link, steps, 1);
+}
+
+// --- reading -----------------------------------------------------------------------------------------------------------
+
+static void know(struct zs_journal *journal, int64_t zxid) {
+    if (zxid > journal->floor)
+        journal->zxids[journal->count++] = zxid;
+}
+
+static void know_pack(struct zs_journal *journal, struct zs_slice data) {
+    char text[ZS_JOURNAL_SLOTS * ZXID_TEXT + 1];
+    size_t len = data.len < sizeof text ? data.len : sizeof text - 1;
+    if (len)
+        memcpy(text, data.at, len);
+    text[len] = '\0';
+    uint32_t count = 0;
+    for (char *at = text, *end; *at && count < ZS_JOURNAL_SLOTS; at = *end ? end + 1 : end, count++) {
+        know(journal, (int64_t)strtoull(at, &end, 16));
+        if (*end && *end != ',')
+            break; // nothing of ours
+    }
+}
+
+// Reads some packs, pipelined. What has been deleted by hand is not known.
+static bool read_packs(struct zs_link *link, const int64_t *packs, uint32_t count) {
+    zs_arena_reset(link->scratch);
+    struct zs_request *reads = zs_arena_take(link->scratch, AT_ONCE, sizeof *reads);
+    uint32_t sent = 0;
+    for (; reads && sent < count; sent++) {
+        reads[sent] = (struct zs_request){.type = ZS_REQUEST_READ, .path = pack_path(link, packs[sent])};
+        if (!reads[sent].path)
+            break;
+        zs_client_submit(&link->client, &reads[sent]);
+    }
+    zs_client_drain(&link->client);
+    bool fine = sent == count;
+    for (uint32_t i = 0; i < sent; i++) {
+        fine = fine && reads[i].outcome != ZS_UNKNOWN;
+        know_pack(&link->journal, reads[i].data);
+        zs_request_clear(&reads[i]);
+    }
+    return fine;
+}
+
+bool zs_journal_load(struct zs_link *link) {
+    struct zs_journal *journal = &link->journal;
+    free(journal->zxids);
+    journal->count = 0;
+    journal->zxids = calloc(((size_t)journal->pack_count + 1) * ZS_JOURNAL_SLOTS, sizeof *journal->zxids);
+    bool fine = journal->zxids != NULL;
+    for (uint32_t i = 0; fine && i < ZS_JOURNAL_SLOTS; i++)
+        know(journal, journal->slots[i]);
+    for (uint32_t at = 0; fine && at < journal->pack_count; at += AT_ONCE) {
+        uint32_t left = journal->pack_count - at;
+        fine = read_packs(link, journal->packs + at, left < AT_ONCE ? left : AT_ONCE);
+    }
+    if (fine && journal->count)
+        qsort(journal->zxids, journal->count, sizeof *journal->zxids, by_zxid);
+    return fine;
+}
+
+bool zs_journal_holds(const struct zs_link *link, int64_t zxid) {
+    const struct zs_journal *journal = &link->journal;
+    return journal->count &&
+           bsearch(&zxid, journal->zxids, journal->count, sizeof *journal->zxids, by_zxid) != NULL;
+}
+
+// --- dropping ----------------------------------------------------------------------------------------------------------
+
+void zs_journal_tick(struct zs_link *link) {
+    struct zs_journal *journal = &link->journal;
+    if (!journal->open || link->first || link->flight_count || !link->registered || !journal->pack_count ||
+        journal->packs[0] > done_with(link))
+        return;
+    zs_arena_reset(link->scratch);
+    struct zs_step *steps = zs_arena_take(link->scratch, AT_ONCE + 1, sizeof *steps);
+    uint32_t count = 0;
+    for (;
+         steps && count < AT_ONCE && count < journal->pack_count && journal->packs[count] <= done_with(link);
+         count++) {
+        const char *path = pack_path(link, journal->packs[count]);
+        if (!path)
+            break;
+        steps[count] = (struct zs_step){.type = ZS_STEP_DELETE, .path = path, .version = -1};
+    }
+    if (count && write_steps(link, steps, count))
+        forget_oldest_packs(journal, count);
+    else
+        zs_link_lose_place(
+            link); // changed by hand, or by another applier, or no connection: it is opened anew
+}
