@@ -121,7 +121,7 @@ def test_queue_is_full(world, judge, clients):
     filler = random.Random(7)
     while plugin_link(site, "bj")["nacked"] == 0:
         client.set("/full-0", filler.randbytes(200000))
-    assert "is full (queue_bytes_max)" in log_of(site)
+    eventually(lambda: "is full (queue_bytes_max)" in log_of(site), 30, what="the log of it")
     assert world.brokers["sh"].queues()[QUEUE].get("message_bytes", 0) < 8 << 20
     zookeeper_is_quick(client, "/written-when-full")
     world["bj"].applier.start()
