@@ -38,8 +38,10 @@ struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand
                                               const struct zs_record_node *node, int64_t children_changed) {
     if (!stand->seen_known || children_changed <= stand->seen)
         return TAKE;
-    // Something was created or deleted there that the origin has not seen: perhaps this node. We had it before the image
-    // if the origin created it at or before `applied`.
+    // Something was created or deleted there that the origin has not seen: this node, if it is there only because it was
+    // here once. Else perhaps: we had it before the image if the origin created it at or before `applied`.
+    if (node->echo)
+        return KEEP;
     bool had = node->created <= stand->applied;
     return (struct zs_image_verdict){.take = !had, .doubt = true};
 }

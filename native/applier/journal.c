@@ -15,8 +15,6 @@ enum {
     DROPS = ZS_JOURNAL_STEPS - 3, // with a pack: besides it there are the slot and the folder
     AT_ONCE = 500,                // requests, or steps, on their way
     PATH_BYTES = sizeof ZS_JOURNAL_PATH + ZS_SITE_MAX + 24,
-    ZXID_TEXT = 17, // with a comma or NUL
-    FOLDER_TEXT = ZS_UUID_TEXT + ZXID_TEXT,
 };
 
 // What the origin has seen of us, or what is not complete anyway, need not be kept.
@@ -56,25 +54,12 @@ static int64_t number_of(const char *name, const char *front, size_t digits) {
 }
 
 static bool folder_text(struct zs_link *link, struct zs_slice *out) {
-    char *text = zs_arena_take(link->scratch, FOLDER_TEXT, 1);
+    char *text = zs_arena_take(link->scratch, ZS_JOURNAL_ABOUT_TEXT, 1);
     if (!text)
         return false;
-    zs_history_format(&link->journal.history, text);
-    size_t len = strlen(text);
-    len += (size_t)snprintf(text + len, FOLDER_TEXT - len, " %" PRIx64, (uint64_t)link->journal.floor);
+    size_t len = zs_journal_about_format(&link->journal.history, link->journal.floor, text);
     *out = (struct zs_slice){.at = (const uint8_t *)text, .len = len};
     return true;
-}
-
-static bool read_folder_text(struct zs_journal *journal, struct zs_slice data) {
-    char text[FOLDER_TEXT] = "";
-    if (data.len <= ZS_UUID_TEXT || data.len >= sizeof text)
-        return false;
-    memcpy(text, data.at, data.len);
-    char *floor = text + ZS_UUID_TEXT, *end;
-    floor[-1] = '\0';
-    journal->floor = (int64_t)strtoull(floor, &end, 16);
-    return zs_history_parse(text, &journal->history) && !*end;
 }
 
 // --- packs -----------------------------------------------------------------------------------------------------------
@@ -95,24 +80,25 @@ static void forget_oldest_packs(struct zs_journal *journal, uint32_t count) {
 static int pack(struct zs_link *link, const int64_t *slots, uint32_t count, struct zs_step *to,
                 int64_t *last) {
     const int64_t done = done_with(link);
-    char *text = zs_arena_take(link->scratch, (size_t)count * ZXID_TEXT, 1);
-    size_t len = 0;
+    int64_t *kept = zs_arena_take(link->scratch, count, sizeof *kept);
+    char *text = zs_arena_take(link->scratch, (size_t)count * ZS_JOURNAL_ZXID_TEXT + 1, 1);
+    uint32_t kept_count = 0;
     *last = 0;
-    for (uint32_t i = 0; text && i < count; i++) {
+    for (uint32_t i = 0; kept && i < count; i++) {
         if (slots[i] <= done)
             continue;
-        len += (size_t)snprintf(text + len, count * (size_t)ZXID_TEXT - len, "%s%" PRIx64, len ? "," : "",
-                                (uint64_t)slots[i]);
+        kept[kept_count++] = slots[i];
         *last = slots[i] > *last ? slots[i] : *last;
     }
     const char *path = pack_path(link, *last);
-    if (!text || !path)
+    if (!kept || !text || !path)
         return -1;
+    size_t len = zs_journal_pack_format(kept, kept_count, text);
     *to = (struct zs_step){.type = ZS_STEP_CREATE,
                            .path = path,
                            .data = {.at = (const uint8_t *)text, .len = len},
                            .acls = link->settings.acls};
-    return *last != 0;
+    return kept_count != 0;
 }
 
 static bool is_full(const struct zs_journal *journal) {
@@ -218,7 +204,7 @@ static bool read_names(struct zs_link *link, bool there[static ZS_JOURNAL_SLOTS]
     struct zs_request children = {.type = ZS_REQUEST_CHILDREN, .path = link->journal_path};
     zs_client_submit(&link->client, &folder);
     bool fine = zs_client_ask(&link->client, &children) == ZS_DONE && folder.outcome != ZS_UNKNOWN;
-    *known = fine && folder.data.len && read_folder_text(journal, folder.data);
+    *known = fine && zs_journal_about_parse(folder.data, &journal->history, &journal->floor);
     for (uint32_t i = 0; fine && i < children.name_count; i++) {
         int64_t slot = number_of(children.names[i], "", 2), last = number_of(children.names[i], "p", 16);
         if (slot >= 0 && slot < ZS_JOURNAL_SLOTS)
@@ -267,10 +253,11 @@ static bool write_opening(struct zs_link *link, const bool there[static ZS_JOURN
             .type = ZS_STEP_CREATE, .path = slot_path(link, i), .data = EMPTY, .acls = link->settings.acls};
         fine = steps[count++].path != NULL;
     }
-    struct zs_slice text;
     if (fine && !known) {
+        struct zs_slice text;
         fine = folder_text(link, &text);
-        steps[count++] = set_step(link->journal_path, text);
+        if (fine)
+            steps[count++] = set_step(link->journal_path, text);
     }
     const int64_t packed = journal->pack_count ? journal->packs[journal->pack_count - 1] : 0;
     for (uint32_t i = 0; i < ZS_JOURNAL_SLOTS; i++)
@@ -307,7 +294,7 @@ bool zs_journal_open(struct zs_link *link, int64_t floor) {
 }
 
 void zs_journal_free(struct zs_journal *journal) {
-    free(journal->zxids);
+    zs_zxids_free(&journal->zxids);
     *journal = (struct zs_journal){.open = false};
 }
 
@@ -332,25 +319,6 @@ bool zs_journal_begin_history(struct zs_link *link, const struct zs_history *his
 
 // --- reading -----------------------------------------------------------------------------------------------------------
 
-static void know(struct zs_journal *journal, int64_t zxid) {
-    if (zxid > journal->floor)
-        journal->zxids[journal->count++] = zxid;
-}
-
-static void know_pack(struct zs_journal *journal, struct zs_slice data) {
-    char text[ZS_JOURNAL_SLOTS * ZXID_TEXT + 1];
-    size_t len = data.len < sizeof text ? data.len : sizeof text - 1;
-    if (len)
-        memcpy(text, data.at, len);
-    text[len] = '\0';
-    uint32_t count = 0;
-    for (char *at = text, *end; *at && count < ZS_JOURNAL_SLOTS; at = *end ? end + 1 : end, count++) {
-        know(journal, (int64_t)strtoull(at, &end, 16));
-        if (*end && *end != ',')
-            break; // nothing of ours
-    }
-}
-
 // Reads some packs, pipelined. What has been deleted by hand is not known.
 static bool read_packs(struct zs_link *link, const int64_t *packs, uint32_t count) {
     zs_arena_reset(link->scratch);
@@ -365,8 +333,8 @@ static bool read_packs(struct zs_link *link, const int64_t *packs, uint32_t coun
     zs_client_drain(&link->client);
     bool fine = sent == count;
     for (uint32_t i = 0; i < sent; i++) {
-        fine = fine && reads[i].outcome != ZS_UNKNOWN;
-        know_pack(&link->journal, reads[i].data);
+        fine = fine && reads[i].outcome != ZS_UNKNOWN &&
+               zs_journal_pack_parse(reads[i].data, link->journal.floor, &link->journal.zxids);
         zs_request_clear(&reads[i]);
     }
     return fine;
@@ -374,25 +342,20 @@ static bool read_packs(struct zs_link *link, const int64_t *packs, uint32_t coun
 
 bool zs_journal_load(struct zs_link *link) {
     struct zs_journal *journal = &link->journal;
-    free(journal->zxids);
-    journal->count = 0;
-    journal->zxids = calloc(((size_t)journal->pack_count + 1) * ZS_JOURNAL_SLOTS, sizeof *journal->zxids);
-    bool fine = journal->zxids != NULL;
+    bool fine = true;
+    zs_zxids_free(&journal->zxids);
     for (uint32_t i = 0; fine && i < ZS_JOURNAL_SLOTS; i++)
-        know(journal, journal->slots[i]);
+        fine = journal->slots[i] <= journal->floor || zs_zxids_add(&journal->zxids, journal->slots[i]);
     for (uint32_t at = 0; fine && at < journal->pack_count; at += AT_ONCE) {
         uint32_t left = journal->pack_count - at;
         fine = read_packs(link, journal->packs + at, left < AT_ONCE ? left : AT_ONCE);
     }
-    if (fine && journal->count)
-        qsort(journal->zxids, journal->count, sizeof *journal->zxids, by_zxid);
+    zs_zxids_sort(&journal->zxids);
     return fine;
 }
 
 bool zs_journal_holds(const struct zs_link *link, int64_t zxid) {
-    const struct zs_journal *journal = &link->journal;
-    return journal->count &&
-           bsearch(&zxid, journal->zxids, journal->count, sizeof *journal->zxids, by_zxid) != NULL;
+    return zs_zxids_hold(&link->journal.zxids, zxid);
 }
 
 // --- dropping ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #ifndef ZS_JOURNAL_H
 #define ZS_JOURNAL_H
 
+#include "zs_journal_text.h"
 #include "zs_names.h"
 #include "zs_target.h"
 #include "zs_text.h"
@@ -38,8 +39,7 @@ struct zs_journal {
     uint32_t drops; // ... and how many of the oldest go with it
     uint32_t pack_count;
     int64_t packs[ZS_JOURNAL_PACKS + ZS_JOURNAL_STEPS]; // their names, sorted
-    uint32_t count;                                     // all that is known, as of zs_journal_load
-    int64_t *zxids;                                     // sorted
+    struct zs_zxids zxids;                              // all that is known, as of zs_journal_load
 };
 
 // After the marker was taken over, with nothing in flight. `floor`: if there is no journal yet, up to where this link may have

@@ -294,7 +294,6 @@ void zs_link_free(struct zs_link *link) {
     zs_intake_drop_all(link);
     zs_image_free(link);
     zs_journal_free(&link->journal);
-    free(link->journal.zxids);
     for (uint32_t i = 0; i < link->spare_count; i++)
         zs_arena_free(link->spare_arenas[i]);
     zs_mailbox_free(link->client.mailbox);

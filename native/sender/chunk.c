@@ -42,7 +42,23 @@ bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_er
         memcpy(out->markers[out->marker_count].site, name, sizeof name);
         out->markers[out->marker_count++].data = data;
     }
-    return (!in->failed && zs_read_left(in) == 0 && out->zxid >= 0) || malformed(e);
+    out->journal = read_text(in);
+    out->written = *in;
+    return (out->journal.at && out->zxid >= 0) || malformed(e);
+}
+
+bool zs_chunk_written(struct zs_reader *in, int64_t floor, struct zs_zxids *out, struct zs_error *e) {
+    int32_t count = zs_read_i32(in);
+    for (int32_t i = 0; i < count && !in->failed; i++) {
+        int64_t zxid = zs_read_i64(in);
+        struct zs_slice data = read_text(in);
+        if (!data.at)
+            return malformed(e);
+        if ((zxid > floor && !zs_zxids_add(out, zxid)) || !zs_journal_pack_parse(data, floor, out))
+            return zs_fail(e, ZS_FATAL, "out of memory for a journal");
+    }
+    zs_zxids_sort(out);
+    return (!in->failed && zs_read_left(in) == 0) || malformed(e);
 }
 
 static bool read_string(struct zs_reader *in, struct zs_arena *arena, const char **out, struct zs_error *e) {

@@ -40,6 +40,7 @@ void zs_image_drop(struct zs_sender *s) {
     if (image->wish)
         zs_images_cancel(s->settings.images, image->wish);
     free(image->chunk);
+    zs_zxids_free(&image->echoes);
     image->chunk = NULL;
     image->wish = 0;
     image->begun = image->ended = image->finished = image->node_waits = image->batch_open = image->in_flight =
@@ -117,6 +118,18 @@ static void read_markers(struct zs_sender *s, const struct zs_chunk_head *head) 
     }
 }
 
+// What the journal of this site's applier is about is the destination's history that the marker names, or it is of no use.
+static bool read_journal(struct zs_sender *s, struct zs_chunk_head *head, struct zs_error *e) {
+    struct zs_image *image = &s->image;
+    struct zs_history history;
+    int64_t floor;
+    zs_zxids_free(&image->echoes);
+    if (!image->has_marker || !zs_journal_about_parse(head->journal, &history, &floor) ||
+        !zs_history_equal(&history, &image->marker.history))
+        return true;
+    return zs_chunk_written(&head->written, floor, &image->echoes, e);
+}
+
 // Before a walk (`head` NULL): whether one is worth while. Behind its HEAD: whether it counts.
 static bool may_be_sent(struct zs_sender *s, const struct zs_chunk_head *head) {
     struct zs_image *image = &s->image;
@@ -175,6 +188,9 @@ static bool take_head(struct zs_sender *s, struct zs_error *e) {
         zs_image_drop(s);
         return true;
     }
+    if (!read_journal(s, &head, e))
+        return false;
+    image->in = zs_reader_of(image->chunk->bytes, 0); // HEAD fills its chunk
     bool whole = strcmp(image->path, "/") == 0;
     image->history = s->history;
     image->needs_one_too = image->has_marker && image->marker.image;
@@ -288,6 +304,7 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
     zs_arena_reset(image->arena);
     if (!zs_chunk_node(&image->in, image->arena, &image->node, e))
         return false;
+    image->node.echo = zs_zxids_hold(&image->echoes, image->node.zxid);
     return !zs_filter_carries(s->settings.filter, image->node.path) || add_node(s, full, e);
 }
 

@@ -57,8 +57,9 @@ struct zs_image {
     struct zs_marker marker;        // ... of the destination ...
     uint32_t vector_count;          // ... and of all
     struct zs_position vector[ZS_VECTOR_MAX];
-    bool sent;        // `run` is with the broker, and the destination has not told that it has it
-    int64_t again_at; // when to give that up
+    struct zs_zxids echoes; // ... and which of this site's txns its applier wrote for the destination
+    bool sent;              // `run` is with the broker, and the destination has not told that it has it
+    int64_t again_at;       // when to give that up
 };
 
 struct zs_sender {

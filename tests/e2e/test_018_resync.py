@@ -163,6 +163,24 @@ def test_both_ranges_are_lost(world, judge, clients):
         assert f"/of-sh/0000{number}" not in tree and f"/of-bj/0000{number}" not in tree
 
 
+@pytest.mark.parametrize("here, there", [("sh", "bj"), ("bj", "sh")])
+def test_what_is_deleted_in_a_double_loss_stays_deleted(world, judge, clients, here, there):
+    """A site knows nothing of what the other took from it last; that takes images, and holds what was deleted since."""
+    client, folder = clients(world[here]), f"/echo-{here}"
+
+    def only_one_is_heard():
+        fill(client, folder, 20)
+        wait_seen(clients(world[there]), f"{folder}/000019")
+        clients(world[there]).create(f"{folder}/theirs", b"")
+        lose_the_range(world, here, there, lambda: [client.delete(f"{folder}/{number:06}") for number in range(10)])
+    lose_the_range(world, there, here, only_one_is_heard)
+    eventually(lambda: images(world["bj"]) and images(world["sh"]), 60, what="images at both sites")
+    wait_live(world, 60)
+    tree = judge.wait_equal(60)[here]
+    assert sorted(path for path in tree if path.startswith(folder + "/")) == \
+        [f"{folder}/{number:06}" for number in range(10, 20)] + [f"{folder}/theirs"]
+
+
 def zoospan(site, *arguments, expect=0, timeout_s=90):
     done = subprocess.run([build.cli_program(), "--config", site.applier.config, *arguments], capture_output=True, text=True,
                           timeout=timeout_s)

@@ -170,11 +170,11 @@ class Batch:
         return self.add(record + self.put_session(session))
 
     def node(self, path, data, acls=OPEN, kind="PERSISTENT", session=0, ttl=0, write=None, delete=None, zxid=0,
-             created=0, at_ms=0):
-        self.lines.append("NODE %s %s data=%s acls=%s session=0x%x ttl=%d zxid=0x%x created=0x%x time=%d%s%s" % (
+             created=0, at_ms=0, echo=False):
+        self.lines.append("NODE %s %s data=%s acls=%s session=0x%x ttl=%d zxid=0x%x created=0x%x time=%d%s%s%s" % (
             kind, path, self.show_data(data), self.show_acls(acls), session, ttl, zxid, created, at_ms,
-            " write=0x%x/%s/0x%x/%d" % write if write else "", " delete=0x%x/%s/0x%x/%d" % delete if delete else ""))
-        flags = (1 if write else 0) | (2 if delete else 0) | KINDS[kind] << 4
+            " echo" if echo else "", " write=0x%x/%s/0x%x/%d" % write if write else "", " delete=0x%x/%s/0x%x/%d" % delete if delete else ""))
+        flags = (1 if write else 0) | (2 if delete else 0) | (4 if echo else 0) | KINDS[kind] << 4
         record = b"\3" + bytes([flags]) + self.put_path(path) + self.put_data(data) + self.put_acls(acls)
         record += self.put_kind(kind, session, ttl) + varint(zxid) + varint(zxid - created)
         record += zigzag(at_ms - (self.clock >> 16))
@@ -275,7 +275,7 @@ def image():
     b.node("/a", b"1", DIGEST, write=(C + 9, "bj", 0x300000000, 2))
     b.node("/a/b", None, DIGEST, "EPHEMERAL", 0x7F, delete=(C + 8, "sh", Z + 3, 0))
     b.node("/a/c", b"c", OPEN, "TTL", 0, 5, (C + 8, "sh", Z + 3, 4294967295), (C + 7, "hk", 0x7FFFFFFFFFFFFFFF, 1))
-    b.node("/d", b"", OPEN, "CONTAINER")
+    b.node("/d", b"", OPEN, "CONTAINER", echo=True)
     b.seen_of("8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", Z + 3)
     b.checkpoint(Z + 3)
     b.tombstone("/gone", (C + 8, "sh", Z + 3, 0))
@@ -371,7 +371,7 @@ def damaged():
                                   first=Z), "list of patterns is cut off"),
             "reason-long": (record(b"\x09\0" + varint(401) + b"x" * 401, txns=0, first=Z), "reason is cut off"),
             "stamp-without-site": (record(b"\4\0\1/\0\0\0\0", txns=0, first=Z), "no valid site"),
-            "node-flags": (record(b"\3\4\0\1/\0\0", txns=0, first=Z), "unknown flags"),
+            "node-flags": (record(b"\3\10\0\1/\0\0", txns=0, first=Z), "unknown flags"),
         },
         "bomb": {
             "raw-bytes": (empty.message(payload=packed, flags=1, raw=1 << 31), "more than the limit"),

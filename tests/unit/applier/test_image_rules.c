@@ -72,19 +72,23 @@ struct absent {
     struct zs_image_stand stand;
     int64_t created, children_changed;
     enum verdict expected;
+    bool echo;
 };
 
 static void only_the_image_has_it(void **state) {
     (void)state;
     static const struct absent rows[] = {
-        {"nothing happened there since", STAND, 10, 100, TAKE},
-        {"we had it, so it was deleted here", STAND, 50, 101, STAYS_IN_DOUBT},
-        {"we did not have it", STAND, 51, 101, TAKE_IN_DOUBT},
-        {"beneath what is not here, and we had it", STAND, 50, INT64_MAX, STAYS_IN_DOUBT},
-        {"not known", UNKNOWN, 10, INT64_MAX, TAKE},
+        {"nothing happened there since", STAND, 10, 100, TAKE, false},
+        {"we had it, so it was deleted here", STAND, 50, 101, STAYS_IN_DOUBT, false},
+        {"we did not have it", STAND, 51, 101, TAKE_IN_DOUBT, false},
+        {"beneath what is not here, and we had it", STAND, 50, INT64_MAX, STAYS_IN_DOUBT, false},
+        {"not known", UNKNOWN, 10, INT64_MAX, TAKE, false},
+        {"an echo of ours: it was deleted here", STAND, 51, 101, STAYS, true},
+        {"an echo, and nothing happened there since", STAND, 51, 100, TAKE, true},
+        {"an echo, and what we had is not known", UNKNOWN, 51, 101, TAKE, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct zs_record_node node = {.zxid = 999, .created = rows[i].created};
+        const struct zs_record_node node = {.zxid = 999, .created = rows[i].created, .echo = rows[i].echo};
         expect(rows[i].name, zs_image_judge_absent(&rows[i].stand, &node, rows[i].children_changed),
                rows[i].expected);
     }

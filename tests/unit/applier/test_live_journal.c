@@ -105,6 +105,30 @@ static void a_large_node_of_the_stream_is_known(void **state) {
     free(large);
 }
 
+// The other half: a node of the image that is there only because this site had it once, and its client has deleted it.
+static void an_echo_of_what_was_deleted_here_does_not_come_back(void **state) {
+    struct live *live = *state;
+    struct zs_report report;
+    const char *echo = live_path("%s/echo", live->root), *theirs = live_path("%s/theirs", live->root);
+    begin(live, "");
+    live_client_create(live, echo, "", ZOO_PERSISTENT);
+    int64_t seen = image_site_zxid(live);
+    assert_int_equal(zoo_delete(live->zk, echo, -1), ZOK);
+    image_broken(live, live->zxid);
+    image_expect_wish(live, "/", &report);
+    struct image image = image_new(live, seen);
+    image_begin(&image);
+    image_put(&image, live->root, "");
+    struct zs_record_node node = image_node(&image, echo, "");
+    node.echo = true;
+    image_add(&image, &node);
+    image_put(&image, theirs, "");
+    image_end(&image);
+    image_expect_taken(live, image.zxid);
+    live_expect_absent(live, echo);
+    assert_true(live_exists(live, theirs, NULL));
+}
+
 // Another history of the origin knows nothing of what the last one wrote: nothing is deleted on its word.
 static void another_history_deletes_nothing_of_the_last_one(void **state) {
     struct live *live = *state;
@@ -161,6 +185,8 @@ int run_journal_tests(void) {
         cmocka_unit_test_setup_teardown(what_the_link_wrote_goes_and_what_clients_wrote_stays, image_setup,
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_large_node_of_the_stream_is_known, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(an_echo_of_what_was_deleted_here_does_not_come_back, image_setup,
+                                        live_teardown),
         cmocka_unit_test_setup_teardown(another_history_deletes_nothing_of_the_last_one, image_setup,
                                         live_teardown),
         cmocka_unit_test_setup_teardown(what_the_origin_has_seen_is_dropped, image_setup, live_teardown),

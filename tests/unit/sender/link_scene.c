@@ -217,6 +217,15 @@ bool scene_put_head(const struct zs_image_wish *wish, int64_t zxid, const struct
         zs_put_u32(&chunk, (uint32_t)json.len);
         zs_put_bytes(&chunk, json.at, json.len);
     }
+    char about[ZS_JOURNAL_ABOUT_TEXT] = "";
+    if (scene.written)
+        zs_journal_about_format(&scene.written_for, 0, about);
+    put_text(&chunk, about);
+    zs_put_u32(&chunk, scene.written != 0);
+    if (scene.written) {
+        zs_put_u64(&chunk, (uint64_t)scene.written);
+        put_text(&chunk, "");
+    }
     bool wanted = zs_images_put(scene.s.settings.images, wish->id, chunk.at, chunk.len);
     zs_buffer_free(&chunk);
     zs_buffer_free(&json);

@@ -34,6 +34,8 @@ struct scene {
     int batches, seen; // so many in all; so many with SEEN
     int64_t now;
     char logged[4096];
+    int64_t written; // by this site's applier for the destination: the walk's HEAD tells; 0: nothing
+    struct zs_history written_for;
 };
 extern struct scene scene;
 

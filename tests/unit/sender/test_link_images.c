@@ -32,6 +32,26 @@ static void behind_an_image_of_all_the_stream_goes_on_where_the_walk_began(void 
     assert_int_equal(scene.s.status.image_nodes, 3);
 }
 
+// What this site's applier wrote for the destination is an echo of what that has had; of another history's, nothing is known.
+static void echoes_are_told(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct zs_image_wish wish;
+        scene.written = i == 1 ? BASE + 5 : BASE + 1; // the nodes have BASE + 1
+        scene.written_for = i == 2 ? NEW : BJS;
+        const struct zs_report wishes = scene_wish_for("/a");
+        scene_tell(&wishes);
+        scene_turn();
+        assert_true(scene_walk_is_wanted(&wish));
+        assert_true(scene_put_head(&wish, BASE + 3, &scene.s.marker) && scene_put_nodes(&wish, 3, 10) &&
+                    scene_put_end(&wish));
+        scene.confirms = false;
+        scene_turn();
+        assert_int_equal(scene_record_of(ZS_RECORD_NODE)->node.echo, i == 0);
+        assert_int_equal(scene_tear_down(NULL) | scene_set_up(NULL), 0);
+    }
+}
+
 static void behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands(void **state) {
     (void)state;
     struct zs_image_wish wish;
@@ -247,6 +267,7 @@ static void a_node_larger_than_a_batch_goes_alone(void **state) {
 int run_image_tests(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(behind_an_image_of_all_the_stream_goes_on_where_the_walk_began),
+        SCENE_TEST(echoes_are_told),
         SCENE_TEST(behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands),
         SCENE_TEST(a_waiting_link_asks_for_no_walk),
         SCENE_TEST(the_time_to_wait_begins_when_the_own_image_is_taken),

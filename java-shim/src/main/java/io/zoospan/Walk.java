@@ -34,6 +34,7 @@ final class Walk implements Runnable {
     private static final int END = 2;
     private static final int BROKEN_OFF = 3;
     private static final String APPLIED = "/zoospan/applied";
+    private static final String JOURNAL = "/zoospan/journal";
     private static final String SESSIONS = "/zoospan/sessions";
 
     private final Engine engine;
@@ -65,15 +66,15 @@ final class Walk implements Runnable {
         byte[][] names = new byte[2][];
         for (id = 0; id != Engine.END; id = engine.nextImage(WAIT_MS, names)) {
             if (id > 0) {
-                walk(Engine.text(names[0]));
+                walk(Engine.text(names[0]), Engine.text(names[1]));
             }
         }
     }
 
-    private void walk(String path) {
+    private void walk(String path, String destination) {
         try {
             ZooKeeperServer zks = serving.get();
-            if (zks == null || !walk(zks, zks.getZKDatabase().getDataTree(), path)) {
+            if (zks == null || !walk(zks, zks.getZKDatabase().getDataTree(), path, destination)) {
                 breakOff("this server does not serve, or its tree was exchanged");
             }
         } catch (Throwable t) {
@@ -93,8 +94,9 @@ final class Walk implements Runnable {
     }
 
     /** False if the walk does not count; an image that is not wanted any more is no matter. */
-    private boolean walk(ZooKeeperServer zks, DataTree tree, String path) throws IOException {
+    private boolean walk(ZooKeeperServer zks, DataTree tree, String path, String destination) throws IOException {
         head(tree);
+        journal(tree, JOURNAL + "/" + destination);
         if (!hand()) {
             return true;
         }
@@ -153,17 +155,30 @@ final class Walk implements Runnable {
         out.writeLong(tree.getNodeCount());
         ZooSpanHooks.Seen folder = ZooSpanHooks.see(tree, APPLIED);
         String[] sites = folder == null ? new String[0] : folder.children;
-        byte[][] markers = new byte[sites.length][];
-        for (int i = 0; i < sites.length; i++) {
-            ZooSpanHooks.Seen marker = ZooSpanHooks.see(tree, APPLIED + "/" + sites[i]);
-            markers[i] = marker == null || marker.data == null ? new byte[0] : marker.data;
-        }
         out.writeInt(sites.length);
-        for (int i = 0; i < sites.length; i++) {
-            text(sites[i]);
-            out.writeInt(markers[i].length);
-            out.write(markers[i]);
+        for (String site : sites) {
+            text(site);
+            data(ZooSpanHooks.see(tree, APPLIED + "/" + site));
         }
+    }
+
+    /** Which txns of this site its applier wrote for the destination. */
+    private void journal(DataTree tree, String path) throws IOException {
+        ZooSpanHooks.Seen folder = ZooSpanHooks.see(tree, path);
+        String[] names = folder == null ? new String[0] : folder.children;
+        data(folder);
+        out.writeInt(names.length);
+        for (String name : names) {
+            ZooSpanHooks.Seen node = ZooSpanHooks.see(tree, path + "/" + name);
+            out.writeLong(node == null ? 0 : node.mzxid);
+            data(node);
+        }
+    }
+
+    private void data(ZooSpanHooks.Seen seen) throws IOException {
+        byte[] data = seen == null || seen.data == null ? new byte[0] : seen.data;
+        out.writeInt(data.length);
+        out.write(data);
     }
 
     /** The paths that have a record in /zoospan/sessions: what stands there came from another site. */
