@@ -305,8 +305,9 @@ bool zs_journal_begin_history(struct zs_link *link, const struct zs_history *his
     struct zs_request marker = {.type = ZS_REQUEST_NODE, .path = link->marker_path};
     bool read = zs_client_ask(&link->client, &marker) == ZS_DONE;
     struct zs_slice text;
+    if (zs_history_known(&journal->history)) // else nothing was written yet
+        journal->floor = marker.changed;     // its newest write is the newest of this link
     journal->history = *history;
-    journal->floor = marker.changed; // its newest write is the newest of this link
     zs_request_clear(&marker);
     if (!read)
         return false;

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 10 };
+enum { WAIT_MS = 90000, STEP_MS = 10 };
 
 void live_sleep(int ms) {
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
