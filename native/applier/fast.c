@@ -25,6 +25,7 @@ static void land_first(struct zs_link *link) {
     link->counters.multis++;
     link->counters.ops += flight->ops;
     link->durable = flight->zxid;
+    link->marker_fence = flight->request.changed;
     zs_journal_landed(&link->journal, flight->request.changed);
     ZS_FAILPOINT("applier_landed");
     zs_intake_finish(link, flight->last);
@@ -60,7 +61,7 @@ static void decide(struct zs_link *link) {
         link->counters.fenced++;
         zs_link_set_state(link, ZS_APPLY_RECOVER,
                           "the marker was moved by somebody else, or the journal changed");
-        zs_link_lose_place(link);
+        zs_recover_after_refusal(link);
     } else {
         zs_logf(link->log, ZS_LEVEL_DEBUG, "%s: a multi with 0x%" PRIx64 " to 0x%" PRIx64 " was refused: %s",
                 link->names.link, (uint64_t)flight->first->zxid, (uint64_t)flight->last->zxid,

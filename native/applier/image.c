@@ -147,7 +147,7 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
     return (struct zs_image_stand){.applied = same ? link->position : 0,
                                    .seen_known = known && *others_met,
                                    .seen = begin->seen,
-                                   .floor = link->journal.floor,
+                                   .floor = zs_journal_floor(link),
                                    .origin_first = strcmp(link->settings.origin, link->settings.site) < 0};
 }
 

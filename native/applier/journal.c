@@ -17,10 +17,10 @@ enum {
     PATH_BYTES = sizeof ZS_JOURNAL_PATH + ZS_SITE_MAX + 24,
 };
 
-// What the origin has seen of us, or what is not complete anyway, need not be kept.
-static int64_t done_with(const struct zs_link *link) {
+int64_t zs_journal_floor(const struct zs_link *link) {
     const struct zs_record_seen *seen = &link->origin_seen;
-    bool known = zs_history_known(&link->own_history) && zs_history_equal(&seen->history, &link->own_history);
+    bool known = !link->history_due && zs_history_known(&link->own_history) &&
+                 zs_history_equal(&seen->history, &link->own_history);
     return known && seen->zxid > link->journal.floor ? seen->zxid : link->journal.floor;
 }
 
@@ -64,13 +64,6 @@ static bool folder_text(struct zs_link *link, struct zs_slice *out) {
 
 // --- packs -----------------------------------------------------------------------------------------------------------
 
-static int by_zxid(const void *a, const void *b) {
-    int64_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 static void forget_oldest_packs(struct zs_journal *journal, uint32_t count) {
     journal->pack_count -= count;
     memmove(journal->packs, journal->packs + count, journal->pack_count * sizeof *journal->packs);
@@ -79,7 +72,7 @@ static void forget_oldest_packs(struct zs_journal *journal, uint32_t count) {
 // What of these slots is to be kept, as a step. 1: that step; 0: nothing is; -1: no memory.
 static int pack(struct zs_link *link, const int64_t *slots, uint32_t count, struct zs_step *to,
                 int64_t *last) {
-    const int64_t done = done_with(link);
+    const int64_t done = zs_journal_floor(link);
     int64_t *kept = zs_arena_take(link->scratch, count, sizeof *kept);
     char *text = zs_arena_take(link->scratch, (size_t)count * ZS_JOURNAL_ZXID_TEXT + 1, 1);
     uint32_t kept_count = 0;
@@ -110,7 +103,7 @@ static uint32_t count_drops(struct zs_link *link) {
     struct zs_journal *journal = &link->journal;
     uint32_t drops = 0;
     while (drops < DROPS && drops < journal->pack_count &&
-           (is_full(journal) || journal->packs[drops] <= done_with(link)))
+           (is_full(journal) || journal->packs[drops] <= zs_journal_floor(link)))
         drops++;
     if (is_full(journal) && journal->packs[drops - 1] > journal->floor)
         journal->floor = journal->packs[drops - 1];
@@ -125,13 +118,9 @@ static struct zs_step set_step(const char *path, struct zs_slice data) {
 
 static const struct zs_slice EMPTY = {.at = (const uint8_t *)"", .len = 0};
 
-// The half that begins with this slot is used again.
-static bool add_pack(struct zs_link *link, uint32_t slot, struct zs_step *to, uint32_t *count) {
+// What goes when a pack comes: at most DROPS steps, and the folder's.
+static bool add_drops(struct zs_link *link, struct zs_step *to, uint32_t *count) {
     struct zs_journal *journal = &link->journal;
-    int packed = pack(link, journal->slots + slot, HALF, to + *count, &journal->pack);
-    if (packed <= 0)
-        return packed == 0;
-    (*count)++;
     journal->drops = count_drops(link);
     for (uint32_t i = 0; i < journal->drops; i++) {
         const char *path = pack_path(link, journal->packs[i]);
@@ -148,13 +137,33 @@ static bool add_pack(struct zs_link *link, uint32_t slot, struct zs_step *to, ui
     return true;
 }
 
+// `journal->slots` from this one on are used again.
+static bool add_pack(struct zs_link *link, uint32_t slot, uint32_t slots, struct zs_step *to,
+                     uint32_t *count) {
+    struct zs_journal *journal = &link->journal;
+    int packed = pack(link, journal->slots + slot, slots, to + *count, &journal->pack);
+    if (packed <= 0)
+        return packed == 0;
+    (*count)++;
+    return add_drops(link, to, count);
+}
+
+static void pack_landed(struct zs_journal *journal) {
+    if (!journal->pack)
+        return;
+    forget_oldest_packs(journal, journal->drops);
+    journal->packs[journal->pack_count++] = journal->pack;
+    journal->pack = 0;
+    journal->drops = 0;
+}
+
 uint32_t zs_journal_steps(struct zs_link *link, struct zs_step *to) {
     struct zs_journal *journal = &link->journal;
     assert(journal->open && journal->taken - journal->landed < HALF);
     const uint32_t slot = (uint32_t)(journal->taken % ZS_JOURNAL_SLOTS);
     const char *path = slot_path(link, slot);
     uint32_t count = 0;
-    if (!path || (slot % HALF == 0 && !add_pack(link, slot, to, &count)))
+    if (!path || (slot % HALF == 0 && !add_pack(link, slot, HALF, to, &count)))
         return 0;
     to[count++] = set_step(path, EMPTY);
     journal->taken++;
@@ -164,12 +173,8 @@ uint32_t zs_journal_steps(struct zs_link *link, struct zs_step *to) {
 void zs_journal_landed(struct zs_journal *journal, int64_t zxid) {
     const uint32_t slot = (uint32_t)(journal->landed++ % ZS_JOURNAL_SLOTS);
     assert(journal->landed <= journal->taken);
-    if (slot % HALF == 0 && journal->pack) {
-        forget_oldest_packs(journal, journal->drops);
-        journal->packs[journal->pack_count++] = journal->pack;
-        journal->pack = 0;
-        journal->drops = 0;
-    }
+    if (slot % HALF == 0)
+        pack_landed(journal);
     journal->slots[slot] = zxid;
 }
 
@@ -197,11 +202,24 @@ static bool write_steps(struct zs_link *link, struct zs_step *steps, uint32_t co
 
 // --- opening -----------------------------------------------------------------------------------------------------------
 
+// Of more packs than there should ever be, the newest count.
+static void take_packs(struct zs_journal *journal, struct zs_zxids *packs) {
+    const size_t most = sizeof journal->packs / sizeof *journal->packs - 1;
+    zs_zxids_sort(packs);
+    size_t skip = packs->count > most ? packs->count - most : 0;
+    if (skip && packs->at[skip - 1] > journal->floor)
+        journal->floor = packs->at[skip - 1];
+    journal->pack_count = (uint32_t)(packs->count - skip);
+    if (journal->pack_count)
+        memcpy(journal->packs, packs->at + skip, journal->pack_count * sizeof *journal->packs);
+}
+
 // Takes over what the folder and its children are. `*there`: which slots are.
 static bool read_names(struct zs_link *link, bool there[static ZS_JOURNAL_SLOTS], bool *known) {
     struct zs_journal *journal = &link->journal;
     struct zs_request folder = {.type = ZS_REQUEST_READ, .path = link->journal_path};
     struct zs_request children = {.type = ZS_REQUEST_CHILDREN, .path = link->journal_path};
+    struct zs_zxids packs = {.count = 0};
     zs_client_submit(&link->client, &folder);
     bool fine = zs_client_ask(&link->client, &children) == ZS_DONE && folder.outcome != ZS_UNKNOWN;
     *known = fine && zs_journal_about_parse(folder.data, &journal->history, &journal->floor);
@@ -209,11 +227,11 @@ static bool read_names(struct zs_link *link, bool there[static ZS_JOURNAL_SLOTS]
         int64_t slot = number_of(children.names[i], "", 2), last = number_of(children.names[i], "p", 16);
         if (slot >= 0 && slot < ZS_JOURNAL_SLOTS)
             there[slot] = true;
-        if (last > 0 && journal->pack_count < sizeof journal->packs / sizeof *journal->packs)
-            journal->packs[journal->pack_count++] = last;
+        if (last > 0)
+            fine = zs_zxids_add(&packs, last);
     }
-    if (journal->pack_count)
-        qsort(journal->packs, journal->pack_count, sizeof *journal->packs, by_zxid);
+    take_packs(journal, &packs);
+    zs_zxids_free(&packs);
     zs_request_clear(&folder);
     zs_request_clear(&children);
     return fine;
@@ -243,7 +261,8 @@ static bool read_slots(struct zs_link *link, const bool there[static ZS_JOURNAL_
 static bool write_opening(struct zs_link *link, const bool there[static ZS_JOURNAL_SLOTS], bool known) {
     struct zs_journal *journal = &link->journal;
     zs_arena_reset(link->scratch);
-    struct zs_step *steps = zs_arena_take(link->scratch, ZS_JOURNAL_SLOTS + 4, sizeof *steps);
+    struct zs_step *steps =
+        zs_arena_take(link->scratch, ZS_JOURNAL_SLOTS + ZS_JOURNAL_STEPS + 2, sizeof *steps);
     uint32_t count = 0;
     bool fine = steps != NULL;
     for (uint32_t i = 0; fine && i < ZS_JOURNAL_SLOTS; i++) {
@@ -253,8 +272,8 @@ static bool write_opening(struct zs_link *link, const bool there[static ZS_JOURN
             .type = ZS_STEP_CREATE, .path = slot_path(link, i), .data = EMPTY, .acls = link->settings.acls};
         fine = steps[count++].path != NULL;
     }
+    struct zs_slice text;
     if (fine && !known) {
-        struct zs_slice text;
         fine = folder_text(link, &text);
         if (fine)
             steps[count++] = set_step(link->journal_path, text);
@@ -262,17 +281,11 @@ static bool write_opening(struct zs_link *link, const bool there[static ZS_JOURN
     const int64_t packed = journal->pack_count ? journal->packs[journal->pack_count - 1] : 0;
     for (uint32_t i = 0; i < ZS_JOURNAL_SLOTS; i++)
         journal->slots[i] = journal->slots[i] <= packed ? 0 : journal->slots[i];
-    int64_t last;
-    int kept = fine ? pack(link, journal->slots, ZS_JOURNAL_SLOTS, steps + count, &last) : -1;
-    if (kept > 0) {
-        count++;
-        if (journal->pack_count == sizeof journal->packs / sizeof *journal->packs) {
-            journal->floor = journal->packs[0];
-            forget_oldest_packs(journal, 1);
-        }
-        journal->packs[journal->pack_count++] = last;
-    }
-    return kept >= 0 && (!count || write_steps(link, steps, count));
+    fine = fine && add_pack(link, 0, ZS_JOURNAL_SLOTS, steps, &count) &&
+           (!count || write_steps(link, steps, count));
+    if (fine)
+        pack_landed(journal);
+    return fine;
 }
 
 bool zs_journal_open(struct zs_link *link, int64_t floor) {
@@ -364,13 +377,13 @@ bool zs_journal_holds(const struct zs_link *link, int64_t zxid) {
 void zs_journal_tick(struct zs_link *link) {
     struct zs_journal *journal = &link->journal;
     if (!journal->open || link->first || link->flight_count || !link->registered || !journal->pack_count ||
-        journal->packs[0] > done_with(link))
+        journal->packs[0] > zs_journal_floor(link))
         return;
     zs_arena_reset(link->scratch);
     struct zs_step *steps = zs_arena_take(link->scratch, AT_ONCE + 1, sizeof *steps);
     uint32_t count = 0;
-    for (;
-         steps && count < AT_ONCE && count < journal->pack_count && journal->packs[count] <= done_with(link);
+    for (; steps && count < AT_ONCE && count < journal->pack_count &&
+           journal->packs[count] <= zs_journal_floor(link);
          count++) {
         const char *path = pack_path(link, journal->packs[count]);
         if (!path)
@@ -379,7 +392,6 @@ void zs_journal_tick(struct zs_link *link) {
     }
     if (count && write_steps(link, steps, count))
         forget_oldest_packs(journal, count);
-    else
-        zs_link_lose_place(
-            link); // changed by hand, or by another applier, or no connection: it is opened anew
+    else // changed by hand, or by another applier, or no connection: it is opened anew
+        zs_recover_after_refusal(link);
 }

@@ -54,6 +54,8 @@ uint32_t zs_journal_steps(struct zs_link *link, struct zs_step *to);
 void zs_journal_landed(struct zs_journal *journal, int64_t zxid); // the oldest multi in flight is done
 void zs_journal_failed(struct zs_journal *journal);               // nothing in flight took effect
 
+// Above this all is known: what the origin has seen is not kept.
+int64_t zs_journal_floor(const struct zs_link *link);
 // Reads what zs_journal_holds answers from. False: the place is lost.
 bool zs_journal_load(struct zs_link *link);
 bool zs_journal_holds(const struct zs_link *link, int64_t zxid);

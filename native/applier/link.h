@@ -231,6 +231,8 @@ void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple);
 
 bool zs_recover(struct zs_link *link);          // true: positioned
 bool zs_recover_register(struct zs_link *link); // before every write; true: may write
+// The place is lost by what may be refused again at once: it is recovered after a moment.
+void zs_recover_after_refusal(struct zs_link *link);
 // The marker's version is so high that its node has to be made anew, which registering does.
 bool zs_recover_version_exhausted(const struct zs_link *link);
 // Reads what the marker's node says of its writes: marker_changed, marker_fence. False: the place is lost.

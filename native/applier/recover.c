@@ -154,6 +154,11 @@ bool zs_recover_register(struct zs_link *link) {
     return false;
 }
 
+void zs_recover_after_refusal(struct zs_link *link) {
+    zs_link_lose_place(link);
+    zs_backoff_fail(&link->recover_backoff);
+}
+
 bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     struct zs_error e;
     link->marker.history = head->history;

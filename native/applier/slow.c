@@ -166,6 +166,7 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     enum written result = judge(w, &request, failed < count ? steps[failed].path : link->marker_path);
     if (result == WRITTEN) {
         zs_journal_landed(&link->journal, request.changed);
+        link->marker_fence = link->image.run ? link->marker_fence : request.changed;
         link->marker_version++;
         link->durable = zxid;
         link->counters.multis++;
@@ -508,7 +509,7 @@ void zs_slow_step(struct zs_link *link) {
         (checkpoint && zs_slow_write_marker(link, w.zxid, w.clock) != ZS_DONE)) {
         zs_link_set_state(link, ZS_APPLY_RECOVER,
                           w.problem.text ? w.problem.text : "the outcome of a write is not known");
-        zs_link_lose_place(link);
+        zs_recover_after_refusal(link);
         return;
     }
     zs_intake_finish(link, unit);

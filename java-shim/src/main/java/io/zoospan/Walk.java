@@ -5,6 +5,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashSet;
@@ -162,15 +163,24 @@ final class Walk implements Runnable {
         }
     }
 
-    /** Which txns of this site its applier wrote for the destination. */
+    /**
+     * Which txns of this site its applier wrote for the destination. Slots before packs: what a slot loses meanwhile is in
+     * a pack that was made before.
+     */
     private void journal(DataTree tree, String path) throws IOException {
-        ZooSpanHooks.Seen folder = ZooSpanHooks.see(tree, path);
-        String[] names = folder == null ? new String[0] : folder.children;
-        data(folder);
-        out.writeInt(names.length);
-        for (String name : names) {
-            ZooSpanHooks.Seen node = ZooSpanHooks.see(tree, path + "/" + name);
-            out.writeLong(node == null ? 0 : node.mzxid);
+        List<ZooSpanHooks.Seen> nodes = new ArrayList<>();
+        data(ZooSpanHooks.see(tree, path));
+        for (boolean packs : new boolean[] {false, true}) {
+            for (String name : children(tree, path)) {
+                ZooSpanHooks.Seen node = name.startsWith("p") == packs ? ZooSpanHooks.see(tree, path + "/" + name) : null;
+                if (node != null) {
+                    nodes.add(node);
+                }
+            }
+        }
+        out.writeInt(nodes.size());
+        for (ZooSpanHooks.Seen node : nodes) {
+            out.writeLong(node.mzxid);
             data(node);
         }
     }
