@@ -242,18 +242,31 @@ static enum written write_run(struct work *w, const struct zs_step *steps, uint3
     return result == WRITTEN ? write_bare(w, steps, count) : result;
 }
 
+// The steps that share a multi. A session may end with more ephemerals than a request can name: what only deletes is cut to
+// fit, because it may be seen half done, and done once more.
+static uint32_t run_length(const struct work *w, const struct zs_step *steps, uint32_t count) {
+    const size_t most = w->link->settings.limits.request_max - ZS_PLAN_MARKER_ROOM;
+    uint32_t length = 0, fitting = 0;
+    size_t bytes = 0;
+    bool deletes = true;
+    for (; length < count && !zs_step_bare(&steps[length]); length++) {
+        bytes += zs_plan_step_bytes(&steps[length]);
+        deletes = deletes && steps[length].type == ZS_STEP_DELETE;
+        fitting = bytes <= most ? length + 1 : fitting;
+    }
+    return deletes && fitting ? fitting : length;
+}
+
 static enum written write_settled(struct work *w) {
     const struct zs_step *steps = w->settled.steps;
     uint32_t count = w->settled.step_count;
     enum written result = WRITTEN;
     w->fenced = w->marked = false;
     for (uint32_t i = 0; i < count && result == WRITTEN;) {
-        uint32_t end = i;
-        while (end < count && !zs_step_bare(&steps[end]))
-            end++;
-        if (end > i) {
-            result = write_run(w, &steps[i], end - i, end == count);
-            i = end;
+        uint32_t length = run_length(w, &steps[i], count - i);
+        if (length) {
+            result = write_run(w, &steps[i], length, i + length == count);
+            i += length;
             continue;
         }
         result = fence(w);

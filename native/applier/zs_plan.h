@@ -1,5 +1,5 @@
 // Txns to multis. A unit is what the link works off in order: one record of a batch, or a batch's end. A source txn
-// is never split; consecutive ones share a multi as far as the limits go. Pure.
+// is never split here; consecutive ones share a multi as far as the limits go. Pure.
 #ifndef ZS_PLAN_H
 #define ZS_PLAN_H
 

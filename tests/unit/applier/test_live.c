@@ -177,6 +177,34 @@ static void ephemerals_are_mirrored_until_their_session_closes(void **state) {
     assert_int_equal(live_counter(live, 0, "delete_missing"), 0);
 }
 
+// What the origin's server does in one small txn names more nodes here than a request may.
+static void a_session_ends_with_very_many_ephemerals(void **state) {
+    enum { TXNS = 20, EACH = 50 };
+    struct live *live = *state;
+    char paths[EACH][64];
+    struct zs_op ops[EACH];
+    snprintf(live->extra, sizeof live->extra,
+             "zoospan.jute_maxbuffer = 64K\nzoospan.multi_bytes_max = 32K\n");
+    live_start_applier(live, 0);
+    for (int txn = 0; txn < TXNS; txn++) {
+        for (int i = 0; i < EACH; i++) {
+            snprintf(paths[i], sizeof paths[i], "%s/one-of-very-many-%04d", live->root, txn * EACH + i);
+            ops[i] = ephemeral(paths[i], 0x11);
+        }
+        live_publish(live, ops, EACH);
+    }
+    live_expect_applied(live);
+    assert_int_equal(live_counter(live, 0, "copies"), TXNS * EACH);
+    struct zs_op close = {.type = ZS_OP_CLOSE_SESSION, .session = 0x11, .paths_known = false};
+    live_publish(live, &close, 1);
+    live_expect_applied(live);
+    struct Stat stat;
+    assert_true(live_exists(live, live->root, &stat));
+    assert_int_equal(stat.numChildren, 0);
+    assert_int_equal(live_counter(live, 0, "copies"), 0);
+    assert_int_equal(live_counter(live, 0, "quarantined"), 0);
+}
+
 static void a_gap_is_reported_and_closes(void **state) {
     struct live *live = *state;
     struct zs_report report;
@@ -359,6 +387,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(conflicts_are_settled_and_counted, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(ephemerals_are_mirrored_until_their_session_closes, live_setup,
                                         live_teardown),
+        cmocka_unit_test_setup_teardown(a_session_ends_with_very_many_ephemerals, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_gap_is_reported_and_closes, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_comes_twice_takes_effect_once, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_batch_is_rejected_and_asked_for, live_setup, live_teardown),
