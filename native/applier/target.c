@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "convert.h"
+#include "zs_failpoint.h"
 #include "zs_target.h"
 #include "zs_text.h"
 
@@ -92,27 +94,44 @@ static void pause_keeper(struct zs_zookeeper *zk) {
     }
 }
 
+// The library takes credentials only as long as its I/O thread has not found out yet that no server answers, and then never
+// knows them: a session without them would be refused everything. The next one has better luck.
+static bool authenticate(const struct zs_zookeeper *zk, zhandle_t *handle) {
+    const int64_t late_ms = ZS_FAILPOINT_LIMIT("applier_auth_ms", 0);
+    if (late_ms)
+        usleep((useconds_t)late_ms * 1000);
+    return !zk->auth_scheme ||
+           zoo_add_auth(handle, zk->auth_scheme, zk->auth, (int)strlen(zk->auth), NULL, NULL) == ZOK;
+}
+
 // Called with the lock held; gives it up while the library resolves names and starts its threads.
 static void open_session(struct zs_zookeeper *zk) {
     zk->dead = false;
     pthread_mutex_unlock(&zk->lock);
     zhandle_t *handle = zookeeper_init2(zk->connect, on_session_event, zk->session_ms, NULL, zk, 0, NULL);
-    int problem = errno;
+    int problem = handle ? 0 : errno;
+    if (handle && !authenticate(zk, handle)) {
+        zookeeper_close(handle);
+        handle = NULL;
+    }
     // Without this the library's I/O thread resolves the servers' names each time it looks at its socket: half of its work
     // where the answer is at hand, and a wait where it is not. After a lost connection it resolves them in any case.
     if (handle)
         zoo_set_servers_resolution_delay(handle, RESOLVE_MS);
-    if (handle && zk->auth_scheme)
-        zoo_add_auth(handle, zk->auth_scheme, zk->auth, (int)strlen(zk->auth), NULL, NULL);
     pthread_mutex_lock(&zk->lock);
     zk->handle = handle;
     zk->lost_at = zs_mono_ms();
     if (handle)
         return;
-    snprintf(zk->state.detail, sizeof zk->state.detail,
-             "cannot use the connect string '%.100s' (%s): see zoospan.zookeeper", zk->connect,
-             strerror(problem));
-    zs_logf(zk->log, ZS_LEVEL_ERROR, "zookeeper: %s", zk->state.detail);
+    zk->state.connected = false;
+    if (problem) {
+        snprintf(zk->state.detail, sizeof zk->state.detail,
+                 "cannot use the connect string '%.100s' (%s): see zoospan.zookeeper", zk->connect,
+                 strerror(problem));
+        zs_logf(zk->log, ZS_LEVEL_ERROR, "zookeeper: %s", zk->state.detail);
+    } else {
+        zs_logf(zk->log, ZS_LEVEL_DEBUG, "zookeeper: no server answers yet: begins with a new session");
+    }
     pause_keeper(zk);
 }
 

@@ -104,6 +104,23 @@ static void killed_at_every_step(void **state) {
 }
 #endif
 
+#ifdef ZS_FAILPOINTS
+// The library forgets credentials that it is given after it has found no server: a session without them is of no use.
+static void a_session_that_begins_while_no_server_answers_has_credentials(void **state) {
+    struct live *live = *state;
+    setenv("ZOOSPAN_FAILPOINTS", "applier_auth_ms=limit:300", 1);
+    live_zookeeper("crash");
+    live_start_applier(live, 0);
+    unsetenv("ZOOSPAN_FAILPOINTS");
+    live_sleep(2500); // a try or two
+    live_zookeeper("start");
+    live_expect_state(live, 0, "LIVE");
+    begin_stream(live);
+    publish_stream(live, 0, 10);
+    live_expect_applied(live);
+}
+#endif
+
 static void zookeeper_dies_and_returns(void **state) {
     struct live *live = *state;
     live_start_applier(live, 0);
@@ -207,6 +224,10 @@ int run_fault_tests(void) {
         cmocka_unit_test_setup_teardown(killed_again_and_again, live_setup, live_teardown),
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test_setup_teardown(killed_at_every_step, live_setup, live_teardown),
+#endif
+#ifdef ZS_FAILPOINTS
+        cmocka_unit_test_setup_teardown(a_session_that_begins_while_no_server_answers_has_credentials,
+                                        live_setup, live_teardown),
 #endif
         cmocka_unit_test_setup_teardown(zookeeper_dies_and_returns, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_session_expires, live_setup, live_teardown),
