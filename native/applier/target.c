@@ -9,11 +9,11 @@
 // the session may have been replaced, and the new one is not registered in the marker yet: such a request must not
 // reach the server.
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "convert.h"
 #include "zs_failpoint.h"
@@ -97,9 +97,7 @@ static void pause_keeper(struct zs_zookeeper *zk) {
 // The library takes credentials only as long as its I/O thread has not found out yet that no server answers, and then never
 // knows them: a session without them would be refused everything. The next one has better luck.
 static bool authenticate(const struct zs_zookeeper *zk, zhandle_t *handle) {
-    const int64_t late_ms = ZS_FAILPOINT_LIMIT("applier_auth_ms", 0);
-    if (late_ms)
-        usleep((useconds_t)late_ms * 1000);
+    poll(NULL, 0, (int)ZS_FAILPOINT_LIMIT("applier_auth_ms", 0));
     return !zk->auth_scheme ||
            zoo_add_auth(handle, zk->auth_scheme, zk->auth, (int)strlen(zk->auth), NULL, NULL) == ZOK;
 }
