@@ -60,8 +60,10 @@ static void decide(struct zs_link *link) {
     } else if (request->failed_step >= flight->ops) {
         link->counters.fenced++;
         zs_link_set_state(link, ZS_APPLY_RECOVER,
-                          "the marker was moved by somebody else, or the journal changed");
-        zs_recover_after_refusal(link);
+                          request->failed_step + 1 == request->step_count
+                              ? "the marker was moved by somebody else"
+                              : "the journal was changed by somebody else");
+        zs_recover_later(link);
     } else {
         zs_logf(link->log, ZS_LEVEL_DEBUG, "%s: a multi with 0x%" PRIx64 " to 0x%" PRIx64 " was refused: %s",
                 link->names.link, (uint64_t)flight->first->zxid, (uint64_t)flight->last->zxid,

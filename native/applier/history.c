@@ -89,7 +89,7 @@ static void begin_new_history(struct zs_link *link, int64_t here) {
 void zs_history_tick(struct zs_link *link) {
     const struct zs_record_seen *seen = &link->origin_seen;
     if (!link->history_due || !link->positioned || !link->receive || !link->marker_exists || link->first ||
-        !zs_history_known(&link->own_history) || !zs_history_equal(&seen->history, &link->own_history))
+        !zs_link_is_own(link, &seen->history))
         return;
     zs_fast_land(link);
     if (!link->positioned)

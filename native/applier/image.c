@@ -142,10 +142,8 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
         *others_met = *others_met && has >= image->others[i].zxid;
     }
     bool same = zs_history_equal(&head->history, &link->marker.history);
-    bool known =
-        zs_history_known(&link->own_history) && zs_history_equal(&begin->seen_history, &link->own_history);
     return (struct zs_image_stand){.applied = same ? link->position : 0,
-                                   .seen_known = known && *others_met,
+                                   .seen_known = zs_link_is_own(link, &begin->seen_history) && *others_met,
                                    .seen = begin->seen,
                                    .floor = zs_journal_floor(link),
                                    .origin_first = strcmp(link->settings.origin, link->settings.site) < 0};

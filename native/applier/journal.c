@@ -11,7 +11,7 @@
 #include "zs_failpoint.h"
 
 enum {
-    HALF = ZS_JOURNAL_SLOTS / 2,
+    HALF = ZS_JOURNAL_DEPTH,
     DROPS = ZS_JOURNAL_STEPS - 3, // with a pack: besides it there are the slot and the folder
     AT_ONCE = 500,                // requests, or steps, on their way
     PATH_BYTES = sizeof ZS_JOURNAL_PATH + ZS_SITE_MAX + 24,
@@ -19,8 +19,7 @@ enum {
 
 int64_t zs_journal_floor(const struct zs_link *link) {
     const struct zs_record_seen *seen = &link->origin_seen;
-    bool known = !link->history_due && zs_history_known(&link->own_history) &&
-                 zs_history_equal(&seen->history, &link->own_history);
+    bool known = !link->history_due && zs_link_is_own(link, &seen->history);
     return known && seen->zxid > link->journal.floor ? seen->zxid : link->journal.floor;
 }
 
@@ -118,16 +117,24 @@ static struct zs_step set_step(const char *path, struct zs_slice data) {
 
 static const struct zs_slice EMPTY = {.at = (const uint8_t *)"", .len = 0};
 
+// The deletes of the `count` oldest packs. False: no memory.
+static bool drop_steps(struct zs_link *link, uint32_t count, struct zs_step *to) {
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = (struct zs_step){
+            .type = ZS_STEP_DELETE, .path = pack_path(link, link->journal.packs[i]), .version = -1};
+        if (!to[i].path)
+            return false;
+    }
+    return true;
+}
+
 // What goes when a pack comes: at most DROPS steps, and the folder's.
 static bool add_drops(struct zs_link *link, struct zs_step *to, uint32_t *count) {
     struct zs_journal *journal = &link->journal;
     journal->drops = count_drops(link);
-    for (uint32_t i = 0; i < journal->drops; i++) {
-        const char *path = pack_path(link, journal->packs[i]);
-        if (!path)
-            return false;
-        to[(*count)++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = path, .version = -1};
-    }
+    if (!drop_steps(link, journal->drops, to + *count))
+        return false;
+    *count += journal->drops;
     struct zs_slice text;
     if (!is_full(journal))
         return true;
@@ -240,14 +247,17 @@ static bool read_names(struct zs_link *link, bool there[static ZS_JOURNAL_SLOTS]
 static bool read_slots(struct zs_link *link, const bool there[static ZS_JOURNAL_SLOTS]) {
     struct zs_request reads[ZS_JOURNAL_SLOTS] = {{.type = ZS_REQUEST_NODE}};
     uint32_t sent = 0;
+    bool fine = true;
     zs_arena_reset(link->scratch);
-    for (uint32_t i = 0; i < ZS_JOURNAL_SLOTS; i++) {
+    for (uint32_t i = 0; fine && i < ZS_JOURNAL_SLOTS; i++) {
+        if (!there[i])
+            continue;
         reads[sent] = (struct zs_request){.type = ZS_REQUEST_NODE, .path = slot_path(link, i)};
-        if (there[i] && reads[sent].path)
+        fine = reads[sent].path != NULL;
+        if (fine)
             zs_client_submit(&link->client, &reads[sent++]);
     }
     zs_client_drain(&link->client);
-    bool fine = true;
     for (uint32_t i = 0; i < sent; i++) {
         fine = fine && reads[i].outcome == ZS_DONE;
         // One that was never set has the zxid of its making: that was a write of this link, too.
@@ -295,10 +305,6 @@ bool zs_journal_open(struct zs_link *link, int64_t floor) {
     *journal = (struct zs_journal){.history = link->marker.history, .floor = floor};
     if (!read_names(link, there, &known))
         return false;
-    if (!known) {
-        journal->history = link->marker.history;
-        journal->floor = floor;
-    }
     if (!read_slots(link, there) || !write_opening(link, there, known))
         return false;
     memset(journal->slots, 0, sizeof journal->slots);
@@ -376,22 +382,17 @@ bool zs_journal_holds(const struct zs_link *link, int64_t zxid) {
 
 void zs_journal_tick(struct zs_link *link) {
     struct zs_journal *journal = &link->journal;
+    const int64_t floor = zs_journal_floor(link);
     if (!journal->open || link->first || link->flight_count || !link->registered || !journal->pack_count ||
-        journal->packs[0] > zs_journal_floor(link))
+        journal->packs[0] > floor)
         return;
     zs_arena_reset(link->scratch);
     struct zs_step *steps = zs_arena_take(link->scratch, AT_ONCE + 1, sizeof *steps);
     uint32_t count = 0;
-    for (; steps && count < AT_ONCE && count < journal->pack_count &&
-           journal->packs[count] <= zs_journal_floor(link);
-         count++) {
-        const char *path = pack_path(link, journal->packs[count]);
-        if (!path)
-            break;
-        steps[count] = (struct zs_step){.type = ZS_STEP_DELETE, .path = path, .version = -1};
-    }
-    if (count && write_steps(link, steps, count))
+    while (count < AT_ONCE && count < journal->pack_count && journal->packs[count] <= floor)
+        count++;
+    if (steps && drop_steps(link, count, steps) && write_steps(link, steps, count))
         forget_oldest_packs(journal, count);
     else // changed by hand, or by another applier, or no connection: it is opened anew
-        zs_recover_after_refusal(link);
+        zs_recover_later(link);
 }

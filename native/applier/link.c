@@ -7,6 +7,9 @@
 #include <string.h>
 
 enum { SCRATCH_BYTES_MAX = 256 * 1024 * 1024, MARKER_BYTES_MAX = 2048, REPORT_BYTES_MAX = 65536 };
+enum { SLACK = 1024 };
+static_assert(MARKER_BYTES_MAX + ZS_JOURNAL_BYTES + SLACK <= ZS_PLAN_MARKER_ROOM,
+              "a multi's end has no room");
 
 const char *zs_apply_state_name(enum zs_apply_state state) {
     switch (state) {
@@ -143,6 +146,10 @@ void zs_link_lose_place(struct zs_link *link) {
     link->positioned = false;
 }
 
+bool zs_link_is_own(const struct zs_link *link, const struct zs_history *history) {
+    return zs_history_known(history) && zs_history_equal(history, &link->own_history);
+}
+
 bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, int64_t fence,
                            struct zs_slice *out) {
     link->marker.zxid = zxid;
@@ -221,6 +228,7 @@ static bool init_parts(struct zs_link *link, struct zs_error *e) {
     link->client.mailbox = zs_mailbox_new(e);
     if (!link->copies || !link->client.mailbox)
         return false;
+    assert(s->depth <= ZS_JOURNAL_DEPTH); // as the option's range is
     link->flights = calloc(s->depth, sizeof *link->flights);
     link->scratch = zs_arena_new(SCRATCH_BYTES_MAX);
     link->image.arena = zs_arena_new(SCRATCH_BYTES_MAX);

@@ -206,6 +206,8 @@ void zs_link_log_finding(struct zs_link *link, const struct zs_unit *unit, const
 void zs_link_log_silenced(struct zs_link *link);
 // The place is not known any more: recover before anything else is written.
 void zs_link_lose_place(struct zs_link *link);
+// Whether a history is known, and this site's own.
+bool zs_link_is_own(const struct zs_link *link, const struct zs_history *history);
 // The marker's next content; borrowed until the next call. `fence`: as in struct zs_marker. False: no memory.
 bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, int64_t fence,
                            struct zs_slice *out);
@@ -231,8 +233,8 @@ void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple);
 
 bool zs_recover(struct zs_link *link);          // true: positioned
 bool zs_recover_register(struct zs_link *link); // before every write; true: may write
-// The place is lost by what may be refused again at once: it is recovered after a moment.
-void zs_recover_after_refusal(struct zs_link *link);
+// The place is lost, and recovered after a moment: what fails again and again must not do so as fast as it goes.
+void zs_recover_later(struct zs_link *link);
 // The marker's version is so high that its node has to be made anew, which registering does.
 bool zs_recover_version_exhausted(const struct zs_link *link);
 // Reads what the marker's node says of its writes: marker_changed, marker_fence. False: the place is lost.

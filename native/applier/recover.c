@@ -131,6 +131,11 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
     return fine;
 }
 
+void zs_recover_later(struct zs_link *link) {
+    zs_link_lose_place(link);
+    zs_backoff_fail(&link->recover_backoff);
+}
+
 static bool open_journal(struct zs_link *link, int64_t floor, struct zs_error *e) {
     return link->journal.open || zs_journal_open(link, floor) ||
            zs_fail(e, ZS_RETRY, "cannot open the journal %s", link->journal_path);
@@ -149,14 +154,8 @@ bool zs_recover_register(struct zs_link *link) {
     if ((link->registered || register_session(link, &e)) && open_journal(link, before, &e))
         return true;
     zs_link_set_state(link, ZS_APPLY_RECOVER, e.text);
-    zs_link_lose_place(link);
-    zs_backoff_fail(&link->recover_backoff);
+    zs_recover_later(link);
     return false;
-}
-
-void zs_recover_after_refusal(struct zs_link *link) {
-    zs_link_lose_place(link);
-    zs_backoff_fail(&link->recover_backoff);
 }
 
 bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
@@ -179,8 +178,7 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     }
     zs_link_set_state(link, ZS_APPLY_RECOVER, e.text);
     link->marker.history = (struct zs_history){{0}};
-    zs_link_lose_place(link);
-    zs_backoff_fail(&link->recover_backoff);
+    zs_recover_later(link);
     return false;
 }
 

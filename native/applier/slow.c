@@ -522,7 +522,7 @@ void zs_slow_step(struct zs_link *link) {
         (checkpoint && zs_slow_write_marker(link, w.zxid, w.clock) != ZS_DONE)) {
         zs_link_set_state(link, ZS_APPLY_RECOVER,
                           w.problem.text ? w.problem.text : "the outcome of a write is not known");
-        zs_recover_after_refusal(link);
+        zs_recover_later(link);
         return;
     }
     zs_intake_finish(link, unit);

@@ -128,6 +128,7 @@ static void open_session(struct zs_zookeeper *zk) {
                  strerror(problem));
         zs_logf(zk->log, ZS_LEVEL_ERROR, "zookeeper: %s", zk->state.detail);
     } else {
+        snprintf(zk->state.detail, sizeof zk->state.detail, "%s", session_event_text(ZOO_CONNECTING_STATE));
         zs_logf(zk->log, ZS_LEVEL_DEBUG, "zookeeper: no server answers yet: begins with a new session");
     }
     pause_keeper(zk);

@@ -339,8 +339,9 @@ const struct zs_option zs_option_table[] = {
         .min = 1,
         .max = 10000,
         .prose =
-            "How many operations the applier puts into one multi. A txn of the origin is never divided, so a "
-            "larger one goes whole, as a multi of its own.",
+            "How many operations the applier puts into one multi. A txn of the origin is not divided, so a "
+            "larger one goes whole, as a multi of its own (unless it only deletes, and is larger than a "
+            "request may be).",
     },
     {
         .name = "multi_bytes_max",

@@ -31,12 +31,18 @@ size_t zs_journal_about_format(const struct zs_history *history, int64_t floor,
 
 bool zs_journal_about_parse(struct zs_slice text, struct zs_history *history, int64_t *floor) {
     char uuid[ZS_UUID_TEXT];
+    struct zs_history about;
+    int64_t up_to;
     if (text.len <= ZS_UUID_TEXT || text.at[ZS_UUID_TEXT - 1] != ' ')
         return false;
     memcpy(uuid, text.at, sizeof uuid - 1);
     uuid[sizeof uuid - 1] = '\0';
     struct zs_slice number = {.at = text.at + ZS_UUID_TEXT, .len = text.len - ZS_UUID_TEXT};
-    return zs_history_parse(uuid, history) && read_zxid(&number, floor) && number.len == 0;
+    if (!zs_history_parse(uuid, &about) || !read_zxid(&number, &up_to) || number.len)
+        return false;
+    *history = about;
+    *floor = up_to;
+    return true;
 }
 
 size_t zs_journal_pack_format(const int64_t *zxids, size_t count, char *out) {

@@ -13,6 +13,7 @@ enum { ZS_JOURNAL_ABOUT_TEXT = ZS_UUID_TEXT + 17 };
 // The origin's history, and the zxid up to which not all may be known. Returns the length, without NUL.
 size_t zs_journal_about_format(const struct zs_history *history, int64_t floor,
                                char out[static ZS_JOURNAL_ABOUT_TEXT]);
+// False: it is no such text, and leaves both as they are.
 bool zs_journal_about_parse(struct zs_slice text, struct zs_history *history, int64_t *floor);
 
 // --- a pack ------------------------------------------------------------------------------------------------------------

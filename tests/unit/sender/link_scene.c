@@ -282,6 +282,17 @@ void scene_begin_image(const char *path, struct zs_image_wish *wish) {
     assert_true(scene_put_head(wish, BASE + 2, &scene.s.marker));
 }
 
+void scene_walk(const struct zs_report *wishes, int64_t zxid) {
+    struct zs_image_wish wish;
+    scene_tell(wishes);
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    assert_true(scene_put_head(&wish, zxid, &scene.s.marker) && scene_put_nodes(&wish, 3, 10) &&
+                scene_put_end(&wish));
+    scene.confirms = false;
+    scene_turn();
+}
+
 void scene_send_image(const char *path) {
     struct zs_image_wish wish;
     scene_begin_image(path, &wish);

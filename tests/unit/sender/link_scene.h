@@ -54,6 +54,8 @@ bool scene_put_nodes(const struct zs_image_wish *wish, int count, size_t data_le
 bool scene_put_end(const struct zs_image_wish *wish);
 const struct zs_record *scene_record_of(enum zs_record_type type);
 void scene_send_image(const char *path);
+// A walk as of that zxid, all of it; its batch is not confirmed.
+void scene_walk(const struct zs_report *wishes, int64_t zxid);
 // As far as the walk's HEAD, which has this site's marker as the watch told it.
 void scene_begin_image(const char *path, struct zs_image_wish *wish);
 

@@ -5,15 +5,8 @@ static void behind_an_image_of_all_the_stream_goes_on_where_the_walk_began(void 
     (void)state;
     scene_offer(BASE + 3, CLIENT, TIME_MS, "/a", 1);
     struct zs_report wishes = scene_wish_for("/");
-    struct zs_image_wish wish;
     wishes.applied = BASE + 1;
-    scene_tell(&wishes);
-    scene_turn();
-    assert_true(scene_walk_is_wanted(&wish));
-    assert_true(scene_put_head(&wish, BASE + 2, &scene.s.marker) && scene_put_nodes(&wish, 3, 10) &&
-                scene_put_end(&wish));
-    scene.confirms = false;
-    scene_turn();
+    scene_walk(&wishes, BASE + 2);
     assert_int_equal(scene.newest.batch.head.prev, BASE + 2);
     const struct zs_record *begin = scene_record_of(ZS_RECORD_SNAPSHOT_BEGIN);
     assert_non_null(begin);
@@ -32,38 +25,35 @@ static void behind_an_image_of_all_the_stream_goes_on_where_the_walk_began(void 
     assert_int_equal(scene.s.status.image_nodes, 3);
 }
 
-// What this site's applier wrote for the destination is an echo of what that has had; of another history's, nothing is known.
-static void echoes_are_told(void **state) {
+// The nodes of the walk have mzxid BASE + 1.
+static bool is_echo(int64_t written, const struct zs_history *history) {
+    scene.written = written;
+    scene.written_for = *history;
+    const struct zs_report wishes = scene_wish_for("/a");
+    scene_walk(&wishes, BASE + 3);
+    return scene_record_of(ZS_RECORD_NODE)->node.echo;
+}
+
+static void what_our_applier_wrote_for_the_destination_is_an_echo(void **state) {
     (void)state;
-    for (int i = 0; i < 3; i++) {
-        struct zs_image_wish wish;
-        scene.written = i == 1 ? BASE + 5 : BASE + 1; // the nodes have BASE + 1
-        scene.written_for = i == 2 ? NEW : BJS;
-        const struct zs_report wishes = scene_wish_for("/a");
-        scene_tell(&wishes);
-        scene_turn();
-        assert_true(scene_walk_is_wanted(&wish));
-        assert_true(scene_put_head(&wish, BASE + 3, &scene.s.marker) && scene_put_nodes(&wish, 3, 10) &&
-                    scene_put_end(&wish));
-        scene.confirms = false;
-        scene_turn();
-        assert_int_equal(scene_record_of(ZS_RECORD_NODE)->node.echo, i == 0);
-        assert_int_equal(scene_tear_down(NULL) | scene_set_up(NULL), 0);
-    }
+    assert_true(is_echo(BASE + 1, &BJS));
+}
+
+static void what_it_did_not_write_is_none(void **state) {
+    (void)state;
+    assert_false(is_echo(BASE + 5, &BJS));
+}
+
+static void nor_what_it_wrote_for_another_history(void **state) {
+    (void)state;
+    assert_false(is_echo(BASE + 1, &NEW));
 }
 
 static void behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands(void **state) {
     (void)state;
-    struct zs_image_wish wish;
     scene_offer(BASE + 3, CLIENT, TIME_MS, "/b", 1);
     const struct zs_report wishes = scene_wish_for("/a");
-    scene_tell(&wishes);
-    scene_turn();
-    assert_true(scene_walk_is_wanted(&wish));
-    assert_true(scene_put_head(&wish, BASE + 3, &scene.s.marker) && scene_put_nodes(&wish, 3, 10) &&
-                scene_put_end(&wish));
-    scene.confirms = false;
-    scene_turn();
+    scene_walk(&wishes, BASE + 3);
     assert_int_equal(scene.newest.batch.head.prev, BASE + 2); // it covers nothing
     assert_int_equal(scene.newest.batch.head.last, BASE + 2);
     assert_int_equal(scene_record_of(ZS_RECORD_SNAPSHOT_BEGIN)->begin.zxid, BASE + 3);
@@ -267,7 +257,9 @@ static void a_node_larger_than_a_batch_goes_alone(void **state) {
 int run_image_tests(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(behind_an_image_of_all_the_stream_goes_on_where_the_walk_began),
-        SCENE_TEST(echoes_are_told),
+        SCENE_TEST(what_our_applier_wrote_for_the_destination_is_an_echo),
+        SCENE_TEST(what_it_did_not_write_is_none),
+        SCENE_TEST(nor_what_it_wrote_for_another_history),
         SCENE_TEST(behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands),
         SCENE_TEST(a_waiting_link_asks_for_no_walk),
         SCENE_TEST(the_time_to_wait_begins_when_the_own_image_is_taken),
