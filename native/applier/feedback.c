@@ -43,6 +43,7 @@ static void fill_report(struct zs_link *link) {
     memcpy(report->sessions, link->marker.sessions, sizeof report->sessions);
     report->need = link->gap ? ZS_NEED_FROM : ZS_NEED_NONE;
     zs_image_fill_report(link, report);
+    zs_dictionaries_fill_report(link, report);
 }
 
 static bool send_report(struct zs_link *link, struct zs_error *e) {

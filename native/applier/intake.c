@@ -30,7 +30,8 @@ enum { RECORDS_MAX = 1000000 };
 static struct zs_batch_limits batch_limits(const struct zs_link *link) {
     return (struct zs_batch_limits){.message_bytes_max = link->settings.message_bytes_max,
                                     .raw_bytes_max = link->settings.message_bytes_max,
-                                    .records_max = RECORDS_MAX};
+                                    .records_max = RECORDS_MAX,
+                                    .dictionaries = &link->dictionaries.kept};
 }
 
 // Ceilings, not memory: a batch that its sender could make must fit, or it would be sent again for ever. One arena
@@ -104,6 +105,7 @@ static const char *record_problem(const struct zs_batch *batch) {
             break;
         case ZS_RECORD_HEARTBEAT:
         case ZS_RECORD_SEEN:
+        case ZS_RECORD_DICTIONARY:
             break;
         case ZS_RECORD_TOMBSTONE:
             return "it holds tombstones, which this version cannot take; update the applier";
@@ -160,6 +162,7 @@ void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body,
         return;
     }
     hear_seen(link, &held->batch);
+    zs_dictionaries_hear(link, &held->batch);
     link->counters.batches++;
     link->heard_at = zs_mono_ms();
     if (held->batch.head.last > link->counters.received)
@@ -277,7 +280,7 @@ static bool admit_record(struct zs_link *link, struct zs_held *held, const struc
         return record->mark.zxid <= link->expected || admit_mark(link, held, record, e);
     if (record->type == ZS_RECORD_CHECKPOINT)
         return admit_checkpoint(link, held, e);
-    if (record->type != ZS_RECORD_HEARTBEAT) // SEEN has been heard, and so has BROKEN
+    if (record->type != ZS_RECORD_HEARTBEAT) // the others have been heard
         return true;
     if (held->batch.head.last < link->expected)
         return true; // an old batch once more: it knows less than we do

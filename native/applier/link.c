@@ -210,6 +210,8 @@ static void init_names(struct zs_link *link) {
     snprintf(link->journal_path, sizeof link->journal_path, "%s/%s", ZS_JOURNAL_PATH, s->origin);
     snprintf(link->resync_path, sizeof link->resync_path, "%s/%s", ZS_RESYNC_PATH, s->origin);
     snprintf(link->retry_path, sizeof link->retry_path, "%s/%s", ZS_RETRY_PATH, s->origin);
+    snprintf(link->dictionaries_path, sizeof link->dictionaries_path, "%s/%s", ZS_DICTIONARIES_PATH,
+             s->origin);
     snprintf(link->counters.origin, sizeof link->counters.origin, "%s", s->origin);
 }
 

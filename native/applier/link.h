@@ -39,6 +39,7 @@
 #include <stdatomic.h>
 
 #include "client.h"
+#include "dictionaries.h"
 #include "image.h"
 #include "journal.h"
 #include "refusal.h"
@@ -72,7 +73,8 @@ struct zs_link_settings {
     struct zs_filter *filter;   // owned
     struct zs_patterns *except; // owned; may be NULL
     bool skip_ephemerals;
-    struct zs_acls acls; // of what the link keeps under /zoospan; static
+    struct zs_acls acls;     // of what the link keeps under /zoospan; static
+    bool takes_dictionaries; // these ACLs let nobody else read it: dictionaries hold pieces of data
 };
 void zs_link_settings_clear(struct zs_link_settings *settings);
 
@@ -125,6 +127,7 @@ struct zs_link {
     char retry_path[sizeof ZS_RETRY_PATH + ZS_SITE_MAX + 1];
     char journal_path[sizeof ZS_JOURNAL_PATH + ZS_SITE_MAX + 1];
     char resync_path[sizeof ZS_RESYNC_PATH + ZS_SITE_MAX + 1];
+    char dictionaries_path[sizeof ZS_DICTIONARIES_PATH + ZS_SITE_MAX + 1];
     const struct zs_log *log;
     struct zs_watchdog *watchdog;
     struct zs_client client;
@@ -156,6 +159,7 @@ struct zs_link {
     struct zs_position positions[ZS_VECTOR_MAX]; // what the origin said it had applied of others
     struct zs_taking image;
     struct zs_journal journal;
+    struct zs_link_dictionaries dictionaries;
 
     // this site's own history, and what the origin has of it
     struct zs_history own_history;

@@ -153,6 +153,7 @@ static void turn(struct zs_link *link) {
     zs_image_tick(link);
     if (link->positioned && link->receive)
         zs_journal_tick(link);
+    zs_dictionaries_tick(link);
     zs_history_tick(link);
     zs_feedback_tick(link);
     if (zs_mono_ms() / 1000 != link->conflict_second)

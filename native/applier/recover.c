@@ -292,7 +292,8 @@ static bool load_records(struct zs_link *link, struct zs_error *e) {
     struct zs_request children;
     zs_copies_clear(link->copies);
     if (!make_folder(link, link->records_path, e) || !make_folder(link, link->quarantine_path, e) ||
-        !make_folder(link, link->journal_path, e) || !read_names(link, link->records_path, &children, e))
+        !make_folder(link, link->journal_path, e) || !make_folder(link, link->dictionaries_path, e) ||
+        !zs_dictionaries_load(link, e) || !read_names(link, link->records_path, &children, e))
         return false;
     bool fine = true;
     for (uint32_t i = 0; fine && i < children.name_count; i++)

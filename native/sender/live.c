@@ -22,10 +22,8 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
     }
     s->report = *report;
     s->reported = true;
-    zs_outbound_send_checkpoints(s->outbound, report->takes_images);
+    zs_outbound_hear(s->outbound, report);
     s->status.applied = report->applied;
-    for (uint32_t i = report->session_count; i-- > 0;)
-        zs_outbound_know_session(s->outbound, report->sessions[i]);
     zs_trail_reached(&s->trail, report->applied);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zs_lexicon.h"
 #include "zs_names.h"
 
 // Room in the writer above batch_bytes_max: the MARK that waits, the HEARTBEAT and SEEN always fit behind a batch that was
@@ -33,6 +34,7 @@ struct zs_outbound {
     uint32_t session_count; // newest first
     int64_t sessions[ZS_SESSIONS_MAX];
 
+    struct zs_lexicon lexicon;
     struct zs_outbound_counters counters;
     char sequential_example[256];
 };
@@ -108,7 +110,7 @@ static bool session_known(const struct zs_outbound *out, int64_t session) {
     return false;
 }
 
-void zs_outbound_know_session(struct zs_outbound *out, int64_t session) {
+static void know_session(struct zs_outbound *out, int64_t session) {
     if (!session_known(out, session) && out->session_count < ZS_SESSIONS_MAX)
         out->sessions[out->session_count++] = session;
 }
@@ -311,10 +313,6 @@ struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out) {
     return out->cursor;
 }
 
-void zs_outbound_send_checkpoints(struct zs_outbound *out, bool wanted) {
-    out->checkpoints = wanted;
-}
-
 bool zs_outbound_urgent(const struct zs_outbound *out) {
     return out->open && out->checkpoint_open;
 }
@@ -383,6 +381,26 @@ uint32_t zs_outbound_records(const struct zs_outbound *out) {
     return out->open ? zs_batch_writer_records(out->writer) : 0;
 }
 
+void zs_outbound_hear(struct zs_outbound *out, const struct zs_report *report) {
+    out->checkpoints = report->takes_images;
+    for (uint32_t i = report->session_count; i-- > 0;)
+        know_session(out, report->sessions[i]);
+    zs_lexicon_hear(&out->lexicon, report);
+}
+
+// A batch of txns teaches, takes a dictionary along that is due, and refers to the one in use.
+static void use_lexicon(struct zs_outbound *out) {
+    struct zs_lexicon *lexicon = &out->lexicon;
+    const struct zs_dictionary *due = zs_lexicon_due(lexicon);
+    if (due) {
+        const struct zs_record record = {.type = ZS_RECORD_DICTIONARY,
+                                         .dictionary = {{due->bytes, due->len}}};
+        if (zs_batch_writer_add(out->writer, &record) == ZS_ADDED)
+            zs_lexicon_sent(lexicon);
+    }
+    zs_batch_writer_use(out->writer, zs_lexicon_used(lexicon));
+}
+
 bool zs_outbound_finish(struct zs_outbound *out, const struct zs_heartbeat *heartbeat,
                         struct zs_outgoing *outgoing, struct zs_error *e) {
     if (!out->open)
@@ -391,7 +409,12 @@ bool zs_outbound_finish(struct zs_outbound *out, const struct zs_heartbeat *hear
     assert(added); // it waits only in a batch that is not full
     (void)added;
     bool empty = zs_batch_writer_records(out->writer) == 0;
+    bool txns = zs_batch_writer_txns(out->writer) > 0;
+    if (txns)
+        zs_lexicon_learn(&out->lexicon, zs_batch_writer_raw(out->writer));
     outgoing->heartbeat = heartbeat && add_heartbeat(out, heartbeat);
+    if (txns)
+        use_lexicon(out);
     out->open = false;
     bool done = zs_batch_writer_finish(out->writer, out->cursor.zxid, out->cursor.clock, &outgoing->message,
                                        &outgoing->head, e);

@@ -43,12 +43,10 @@ void zs_outbound_free(struct zs_outbound *out);
 // Drops the open batch and continues behind `from`. Sessions already known stay known (a session is foreign for ever).
 void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
                       const struct zs_checkpoint *from);
-// Sessions that are known to be appliers' from elsewhere: the report says them for the position it names. They fill
-// the room there is and push out none that the stream has shown.
-void zs_outbound_know_session(struct zs_outbound *out, int64_t session);
-
-// Whether the destination takes CHECKPOINT records (its reports say `images`).
-void zs_outbound_send_checkpoints(struct zs_outbound *out, bool wanted);
+// What the destination's newest report says of it: which sessions are appliers' (for the position it names: they fill the
+// room there is and push out none that the stream has shown), whether it takes CHECKPOINT records (those that say `images`
+// do), which dictionaries it keeps.
+void zs_outbound_hear(struct zs_outbound *out, const struct zs_report *report);
 
 enum zs_taken {
     ZS_TAKEN,

@@ -11,7 +11,36 @@ struct envelope {
     bool compressed;
     const uint8_t *payload;
     uint32_t payload_len;
+    const struct zs_dictionary *dictionary; // NULL: none
 };
+
+// A number of at most 32 bits.
+static uint32_t read_number(struct zs_reader *in) {
+    uint64_t value = zs_read_varint(in);
+    in->failed = in->failed || value > UINT32_MAX;
+    return (uint32_t)value;
+}
+
+// A zxid as what it is above `from`.
+static int64_t read_zxid_above(struct zs_reader *in, int64_t from) {
+    uint64_t above = zs_read_varint(in);
+    if (from < 0 || above > (uint64_t)(INT64_MAX - from))
+        return -1;
+    return from + (int64_t)above;
+}
+
+static bool read_positions(struct zs_reader *in, struct zs_batch_head *head, struct zs_error *e) {
+    head->prev = read_zxid_above(in, 0);
+    head->first = read_zxid_above(in, head->prev);
+    head->last = read_zxid_above(in, head->first);
+    if (head->last < 0)
+        return zs_fail(e, ZS_CORRUPT, "the header's zxids have more than 63 bits");
+    head->clock_prev = zs_read_u64(in);
+    uint64_t passed = zs_read_varint(in);
+    head->clock_last = head->clock_prev + passed;
+    return passed <= UINT64_MAX - head->clock_prev ||
+           zs_fail(e, ZS_CORRUPT, "the header's clock has more than 64 bits");
+}
 
 static bool read_header(struct zs_reader *in, struct envelope *out, struct zs_error *e) {
     struct zs_batch_head *head = &out->head;
@@ -24,8 +53,8 @@ static bool read_header(struct zs_reader *in, struct envelope *out, struct zs_er
                        "format version %u, but this program reads version %d only: run the same "
                        "release at both sites",
                        version, ZS_BATCH_VERSION);
-    uint16_t flags = zs_read_u16(in);
-    if (flags & ~WIRE_FLAG_LZ4)
+    uint8_t flags = zs_read_u8(in);
+    if ((flags & ~(WIRE_FLAG_LZ4 | WIRE_FLAG_DICTIONARY)) || flags == WIRE_FLAG_DICTIONARY)
         return zs_fail(e, ZS_CORRUPT, "the header has unknown flags 0x%x", flags);
     out->compressed = flags & WIRE_FLAG_LZ4;
     if (!wire_read_site(in, e, head->origin) || !wire_read_site(in, e, head->destination))
@@ -34,18 +63,16 @@ static bool read_header(struct zs_reader *in, struct envelope *out, struct zs_er
     if (history)
         memcpy(head->history.bytes, history, sizeof head->history.bytes);
     head->filter_hash = zs_read_u64(in);
-    head->prev = zs_read_i64(in);
-    head->first = zs_read_i64(in);
-    head->last = zs_read_i64(in);
-    head->clock_prev = zs_read_u64(in);
-    head->clock_last = zs_read_u64(in);
-    head->records = zs_read_u32(in);
-    head->txns = zs_read_u32(in);
-    head->raw_bytes = zs_read_u32(in);
-    head->dictionary = zs_read_u32(in);
-    out->payload_len = zs_read_u32(in);
+    if (!read_positions(in, head, e))
+        return false;
+    head->records = read_number(in);
+    head->txns = read_number(in);
+    head->raw_bytes = read_number(in);
+    head->dictionary = flags & WIRE_FLAG_DICTIONARY ? zs_read_u32(in) : 0;
+    out->payload_len = read_number(in);
     out->payload = zs_read_bytes(in, out->payload_len);
-    return !in->failed || zs_fail(e, ZS_CORRUPT, "the message is truncated");
+    return !in->failed ||
+           zs_fail(e, ZS_CORRUPT, "the message is truncated, or a number in its header malformed");
 }
 
 static bool check_trailer(struct zs_reader *in, const uint8_t *message, struct zs_error *e) {
@@ -61,15 +88,14 @@ static bool check_trailer(struct zs_reader *in, const uint8_t *message, struct z
     return left == 0 || zs_fail(e, ZS_CORRUPT, "%zu bytes are left over behind the trailer", left);
 }
 
-static bool check_header(const struct envelope *envelope, const struct zs_batch_limits *limits,
+static bool check_header(struct envelope *envelope, const struct zs_batch_limits *limits,
                          struct zs_error *e) {
     const struct zs_batch_head *head = &envelope->head;
-    if (head->dictionary != 0)
-        return zs_fail(e, ZS_CORRUPT, "unknown dictionary %" PRIu32, head->dictionary);
-    if (head->prev < 0 || head->first < head->prev || head->last < head->first)
-        return zs_fail(e, ZS_CORRUPT, "the header's zxids are not prev <= first <= last");
-    if (head->clock_last < head->clock_prev)
-        return zs_fail(e, ZS_CORRUPT, "the header's clock goes back");
+    if (head->dictionary && limits->dictionaries)
+        envelope->dictionary = zs_dictionaries_find(limits->dictionaries, head->dictionary);
+    if (head->dictionary && !envelope->dictionary)
+        return zs_fail(e, ZS_CORRUPT, "it needs dictionary 0x%08" PRIx32 ", which this site does not have",
+                       head->dictionary);
     if (head->raw_bytes > limits->raw_bytes_max || head->raw_bytes > LZ4_MAX_INPUT_SIZE)
         return zs_fail(e, ZS_CORRUPT, "%" PRIu32 " bytes of records are more than the limit of %zu",
                        head->raw_bytes, limits->raw_bytes_max);
@@ -100,8 +126,10 @@ static const uint8_t *unpack(const struct envelope *envelope, struct zs_arena *a
             memcpy(raw, envelope->payload, len);
         return raw;
     }
-    int got = LZ4_decompress_safe((const char *)envelope->payload, (char *)raw, (int)envelope->payload_len,
-                                  (int)len);
+    const struct zs_dictionary *dictionary = envelope->dictionary;
+    int got = LZ4_decompress_safe_usingDict(
+        (const char *)envelope->payload, (char *)raw, (int)envelope->payload_len, (int)len,
+        dictionary ? (const char *)dictionary->bytes : NULL, dictionary ? (int)dictionary->len : 0);
     if (got >= 0 && (size_t)got == len)
         return raw;
     zs_fail(e, ZS_CORRUPT, "the payload is not an LZ4 block of the stated size");

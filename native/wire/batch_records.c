@@ -400,6 +400,15 @@ static bool read_checkpoint(struct cursor *c, struct zs_record_checkpoint *check
            (checkpoint->zxid >= 0 || corrupt(c, "the checkpoint's zxid is negative"));
 }
 
+static bool read_dictionary(struct cursor *c, struct zs_record_dictionary *dictionary) {
+    uint64_t len = zs_read_varint(&c->in);
+    const uint8_t *bytes = len <= ZS_DICTIONARY_BYTES_MAX ? zs_read_bytes(&c->in, (size_t)len) : NULL;
+    if (!bytes || len < ZS_DICTIONARY_BYTES_MIN)
+        return corrupt(c, "a dictionary is cut off, too short or too long");
+    dictionary->bytes = (struct zs_slice){bytes, (size_t)len};
+    return true;
+}
+
 static bool read_heartbeat(struct cursor *c, struct zs_record_heartbeat *heartbeat) {
     heartbeat->time_ms = read_time(c);
     if (!whole(c, "time") || !read_vector(c, &heartbeat->vector_count, &heartbeat->vector) ||
@@ -441,6 +450,8 @@ static bool read_record(struct cursor *c, struct zs_record *record) {
         return read_seen(c, &record->seen);
     case ZS_RECORD_CHECKPOINT:
         return read_checkpoint(c, &record->checkpoint);
+    case ZS_RECORD_DICTIONARY:
+        return read_dictionary(c, &record->dictionary);
     }
     return corrupt(c, "the record type is not known");
 }
@@ -469,6 +480,8 @@ static const char *record_name(enum zs_record_type type) {
         return "SEEN";
     case ZS_RECORD_CHECKPOINT:
         return "CHECKPOINT";
+    case ZS_RECORD_DICTIONARY:
+        return "DICTIONARY";
     }
     return "unknown";
 }

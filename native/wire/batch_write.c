@@ -7,10 +7,12 @@
 
 #include <assert.h>
 #include <lz4.h>
+#include <lz4hc.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_BYTES_MAX = 160 };
+// A dictionary pays for itself in small batches only; they are worth the slower search, too.
+enum { HEADER_BYTES_MAX = 160, SMALL_BYTES_MAX = 8192, SMALL_LEVEL = 3 };
 
 struct written_acl {
     size_t at, len; // in the records
@@ -29,6 +31,8 @@ struct zs_batch_writer {
     uint32_t acl_count;
     struct written_acl acls[WIRE_ACLS_MAX];
     void *lz4;
+    LZ4_streamHC_t *lz4_small;
+    const struct zs_dictionary *dictionary; // borrowed
 };
 
 static bool take_buffer(struct zs_buffer *buffer, size_t bytes) {
@@ -47,10 +51,12 @@ struct zs_batch_writer *zs_batch_writer_new(size_t raw_bytes_max, size_t record_
     w->raw_bytes_max = raw_bytes_max;
     w->record_bytes_max = record_bytes_max;
     w->lz4 = malloc((size_t)LZ4_sizeofState());
+    w->lz4_small = LZ4_createStreamHC();
     w->path = malloc(record_bytes_max + 1);
-    size_t message_bytes = (size_t)LZ4_compressBound((int)record_bytes_max) + HEADER_BYTES_MAX;
+    size_t message_bytes =
+        HEADER_BYTES_MAX + (size_t)LZ4_compressBound((int)record_bytes_max) + WIRE_TRAILER_CRC32C_BYTES;
     bool taken = take_buffer(&w->raw, record_bytes_max) && take_buffer(&w->message, message_bytes);
-    if (w->lz4 && w->path && taken)
+    if (w->lz4 && w->lz4_small && w->path && taken)
         return w;
     zs_batch_writer_free(w);
     return NULL;
@@ -63,6 +69,7 @@ void zs_batch_writer_free(struct zs_batch_writer *writer) {
     zs_buffer_free(&writer->message);
     free(writer->path);
     free(writer->lz4);
+    LZ4_freeStreamHC(writer->lz4_small);
     free(writer);
 }
 
@@ -343,6 +350,11 @@ static void put_record(struct zs_batch_writer *w, const struct zs_record *record
     case ZS_RECORD_CHECKPOINT:
         zs_put_u64(&w->raw, (uint64_t)record->checkpoint.zxid);
         return;
+    case ZS_RECORD_DICTIONARY:
+        assert(record->dictionary.bytes.len >= ZS_DICTIONARY_BYTES_MIN);
+        zs_put_varint(&w->raw, record->dictionary.bytes.len);
+        zs_put_bytes(&w->raw, record->dictionary.bytes.at, record->dictionary.bytes.len);
+        return;
     }
 }
 
@@ -387,49 +399,77 @@ size_t zs_batch_writer_raw_bytes(const struct zs_batch_writer *writer) {
     return writer->raw.len + writer->shared;
 }
 
+struct zs_slice zs_batch_writer_raw(const struct zs_batch_writer *writer) {
+    return (struct zs_slice){writer->raw.at, writer->raw.len};
+}
+
 // --- the message -----------------------------------------------------------------------------------------------------
 
-static void put_header(struct zs_buffer *to, const struct zs_batch_head *head, uint16_t flags,
-                       size_t payload) {
+void zs_batch_writer_use(struct zs_batch_writer *writer, const struct zs_dictionary *dictionary) {
+    writer->dictionary = dictionary;
+}
+
+static void put_header(struct zs_buffer *to, const struct zs_batch_head *head, bool packed, size_t payload) {
+    unsigned flags = (packed ? WIRE_FLAG_LZ4 : 0u) | (head->dictionary ? WIRE_FLAG_DICTIONARY : 0u);
     zs_put_bytes(to, WIRE_MAGIC, WIRE_MAGIC_BYTES);
     zs_put_u8(to, ZS_BATCH_VERSION);
-    zs_put_u16(to, flags);
+    zs_put_u8(to, (uint8_t)flags);
     put_text(to, head->origin);
     put_text(to, head->destination);
     zs_put_bytes(to, head->history.bytes, sizeof head->history.bytes);
     zs_put_u64(to, head->filter_hash);
-    zs_put_u64(to, (uint64_t)head->prev);
-    zs_put_u64(to, (uint64_t)head->first);
-    zs_put_u64(to, (uint64_t)head->last);
+    zs_put_varint(to, (uint64_t)head->prev);
+    zs_put_varint(to, (uint64_t)(head->first - head->prev));
+    zs_put_varint(to, (uint64_t)(head->last - head->first));
     zs_put_u64(to, head->clock_prev);
-    zs_put_u64(to, head->clock_last);
-    zs_put_u32(to, head->records);
-    zs_put_u32(to, head->txns);
-    zs_put_u32(to, head->raw_bytes);
-    zs_put_u32(to, head->dictionary);
-    zs_put_u32(to, (uint32_t)payload);
+    zs_put_varint(to, head->clock_last - head->clock_prev);
+    zs_put_varint(to, head->records);
+    zs_put_varint(to, head->txns);
+    zs_put_varint(to, head->raw_bytes);
+    if (head->dictionary)
+        zs_put_u32(to, head->dictionary);
+    zs_put_varint(to, payload);
 }
 
-// The payload's size stands in the header, whose own size is known: the header is written once to make room for it,
-// and again when the payload is there.
-static void put_payload(struct zs_batch_writer *w) {
-    put_header(&w->message, &w->head, 0, 0);
-    size_t header_len = w->message.len;
+// The records as an LZ4 block; 0: that does not make them smaller.
+static size_t pack(struct zs_batch_writer *w, char *to, size_t room) {
+    const char *raw = (const char *)w->raw.at;
+    const int len = (int)w->raw.len;
+    int packed;
+    w->head.dictionary = w->dictionary && len > 0 && len <= SMALL_BYTES_MAX ? w->dictionary->id : 0;
+    if (w->head.dictionary) {
+        LZ4_resetStreamHC_fast(w->lz4_small, SMALL_LEVEL);
+        LZ4_loadDictHC(w->lz4_small, (const char *)w->dictionary->bytes, (int)w->dictionary->len);
+        packed = LZ4_compress_HC_continue(w->lz4_small, raw, to, len, (int)room);
+    } else {
+        packed = LZ4_compress_fast_extState(w->lz4, raw, to, len, (int)room, 1);
+    }
+    if (packed > 0 && packed < len)
+        return (size_t)packed;
+    w->head.dictionary = 0;
+    return 0;
+}
+
+// The header's length depends on what stands in it: so it is put before the payload when that is there.
+static bool put_message(struct zs_batch_writer *w, struct zs_slice *message) {
+    uint8_t bytes[HEADER_BYTES_MAX];
+    struct zs_buffer header = {.at = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     size_t room = (size_t)LZ4_compressBound((int)w->raw.len);
-    uint8_t *to = zs_buffer_reserve(&w->message, room);
-    if (!to)
-        return;
-    int packed = LZ4_compress_fast_extState(w->lz4, (const char *)w->raw.at, (char *)to, (int)w->raw.len,
-                                            (int)room, 1);
-    bool helps = packed > 0 && (size_t)packed < w->raw.len;
-    size_t payload = helps ? (size_t)packed : w->raw.len;
-    if (!helps && payload)
-        memcpy(to, w->raw.at, payload);
     zs_buffer_clear(&w->message);
-    put_header(&w->message, &w->head, helps ? WIRE_FLAG_LZ4 : 0, payload);
-    assert(w->message.len == header_len);
-    (void)header_len;
-    w->message.len += payload;
+    uint8_t *to = zs_buffer_reserve(&w->message, HEADER_BYTES_MAX + room + WIRE_TRAILER_CRC32C_BYTES);
+    if (!to)
+        return false;
+    size_t packed = pack(w, (char *)to + HEADER_BYTES_MAX, room), payload = packed ? packed : w->raw.len;
+    if (!packed && payload)
+        memcpy(to + HEADER_BYTES_MAX, w->raw.at, payload);
+    put_header(&header, &w->head, packed != 0, payload);
+    uint8_t *begin = to + HEADER_BYTES_MAX - header.len;
+    memcpy(begin, header.at, header.len);
+    w->message.len = HEADER_BYTES_MAX + payload;
+    zs_put_u8(&w->message, WIRE_TRAILER_CRC32C);
+    zs_put_u32(&w->message, zs_crc32c(0, begin, (size_t)(w->message.at + w->message.len - begin)));
+    *message = (struct zs_slice){begin, (size_t)(w->message.at + w->message.len - begin)};
+    return !header.failed && !w->message.failed;
 }
 
 bool zs_batch_writer_finish(struct zs_batch_writer *writer, int64_t last, zs_clock clock_last,
@@ -439,13 +479,8 @@ bool zs_batch_writer_finish(struct zs_batch_writer *writer, int64_t last, zs_clo
     writer->head.last = last;
     writer->head.clock_last = clock_last;
     writer->head.raw_bytes = (uint32_t)writer->raw.len;
-    zs_buffer_clear(&writer->message);
-    put_payload(writer);
-    zs_put_u8(&writer->message, WIRE_TRAILER_CRC32C);
-    zs_put_u32(&writer->message, zs_crc32c(0, writer->message.at, writer->message.len));
-    if (writer->message.failed)
+    if (!put_message(writer, message))
         return zs_fail(e, ZS_FATAL, "no memory for a batch");
-    *message = (struct zs_slice){writer->message.at, writer->message.len};
     if (head)
         *head = writer->head;
     return true;

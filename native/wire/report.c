@@ -56,6 +56,14 @@ static bool add_lists(json_t *object, const struct zs_report *report) {
     return added;
 }
 
+static bool add_dictionaries(json_t *object, const struct zs_report *report) {
+    json_t *ids = json_array();
+    bool added = json_object_set_new(object, "dictionaries", ids) == 0;
+    for (uint32_t i = 0; added && i < report->dictionary_count; i++)
+        added = json_array_append_new(ids, hex(report->dictionaries[i])) == 0;
+    return added;
+}
+
 static json_t *report_value(const struct zs_report *report) {
     json_t *object = json_object();
     bool added = object && json_object_set_new(object, "origin", json_string(report->origin)) == 0 &&
@@ -66,6 +74,7 @@ static json_t *report_value(const struct zs_report *report) {
                  json_object_set_new(object, "time", json_integer(report->time_ms)) == 0 &&
                  add_lists(object, report) &&
                  (!report->takes_images || json_object_set_new(object, "images", json_true()) == 0) &&
+                 (!report->takes_dictionaries || add_dictionaries(object, report)) &&
                  json_object_set_new(object, "need", need_value(report)) == 0;
     if (added)
         return object;
@@ -105,6 +114,20 @@ static bool read_vector(const json_t *object, const char *name, uint32_t *count,
         memcpy(position->site, site, strlen(site) + 1);
         if (!zs_json_read_zxid(vector, site, &position->zxid, e))
             return zs_error_context(e, "%s", name);
+    }
+    return true;
+}
+
+static bool read_dictionaries(const json_t *object, struct zs_report *out, struct zs_error *e) {
+    const json_t *ids = json_object_get(object, "dictionaries");
+    out->takes_dictionaries = ids != NULL;
+    if (ids && (!json_is_array(ids) || json_array_size(ids) > ZS_DICTIONARIES_MAX))
+        return zs_fail(e, ZS_CORRUPT, "\"dictionaries\" is not a list of at most %d", ZS_DICTIONARIES_MAX);
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        uint64_t id;
+        if (!zs_json_hex_value(json_array_get(ids, i), &id) || id == 0 || id > UINT32_MAX)
+            return zs_fail(e, ZS_CORRUPT, "\"dictionaries\" has an entry that is no id");
+        out->dictionaries[out->dictionary_count++] = (uint32_t)id;
     }
     return true;
 }
@@ -152,7 +175,7 @@ bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, st
                 zs_json_read_integer(object, "time", &out->time_ms, e) &&
                 read_vector(object, "vector", &out->vector_count, out->vector, e) &&
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e) &&
-                read_need(object, out, e);
+                read_dictionaries(object, out, e) && read_need(object, out, e);
     out->takes_images = json_is_true(json_object_get(object, "images"));
     json_decref(object);
     return read || zs_error_context(e, "feedback report");

@@ -8,7 +8,8 @@
 
 enum {
     WIRE_MAGIC_BYTES = 4,
-    WIRE_FLAG_LZ4 = 1, // the payload is an LZ4 block; otherwise the records themselves
+    WIRE_FLAG_LZ4 = 1,        // the payload is an LZ4 block; otherwise the records themselves
+    WIRE_FLAG_DICTIONARY = 2, // ... which refers to a dictionary
     WIRE_TRAILER_CRC32C = 1,
     WIRE_TRAILER_CRC32C_BYTES = 5, // kind, value
     WIRE_RECORD_BYTES_MIN = 4,     // an empty heartbeat

@@ -5,6 +5,7 @@
 
 #include "zs_arena.h"
 #include "zs_bytes.h"
+#include "zs_dictionary.h"
 #include "zs_error.h"
 #include "zs_stamp.h"
 #include "zs_text.h"
@@ -36,6 +37,7 @@ enum zs_record_type { // the values stand in the format; an unknown one is an er
     ZS_RECORD_BROKEN = 9,
     ZS_RECORD_SEEN = 10,
     ZS_RECORD_CHECKPOINT = 11,
+    ZS_RECORD_DICTIONARY = 12,
 };
 
 struct zs_record_txn { // a local txn of the origin, what the link's filter left of it; never without ops
@@ -130,6 +132,10 @@ struct zs_record_checkpoint {
     int64_t zxid; // the txn before or behind which it stands
 };
 
+struct zs_record_dictionary { // for batches to come: see zs_dictionary.h
+    struct zs_slice bytes;    // ZS_DICTIONARY_BYTES_MIN to _MAX
+};
+
 struct zs_record {
     enum zs_record_type type;
     union {
@@ -144,6 +150,7 @@ struct zs_record {
         struct zs_record_broken broken;
         struct zs_record_seen seen;
         struct zs_record_checkpoint checkpoint;
+        struct zs_record_dictionary dictionary;
     };
 };
 
@@ -159,7 +166,7 @@ struct zs_batch_head {
     zs_clock clock_last; // ... and at last
     uint32_t records, txns;
     uint32_t raw_bytes;  // of the records before compression
-    uint32_t dictionary; // id of the LZ4 dictionary; 0: none (the only value so far)
+    uint32_t dictionary; // id of the one that the payload refers to; 0: none
 };
 
 struct zs_batch {
@@ -167,11 +174,12 @@ struct zs_batch {
     const struct zs_record *records;
 };
 
-// What a reader is willing to take; checked before any memory is taken.
+// What a reader is willing to take, checked before any memory is taken; and what it can.
 struct zs_batch_limits {
     size_t message_bytes_max;
     size_t raw_bytes_max;
     uint32_t records_max;
+    const struct zs_dictionaries *dictionaries; // NULL: it has none
 };
 
 // Decodes a message. Everything in `out` lives in the arena. Errors: ZS_CORRUPT (truncated, wrong checksum, a limit
@@ -198,6 +206,9 @@ void zs_batch_writer_free(struct zs_batch_writer *writer);
 // `head` and ignores the rest.
 void zs_batch_writer_begin(struct zs_batch_writer *writer, const struct zs_batch_head *head);
 
+// From now on small batches may refer to this dictionary, which is borrowed; NULL: to none.
+void zs_batch_writer_use(struct zs_batch_writer *writer, const struct zs_dictionary *dictionary);
+
 enum zs_added {
     ZS_ADDED,
     ZS_BATCH_FULL, // finish this batch and offer the record to the next one; nothing was added, nor will be
@@ -209,6 +220,8 @@ enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct z
 uint32_t zs_batch_writer_records(const struct zs_batch_writer *writer);
 uint32_t zs_batch_writer_txns(const struct zs_batch_writer *writer);
 size_t zs_batch_writer_raw_bytes(const struct zs_batch_writer *writer);
+// The records of the batch as they are before compression; borrowed until the next add or begin.
+struct zs_slice zs_batch_writer_raw(const struct zs_batch_writer *writer);
 
 // Ends the batch: it covers up to `last`, where the origin's clock is `clock_last`. `message` borrows the writer's
 // memory until the next begin; `head` (may be NULL) receives the complete header. Errors: ZS_FATAL.

@@ -36,7 +36,9 @@ void zs_link_names(const char *origin, const char *destination, struct zs_link_n
     "/zoospan/quarantine"                  // <origin>/<zxid>: what could not be applied, see zs_quarantine.h
 #define ZS_RETRY_PATH "/zoospan/retry"     // <origin>/<zxid>: asks the applier to try that one once more
 #define ZS_JOURNAL_PATH "/zoospan/journal" // <origin>/...: which of the site's own txns the applier wrote
-#define ZS_RESYNC_PATH "/zoospan/resync"   // <origin>: asks the applier for an image, see zs_resync.h
+#define ZS_DICTIONARIES_PATH                                                                                 \
+    "/zoospan/dictionaries"              // <origin>/<id>: what its batches may refer to, see zs_dictionary.h
+#define ZS_RESYNC_PATH "/zoospan/resync" // <origin>: asks the applier for an image, see zs_resync.h
 
 // A path as one name beneath ZS_SESSIONS_PATH: '%' becomes "%25" and '/' becomes "%2F".
 // Writes at most `size` bytes with the NUL; false if it does not fit or (unescape) is not such a name.

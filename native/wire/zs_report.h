@@ -25,6 +25,9 @@ struct zs_report {
     uint32_t session_count; // the origin's applier sessions, as of `applied`
     int64_t sessions[ZS_SESSIONS_MAX];
     bool takes_images; // this version of the destination does; else it can only wait
+    bool takes_dictionaries;
+    uint32_t dictionary_count;
+    uint32_t dictionaries[ZS_DICTIONARIES_MAX]; // that it keeps: ids, the newest first
     enum zs_need need;
     char image_path[1024]; // ZS_NEED_IMAGE
     // ZS_NEED_IMAGE: what an image should contain to be exact. `fence`: the destination's zxid of the newest write that it

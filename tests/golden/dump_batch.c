@@ -103,6 +103,10 @@ static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
     case ZS_RECORD_CHECKPOINT:
         dump_format(out, "CHECKPOINT 0x%" PRIx64, (uint64_t)record->checkpoint.zxid);
         return;
+    case ZS_RECORD_DICTIONARY:
+        dump_format(out, "DICTIONARY ");
+        dump_data(out, record->dictionary.bytes);
+        return;
     }
 }
 

@@ -61,12 +61,23 @@ def lz4_run(size):  # a block of `size` zeros: one literal, one match, the last 
     return b"\x1f\0" + b"\1\0" + more + b"\x50" + bytes(5)
 
 
+DICTIONARY = bytes(range(256))  # the one that the test knows
+
+
+def lz4_of_dictionary(head, begin, size):  # `head`, and what stands in the dictionary at `begin`; the last 12 bytes as literals
+    assert len(head) < 15
+    match = size - 12
+    offset = len(head) + len(DICTIONARY) - begin
+    return (bytes([len(head) << 4 | 15]) + head + struct.pack("<H", offset) + bytes([match - 4 - 15]) + b"\xc0" +
+            DICTIONARY[begin + match:begin + size])
+
+
 class Batch:
     def __init__(self, prev=0x100000000, clock=0x18F000000000000, origin="sh", destination="bj"):
         self.origin, self.destination, self.prev, self.clock_prev = origin, destination, prev, clock
         self.zxid, self.clock, self.stamp_clock, self.seen, self.session = prev, clock, clock, 0, 0
         self.path, self.acls, self.raw, self.lines = b"", [], b"", []
-        self.records = self.txns = self.first = self.dictionary = 0
+        self.records = self.txns = self.first = 0
         self.version, self.flags, self.last, self.clock_last, self.claimed = 1, 0, None, None, {}
 
     # parts
@@ -211,6 +222,10 @@ class Batch:
         self.lines.append("CHECKPOINT 0x%x" % zxid)
         return self.add(b"\x0b" + struct.pack(">Q", zxid))
 
+    def dictionary(self, data):
+        self.lines.append("DICTIONARY %s" % self.show_data(data))
+        return self.add(b"\x0c" + varint(len(data)) + data)
+
     def heartbeat(self, at_ms, vector, sessions):
         self.lines.append("HEARTBEAT time=%d vector=%s sessions=[%s]" % (
             at_ms, self.show_vector(vector), ", ".join("0x%x" % s for s in sessions)))
@@ -222,15 +237,19 @@ class Batch:
         """`payload` replaces the records; `claimed` puts other values into the header than the true ones."""
         values = dict(version=1, flags=0, origin=self.origin, destination=self.destination, prev=self.prev,
                       first=self.first or self.prev, last=self.zxid, clock_prev=self.clock_prev, clock_last=self.clock,
-                      records=self.records, txns=self.txns, raw=len(self.raw), dictionary=0, trailer=1)
+                      records=self.records, txns=self.txns, raw=len(self.raw), dictionary=None, trailer=1)
         values.update(claimed)
         self.values = values
         payload = self.raw if payload is None else payload
-        out = b"ZSPB" + struct.pack(">BH", values["version"], values["flags"])
+        out = b"ZSPB" + bytes([values["version"], values["flags"]])
         out += text(values["origin"]) + text(values["destination"])
         out += uuid.UUID("00112233-4455-6677-8899-aabbccddeeff").bytes + struct.pack(">Q", 0xF117E5)
-        out += struct.pack(">qqqQQ", *(values[n] for n in ("prev", "first", "last", "clock_prev", "clock_last")))
-        out += struct.pack(">IIIII", *(values[n] for n in ("records", "txns", "raw", "dictionary")), len(payload))
+        prev, first, last = (values[n] for n in ("prev", "first", "last"))
+        out += varint(prev & M64) + varint(first - prev & M64) + varint(last - first & M64)
+        out += struct.pack(">Q", values["clock_prev"]) + varint(values["clock_last"] - values["clock_prev"] & M64)
+        out += varint(values["records"]) + varint(values["txns"]) + varint(values["raw"])
+        out += b"" if values["dictionary"] is None else struct.pack(">I", values["dictionary"])
+        out += varint(len(payload))
         out += payload + bytes([values["trailer"]])
         return out + struct.pack(">I", crc32c(out))
 
@@ -286,6 +305,10 @@ def small():
     return Batch().txn(Z + 1, C + 1, C >> 16, 0, (Batch.set, "/a", b"x"))
 
 
+def of_dictionary():
+    return Batch().txn(Z + 1, C + 1, C >> 16, 0, (Batch.set, "/a", DICTIONARY[100:200]))
+
+
 def two():
     return small().txn(Z + 2, C + 2, 0, 0, (Batch.set, "/a", b""))
 
@@ -315,8 +338,9 @@ def damaged():
         },
         "bad-version": {
             "two": (small().message(version=2), "format version 2"),
-            "flag": (small().message(flags=2), "unknown flags"),
-            "dictionary": (small().message(dictionary=7), "unknown dictionary 7"),
+            "flag": (small().message(flags=4), "unknown flags"),
+            "dictionary-alone": (small().message(flags=2, dictionary=7), "unknown flags"),
+            "dictionary": (of_dictionary().message(payload=lz4_run(100), flags=3, dictionary=7), "needs dictionary 0x00000007"),
             "hmac": (small().message(trailer=2), "unknown kind 2"),
         },
         "bad-header": {
@@ -324,11 +348,13 @@ def damaged():
             "origin": (small().message(origin="Shanghai"), "site's name"),
             "long-origin": (small().message(origin="s" * 16), "site's name"),
             "no-destination": (small().message(destination=""), "site's name"),
-            "order": (small().message(last=Z), "prev <= first <= last"),
-            "negative": (small().message(prev=-1), "prev <= first <= last"),
+            "order": (small().message(last=Z), "more than 63 bits"),
+            "too-far": (small().message(last=(1 << 63)), "more than 63 bits"),
+            "many-records": (small().message(records=1 << 32), "number in its header malformed"),
+            "negative": (small().message(prev=-1), "more than 63 bits"),
             "first": (small().message(first=Z), "first zxid"),
             "beyond": (two().message(last=Z + 1), "last zxid"),
-            "clock": (small().message(clock_last=C - 1), "clock goes back"),
+            "clock": (small().message(clock_last=C - 1), "more than 64 bits"),
             "clock-beyond": (small().message(clock_last=C), "last clock"),
             "txns": (small().message(txns=2), "number of txns"),
             "records": (small().message(records=100), "bytes can hold"),
@@ -337,7 +363,7 @@ def damaged():
             "left-over": (good + b"x", "left over behind the trailer"),
         },
         "bad-record": {
-            "type": (record(b"\x0c\1\1\0\2\2\0\2/a"), "type is not known"),
+            "type": (record(b"\x0d\1\1\0\2\2\0\2/a"), "type is not known"),
             "zxid-stands": (record(b"\1\0" + txn[2:] + b"\2\0\2/a"), "zxid does not rise"),
             "zxid-overflows": (record(b"\1" + varint(M64) + txn[2:] + b"\2\0\2/a"), "zxid does not rise"),
             "clock-stands": (record(b"\1\1\0\0\2\2\0\2/a"), "clock does not rise"),
@@ -367,6 +393,9 @@ def damaged():
             "seen-history-cut": (record(b"\x0a" + bytes(15), txns=0, first=Z), "inside a history"),
             "node-before-zero": (record(b"\3\0\0\1/\0\0\1\2\0", txns=0, first=Z), "older than zxid 0"),
             "checkpoint-negative": (record(b"\x0b" + b"\xff" * 8, txns=0, first=Z), "checkpoint's zxid is negative"),
+            "dictionary-short": (record(b"\x0c\7" + bytes(7), txns=0, first=Z), "too short"),
+            "dictionary-long": (record(b"\x0c" + varint(8193) + bytes(8193), txns=0, first=Z), "too long"),
+            "dictionary-cut": (record(b"\x0c\x09" + bytes(8), txns=0, first=Z), "cut off"),
             "rules-long": (record(b"\5" + b"\1" * 8 + b"\0\1/\0\0" + bytes(17) + varint(65537) + b"/" * 65537, txns=0,
                                   first=Z), "list of patterns is cut off"),
             "reason-long": (record(b"\x09\0" + varint(401) + b"x" * 401, txns=0, first=Z), "reason is cut off"),
@@ -397,12 +426,16 @@ def main():
     head = zeros.raw[:-399]  # then 399 more zeros, as one match
     block = bytes([len(head) << 4 | 15]) + head + b"\1\0" + bytes([255, 399 - 5 - 4 - 15 - 255]) + b"\x50" + bytes(5)
     assert len(head) < 15
+    known = of_dictionary()
+    known_block = lz4_of_dictionary(known.raw[:-100], 100, 100)
     beat = Batch().heartbeat(C >> 16, [], [])
     goods = {
         "every-record": (every, every.message(last=Z + (1 << 32) + 9, clock_last=C + 300000)),
         "image": (image(), None),
         "stored-in-lz4": (zeros, zeros.message(payload=block, flags=1)),
         "heartbeat": (beat, None),
+        "dictionary": (known, known.message(payload=known_block, flags=3, dictionary=crc32c(DICTIONARY))),
+        "dictionary-comes": (Batch().dictionary(bytes(8)).dictionary(bytes(8192)), None),
         "empty": (Batch(), None),
         "filtered-only": (Batch(), "last"),
     }

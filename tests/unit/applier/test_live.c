@@ -13,6 +13,7 @@ int run_image_tests(void);       // test_live_image.c
 int run_image_rules_tests(void); // test_live_image_rules.c
 int run_image_fault_tests(void); // test_live_image_faults.c
 int run_journal_tests(void);     // test_live_journal.c
+int run_dictionary_tests(void);  // test_live_dictionaries.c
 
 static int64_t owner_of(struct live *live, const char *path) {
     struct Stat stat;
@@ -400,5 +401,6 @@ int main(void) {
     if (only)
         cmocka_set_test_filter(only);
     return cmocka_run_group_tests(tests, NULL, NULL) + run_quarantine_tests() + run_image_tests() +
-           run_image_rules_tests() + run_image_fault_tests() + run_journal_tests() + run_fault_tests();
+           run_image_rules_tests() + run_image_fault_tests() + run_journal_tests() + run_dictionary_tests() +
+           run_fault_tests();
 }

@@ -41,7 +41,7 @@ bool __wrap_zs_topology_publish(struct zs_topology *topology, const struct zs_li
 bool __wrap_zs_topology_publish(struct zs_topology *topology, const struct zs_link_names *names,
                                 const struct zs_outgoing *outgoing, uint64_t *tag, struct zs_error *e) {
     (void)topology, (void)names, (void)e;
-    const struct zs_batch_limits limits = {2 << 20, 2 << 20, 10000};
+    const struct zs_batch_limits limits = {2 << 20, 2 << 20, 10000, NULL};
     struct zs_error bad = {0};
     zs_arena_reset(scene.arena);
     if (!zs_batch_decode(outgoing->message.at, outgoing->message.len, &limits, scene.arena,

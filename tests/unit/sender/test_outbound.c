@@ -130,7 +130,7 @@ static struct zs_batch finish(struct fixture *f, int64_t heartbeat_ms) {
     struct zs_outgoing outgoing;
     struct zs_batch batch;
     struct zs_error e = {0};
-    const struct zs_batch_limits limits = {4 << 20, 4 << 20, 10000};
+    const struct zs_batch_limits limits = {4 << 20, 4 << 20, 10000, NULL};
     const struct zs_heartbeat beat = {.time_ms = heartbeat_ms};
     assert_true(zs_outbound_finish(f->out, heartbeat_ms ? &beat : NULL, &outgoing, &e));
     zs_arena_reset(f->arena);
@@ -205,7 +205,7 @@ static void a_registered_session_is_foreign_for_ever(void **state) {
     take_applied(f, "bj", 1, 1);
     take_set(f, APPLIER, "/a", "bare");
     assert_int_equal(zs_outbound_waiting_txns(f->out), 1);
-    zs_outbound_know_session(f->out, 0x3333); // from a report
+    zs_outbound_hear(f->out, &(struct zs_report){.session_count = 1, .sessions = {0x3333}});
     take_set(f, 0x3333, "/a", "bare");
     assert_int_equal(zs_outbound_waiting_txns(f->out), 1);
     struct zs_outbound_counters counters;
@@ -217,7 +217,7 @@ static void a_report_pushes_out_no_session_that_the_stream_has_shown(void **stat
     struct fixture *f = *state;
     take_applied(f, "bj", 1, 1);
     for (int64_t old = 1; old <= 2 * ZS_SESSIONS_MAX; old++)
-        zs_outbound_know_session(f->out, old);
+        zs_outbound_hear(f->out, &(struct zs_report){.session_count = 1, .sessions = {old}});
     take_set(f, APPLIER, "/a", "bare");
     take_set(f, 1, "/a", "bare");
     assert_int_equal(zs_outbound_waiting_txns(f->out), 0);
@@ -322,6 +322,65 @@ static void a_sequential_name_is_counted(void **state) {
     assert_string_equal(zs_outbound_sequential_example(f->out), "/queue/item-0000000042");
 }
 
+// One txn to a batch, each like the one before, until a batch carries a dictionary; into `out`.
+static void send_until_a_dictionary_comes(struct fixture *f, struct zs_dictionary *out) {
+    for (int i = 0; i < 1000; i++) {
+        char value[200];
+        snprintf(value, sizeof value,
+                 "{\"address\":\"10.0.0.%d\",\"port\":20880,\"zone\":\"east\",\"weight\":100}", i % 256);
+        take_set(f, CLIENT, "/registry/com.example.OrderService/providers/10.0.0.1:20880", value);
+        struct zs_batch batch = finish(f, 0);
+        assert_int_equal(batch.head.dictionary, 0);
+        if (batch.head.records == 1)
+            continue;
+        const struct zs_record *record = &batch.records[1];
+        assert_int_equal(record->type, ZS_RECORD_DICTIONARY);
+        assert_true(zs_dictionary_make(record->dictionary.bytes.at, record->dictionary.bytes.len, out));
+        return;
+    }
+    fail_msg("none came");
+}
+
+static void small_batches_refer_to_a_dictionary_that_the_destination_keeps(void **state) {
+    struct fixture *f = *state;
+    const char *like = "{\"address\":\"10.0.7.7\",\"port\":20880,\"zone\":\"east\",\"weight\":100}";
+    struct zs_dictionaries kept = {.count = 1};
+    struct zs_report report = {.takes_dictionaries = true};
+    struct zs_outgoing outgoing;
+    struct zs_error e;
+    zs_outbound_hear(f->out, &report);
+    send_until_a_dictionary_comes(f, &kept.at[0]);
+    take_set(f, CLIENT, "/registry/com.example.OrderService/providers/10.0.7.7:20880", like);
+    assert_int_equal(finish(f, 0).head.dictionary, 0); // nobody has said that it is there
+    report.dictionary_count = 1;
+    report.dictionaries[0] = kept.at[0].id;
+    zs_outbound_hear(f->out, &report);
+    take_set(f, CLIENT, "/registry/com.example.OrderService/providers/10.0.7.7:20880", like);
+    assert_true(zs_outbound_finish(f->out, NULL, &outgoing, &e));
+    assert_int_equal(outgoing.head.dictionary, kept.at[0].id);
+    const struct zs_batch_limits limits = {1 << 20, 1 << 20, 100, &kept};
+    struct zs_batch batch;
+    assert_true(zs_batch_decode(outgoing.message.at, outgoing.message.len, &limits, f->arena, &batch, &e));
+    assert_memory_equal(batch.records[0].txn.ops[0].data.at, like, strlen(like));
+    assert_in_range(outgoing.message.len, 1, 120); // a header and next to nothing
+    report.dictionary_count = 0;                   // it has lost it
+    zs_outbound_hear(f->out, &report);
+    take_set(f, CLIENT, "/a", "1");
+    batch = finish(f, 0);
+    assert_int_equal(batch.head.dictionary, 0);
+    assert_int_equal(batch.head.records, 2);
+    assert_memory_equal(batch.records[1].dictionary.bytes.at, kept.at[0].bytes, kept.at[0].len);
+}
+
+static void a_destination_that_takes_no_dictionary_gets_none(void **state) {
+    struct fixture *f = *state;
+    zs_outbound_hear(f->out, &(struct zs_report){.takes_images = true});
+    for (int i = 0; i < 1000; i++) {
+        take_set(f, CLIENT, "/registry/service/providers/10.0.7.7:20880", "{\"port\":20880}");
+        assert_int_equal(finish(f, 0).head.records, 1);
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -336,6 +395,8 @@ int main(void) {
         TEST(a_large_txn_goes_alone),
         TEST(the_same_txns_from_the_same_place_make_the_same_bytes),
         TEST(a_sequential_name_is_counted),
+        TEST(small_batches_refer_to_a_dictionary_that_the_destination_keeps),
+        TEST(a_destination_that_takes_no_dictionary_gets_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

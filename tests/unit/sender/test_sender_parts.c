@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "zs_lexicon.h"
 #include "zs_start.h"
 #include "zs_trail.h"
 #include "zs_window.h"
@@ -203,6 +205,77 @@ static void the_oldest_unreported_batch_sets_the_lag(void **state) {
     assert_int_equal(zs_trail_age_ms(&trail, 4000), 1000);
 }
 
+// --- lexicon ---------------------------------------------------------------------------------------------------------
+
+// Learns that many bytes, which differ from call to call.
+static void teach(struct zs_lexicon *lexicon, size_t bytes) {
+    static uint64_t seed;
+    for (size_t i = 0; i < bytes; i += 1024) {
+        char text[1025];
+        for (size_t at = 0; at < 1024; at += 16)
+            snprintf(text + at, 17, "%016llx", (unsigned long long)seed++);
+        zs_lexicon_learn(lexicon, (struct zs_slice){(const uint8_t *)text, 1024});
+    }
+}
+
+static uint32_t send_due(struct zs_lexicon *lexicon) {
+    const struct zs_dictionary *due = zs_lexicon_due(lexicon);
+    uint32_t id = due ? due->id : 0;
+    if (due)
+        zs_lexicon_sent(lexicon);
+    return id;
+}
+
+static void a_dictionary_is_sent_until_the_destination_names_it(void **state) {
+    (void)state;
+    struct zs_lexicon lexicon = {.wanted = false};
+    struct zs_report report = {.takes_dictionaries = true};
+    teach(&lexicon, 1 << 20);
+    assert_int_equal(send_due(&lexicon), 0); // who knows whether it is wanted
+    zs_lexicon_hear(&lexicon, &report);
+    teach(&lexicon, ZS_DICTIONARY_BYTES_MAX - 1024);
+    assert_int_equal(send_due(&lexicon), 0);
+    teach(&lexicon, 1024);
+    uint32_t id = send_due(&lexicon);
+    assert_int_not_equal(id, 0);
+    assert_int_equal(send_due(&lexicon), 0);
+    teach(&lexicon, 65536);
+    assert_int_equal(send_due(&lexicon), id); // once more
+    assert_null(zs_lexicon_used(&lexicon));
+    report.dictionary_count = 2;
+    report.dictionaries[0] = id + 1;
+    report.dictionaries[1] = id;
+    zs_lexicon_hear(&lexicon, &report);
+    assert_int_equal(zs_lexicon_used(&lexicon)->id, id);
+    teach(&lexicon, 1 << 20);
+    assert_int_equal(send_due(&lexicon), 0);
+    zs_lexicon_hear(&lexicon, &(struct zs_report){.takes_dictionaries = false});
+    assert_null(zs_lexicon_used(&lexicon));
+}
+
+static void a_dictionary_is_renewed_while_the_old_one_is_in_use(void **state) {
+    (void)state;
+    struct zs_lexicon lexicon = {.wanted = false};
+    struct zs_report report = {.takes_dictionaries = true, .dictionary_count = 1};
+    zs_lexicon_hear(&lexicon, &report);
+    teach(&lexicon, ZS_DICTIONARY_BYTES_MAX);
+    uint32_t first = report.dictionaries[0] = send_due(&lexicon);
+    zs_lexicon_hear(&lexicon, &report);
+    teach(&lexicon, 17 << 20);
+    uint32_t second = send_due(&lexicon);
+    assert_int_not_equal(second, 0);
+    assert_int_not_equal(second, first);
+    assert_int_equal(zs_lexicon_used(&lexicon)->id, first);
+    report.dictionary_count = 2;
+    report.dictionaries[1] = second;
+    zs_lexicon_hear(&lexicon, &report);
+    assert_int_equal(zs_lexicon_used(&lexicon)->id, second);
+    report.dictionary_count = 1; // the second is lost there
+    zs_lexicon_hear(&lexicon, &report);
+    assert_null(zs_lexicon_used(&lexicon));
+    assert_int_equal(send_due(&lexicon), second);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_behind_what_is_applied),
@@ -216,6 +289,8 @@ int main(void) {
         cmocka_unit_test(the_confirmed_prefix_has_no_holes),
         cmocka_unit_test(nothing_behind_a_refused_batch_counts),
         cmocka_unit_test(the_oldest_unreported_batch_sets_the_lag),
+        cmocka_unit_test(a_dictionary_is_sent_until_the_destination_names_it),
+        cmocka_unit_test(a_dictionary_is_renewed_while_the_old_one_is_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

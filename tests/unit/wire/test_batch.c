@@ -8,8 +8,9 @@
 #include "dump_batch.h"
 #include "golden.h"
 
+static struct zs_dictionaries known; // as the second encoder has it: the bytes 0 to 255
 static const struct zs_batch_limits LIMITS = {
-    .message_bytes_max = 1 << 20, .raw_bytes_max = 1 << 20, .records_max = 1000};
+    .message_bytes_max = 1 << 20, .raw_bytes_max = 1 << 20, .records_max = 1000, .dictionaries = &known};
 static const struct zs_acls OPEN = {1, &(struct zs_acl){31, "world", "anyone"}};
 
 static void read_back(struct zs_slice message, struct zs_arena *arena, struct zs_batch *out) {
@@ -36,6 +37,7 @@ static struct zs_record set(int64_t zxid, const struct zs_op *op) {
 
 static void rewrite(const struct zs_batch *batch, struct zs_batch_writer *writer, struct zs_slice *message) {
     zs_batch_writer_begin(writer, &batch->head);
+    zs_batch_writer_use(writer, zs_dictionaries_find(&known, batch->head.dictionary));
     for (uint32_t i = 0; i < batch->head.records; i++)
         assert_int_equal(zs_batch_writer_add(writer, &batch->records[i]), ZS_ADDED);
     struct zs_batch_head head;
@@ -67,7 +69,7 @@ static void check_ok(const char *name, struct zs_slice bytes, const char *expect
 
 static void batches_of_another_encoder(void **state) {
     (void)state;
-    assert_in_range(golden_each("batch/ok", "batch", check_ok), 6, 1000);
+    assert_in_range(golden_each("batch/ok", "batch", check_ok), 8, 1000);
 }
 
 static void check_bad(const char *name, struct zs_slice bytes, const char *expected) {
@@ -268,12 +270,12 @@ static void limits_of_the_reader(void **state) {
     size_t raw = zs_batch_writer_raw_bytes(writer);
     assert_true(zs_batch_writer_finish(writer, 102, 6000, &message, NULL, NULL));
     struct zs_arena *arena = zs_arena_new(1 << 20), *small = zs_arena_new(100);
-    struct zs_batch_limits limits = {message.len, raw, 2};
+    struct zs_batch_limits limits = {message.len, raw, 2, NULL};
     assert_true(zs_batch_decode(message.at, message.len, &limits, arena, &batch, &e));
     assert_false(zs_batch_decode(message.at, message.len, &limits, small, &batch, &e));
     assert_int_equal(e.code, ZS_FATAL);
     for (int i = 0; i < 3; i++) {
-        struct zs_batch_limits lower = {message.len - (i == 0), raw - (i == 1), 2 - (i == 2)};
+        struct zs_batch_limits lower = {message.len - (i == 0), raw - (i == 1), 2 - (i == 2), NULL};
         assert_false(zs_batch_decode(message.at, message.len, &lower, arena, &batch, &e));
         assert_int_equal(e.code, ZS_CORRUPT);
     }
@@ -286,7 +288,7 @@ static void limits_of_the_reader(void **state) {
 static void no_batch_fills_the_promised_arena(void **state) {
     (void)state;
     enum { RAW = 20000 };
-    const struct zs_batch_limits limits = {1 << 20, RAW, RAW};
+    const struct zs_batch_limits limits = {1 << 20, RAW, RAW, NULL};
     struct zs_arena *arena = zs_arena_new(zs_batch_arena_bytes(&limits));
     for (int kind = 0; kind < 3; kind++) {
         struct zs_batch_writer *writer = begun(RAW, RAW);
@@ -314,7 +316,97 @@ static void no_batch_fills_the_promised_arena(void **state) {
     zs_arena_free(arena);
 }
 
+// --- dictionaries ----------------------------------------------------------------------------------------------------
+
+static void know_the_golden_dictionary(void) {
+    uint8_t bytes[256];
+    struct zs_dictionary dictionary;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)i;
+    assert_true(zs_dictionary_make(bytes, sizeof bytes, &dictionary));
+    zs_dictionaries_add(&known, &dictionary);
+}
+
+static void write_one(struct zs_batch_writer *writer, size_t data, struct zs_slice *message,
+                      struct zs_batch_head *head) {
+    const struct zs_op op = {.type = ZS_OP_SET, .path = "/a", .data = {known.at[0].bytes + 10, data}};
+    const struct zs_record record = set(101, &op);
+    zs_batch_writer_begin(writer, &(struct zs_batch_head){.origin = "sh", .destination = "bj", .prev = 100});
+    assert_int_equal(zs_batch_writer_add(writer, &record), ZS_ADDED);
+    assert_true(zs_batch_writer_finish(writer, 101, 6000, message, head, NULL));
+}
+
+static void a_small_batch_refers_to_a_dictionary(void **state) {
+    (void)state;
+    struct zs_batch_writer *writer = begun(1 << 16, 1 << 16);
+    struct zs_arena *arena = zs_arena_new(1 << 20);
+    struct zs_slice message;
+    struct zs_batch_head plain, packed;
+    struct zs_batch batch;
+    struct zs_error e;
+    write_one(writer, 200, &message, &plain);
+    assert_int_equal(plain.dictionary, 0);
+    const size_t without = message.len;
+    zs_batch_writer_use(writer, &known.at[0]);
+    write_one(writer, 200, &message, &packed);
+    assert_int_equal(packed.dictionary, known.at[0].id);
+    assert_in_range(message.len, 1, without / 2);
+    read_back(message, arena, &batch);
+    assert_memory_equal(batch.records[0].txn.ops[0].data.at, known.at[0].bytes + 10, 200);
+    struct zs_dictionaries none = {.count = 0};
+    struct zs_batch_limits limits = LIMITS;
+    limits.dictionaries = &none;
+    assert_false(zs_batch_decode(message.at, message.len, &limits, arena, &batch, &e));
+    assert_non_null(strstr(e.text, "which this site does not have"));
+    zs_batch_writer_use(writer, NULL);
+    write_one(writer, 200, &message, &plain);
+    assert_int_equal(plain.dictionary, 0);
+    zs_arena_free(arena);
+    zs_batch_writer_free(writer);
+}
+
+static void a_large_batch_needs_no_dictionary(void **state) {
+    (void)state;
+    enum { BYTES = 9000 };
+    uint8_t *data = calloc(1, BYTES);
+    struct zs_batch_writer *writer = begun(1 << 16, 1 << 16);
+    const struct zs_op op = {.type = ZS_OP_SET, .path = "/a", .data = {data, BYTES}};
+    const struct zs_record record = set(101, &op);
+    struct zs_slice message;
+    struct zs_batch_head head;
+    zs_batch_writer_use(writer, &known.at[0]);
+    assert_int_equal(zs_batch_writer_add(writer, &record), ZS_ADDED);
+    assert_true(zs_batch_writer_finish(writer, 101, 6000, &message, &head, NULL));
+    assert_int_equal(head.dictionary, 0);
+    zs_batch_writer_free(writer);
+    free(data);
+}
+
+static void the_newest_dictionaries_are_kept(void **state) {
+    (void)state;
+    enum { COUNT = ZS_DICTIONARIES_MAX + 2 };
+    struct zs_dictionaries all = {.count = 0};
+    uint32_t ids[COUNT];
+    struct zs_dictionary dictionary;
+    uint8_t bytes[ZS_DICTIONARY_BYTES_MAX + 1] = {0};
+    for (uint8_t i = 0; i < COUNT; i++) {
+        bytes[0] = i;
+        assert_true(zs_dictionary_make(bytes, ZS_DICTIONARY_BYTES_MIN + i, &dictionary));
+        zs_dictionaries_add(&all, &dictionary);
+        ids[i] = dictionary.id;
+    }
+    assert_int_equal(all.count, ZS_DICTIONARIES_MAX);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const struct zs_dictionary *found = zs_dictionaries_find(&all, ids[i]);
+        assert_true(i < 2 ? !found : found->bytes[0] == i);
+    }
+    assert_int_equal(all.at[0].id, ids[COUNT - 1]);
+    assert_false(zs_dictionary_make(bytes, ZS_DICTIONARY_BYTES_MIN - 1, &dictionary));
+    assert_false(zs_dictionary_make(bytes, sizeof bytes, &dictionary));
+}
+
 int batch_tests(void) {
+    know_the_golden_dictionary();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_of_another_encoder),
         cmocka_unit_test(damaged_batches),
@@ -325,6 +417,9 @@ int batch_tests(void) {
         cmocka_unit_test(a_large_node_finds_room_behind_what_it_belongs_to),
         cmocka_unit_test(a_record_too_large_leaves_an_empty_batch_usable),
         cmocka_unit_test(a_path_counts_in_full),
+        cmocka_unit_test(a_small_batch_refers_to_a_dictionary),
+        cmocka_unit_test(a_large_batch_needs_no_dictionary),
+        cmocka_unit_test(the_newest_dictionaries_are_kept),
         cmocka_unit_test(limits_of_the_reader),
         cmocka_unit_test(no_batch_fills_the_promised_arena),
     };

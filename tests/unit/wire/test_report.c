@@ -28,7 +28,10 @@ static void reports_go_round(void **state) {
                                .other_count = 1,
                                .others = {{"gz", 0x400000002}},
                                .image_run = -2,
-                               .takes_images = true};
+                               .takes_images = true,
+                               .takes_dictionaries = true,
+                               .dictionary_count = 2,
+                               .dictionaries = {1, UINT32_MAX}};
     struct zs_report back;
     struct zs_buffer json;
     struct zs_error e;
@@ -56,6 +59,9 @@ static void reports_go_round(void **state) {
         assert_int_equal(back.need, need);
         assert_string_equal(back.image_path, report.image_path);
         assert_true(back.takes_images);
+        assert_true(back.takes_dictionaries);
+        assert_int_equal(back.dictionary_count, 2);
+        assert_memory_equal(back.dictionaries, report.dictionaries, sizeof report.dictionaries);
         assert_int_equal(back.fence, need == ZS_NEED_IMAGE ? report.fence : 0);
         assert_int_equal(back.image_run, need == ZS_NEED_IMAGE ? -2 : 0);
         assert_int_equal(back.other_count, need == ZS_NEED_IMAGE ? 1 : 0);
@@ -77,6 +83,7 @@ static void a_report_before_anything_was_applied(void **state) {
         "\"time\":0,\"vector\":{},\"sessions\":[],\"need\":{\"kind\":\"from\"}}");
     assert_true(zs_report_decode(json.at, json.len - 1, &back, NULL));
     assert_false(zs_history_known(&back.history));
+    assert_false(back.takes_dictionaries);
     zs_buffer_free(&json);
 }
 
@@ -108,8 +115,14 @@ static void bad_reports(void **state) {
         "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":\"" HISTORY_TEXT
         "\",\"applied\":\"0x1\",\"clock\":\"0x2\","
         "\"time\":3,\"vector\":{\"hk\":\"0x4\"},\"sessions\":[\"0x5\"],\"need\":{\"kind\":"
-        "\"image\",\"path\":\"/a\",\"fence\":\"0x7\",\"run\":\"0x8\",\"others\":{\"gz\":\"0x9\"}}}";
+        "\"image\",\"path\":\"/a\",\"fence\":\"0x7\",\"run\":\"0x8\",\"others\":{\"gz\":\"0x9\"}},"
+        "\"dictionaries\":[\"0xd\"]}";
     const struct change changes[] = {
+        {"[\"0xd\"]", "\"0xd\""},
+        {"[\"0xd\"]", "[13]"},
+        {"[\"0xd\"]", "[\"0x0\"]"},
+        {"[\"0xd\"]", "[\"0x100000000\"]"},
+        {"[\"0xd\"]", "[\"0x1\",\"0x2\",\"0x3\",\"0x4\",\"0x5\"]"},
         {"\"sh\"", "\"SH\""},
         {"\"sh\"", "5"},
         {"\"sh\"", "\"abcdefghijklmnop\""},
