@@ -46,7 +46,7 @@ static void take_found(struct zs_link *link, const struct found *found, uint32_t
 }
 
 static bool read_all(struct zs_link *link, const struct zs_request *children, struct zs_dictionaries *kept) {
-    struct found found[READS_MAX];
+    struct found found[READS_MAX] = {{.path = ""}};
     uint32_t sent = 0;
     for (; sent < children->name_count && sent < READS_MAX; sent++) {
         snprintf(found[sent].path, PATH_BYTES, "%s/%.10s", link->dictionaries_path, children->names[sent]);

@@ -294,6 +294,8 @@ bool zs_owner_is_session(int64_t owner);
 
 void *zs_receiver_run(void *context);                 // a link, as pthread_create wants it
 void zs_receiver_wait(void *context, int timeout_ms); // the link's zs_client.wait
+int zs_receiver_wait_ms(
+    const struct zs_link *link); // how long a turn may wait; 0: there is work that nothing wakes for
 
 void zs_feedback_tick(struct zs_link *link);    // sends a report if one is due
 void zs_feedback_service(struct zs_link *link); // reads what the broker says there

@@ -123,7 +123,7 @@ static void check_session(struct zs_link *link) {
     zs_link_lose_place(link);
 }
 
-static int wait_ms(const struct zs_link *link) {
+int zs_receiver_wait_ms(const struct zs_link *link) {
     int64_t now = zs_mono_ms(), wait = zs_feedback_wait_ms(link);
     if (!link->positioned && link->recover_backoff.until_ms - now < wait)
         wait = link->recover_backoff.until_ms - now;
@@ -131,7 +131,9 @@ static int wait_ms(const struct zs_link *link) {
         wait = link->receive_backoff.until_ms - now;
     bool slow_work = link->positioned && !link->flight_count && link->planned;
     bool fresh_work = link->positioned && link->fresh && !(link->first && zs_image_is(&link->fresh->batch));
-    if (wait < 0 || slow_work || fresh_work)
+    // What came back while something else was awaited has been taken out of the mailbox: nothing would wake us for it.
+    bool landed = link->flight_count && !link->flights[link->flight_first].request.pending;
+    if (wait < 0 || slow_work || fresh_work || landed)
         wait = 0;
     return (int)wait;
 }
@@ -159,7 +161,7 @@ static void turn(struct zs_link *link) {
     if (zs_mono_ms() / 1000 != link->conflict_second)
         zs_link_log_silenced(link);
     zs_link_publish_status(link);
-    zs_receiver_wait(link, wait_ms(link));
+    zs_receiver_wait(link, zs_receiver_wait_ms(link));
 }
 
 void *zs_receiver_run(void *context) {

@@ -3,8 +3,10 @@
 #include <string.h>
 
 enum {
-    RENEW_BYTES = 16 * 1024 * 1024, // a dictionary costs a two-thousandth of that
-    AGAIN_BYTES = 64 * 1024,        // sent, and not named by any report since: it may have got lost
+    RENEW_BYTES_MIN = 64 * 1024,
+    RENEW_BYTES_MAX = 4 * 1024 * 1024, // a dictionary costs a five-hundredth of that
+    RENEW_FACTOR = 4,
+    AGAIN_BYTES = 64 * 1024, // sent, and not named by any report since: it may have got lost
 };
 
 static bool names(const struct zs_report *report, uint32_t id) {
@@ -23,6 +25,10 @@ static void offer(struct zs_lexicon *lexicon) {
 void zs_lexicon_hear(struct zs_lexicon *lexicon, const struct zs_report *report) {
     lexicon->wanted = report->takes_dictionaries;
     if (lexicon->offered.id && names(report, lexicon->offered.id)) {
+        const uint32_t later = lexicon->renew_bytes * RENEW_FACTOR;
+        lexicon->renew_bytes = later < RENEW_BYTES_MIN   ? RENEW_BYTES_MIN
+                               : later > RENEW_BYTES_MAX ? RENEW_BYTES_MAX
+                                                         : later;
         lexicon->used = lexicon->offered;
         lexicon->offered.id = 0;
         lexicon->due = false;
@@ -43,7 +49,7 @@ void zs_lexicon_learn(struct zs_lexicon *lexicon, struct zs_slice records) {
             offer(lexicon);
         return;
     }
-    if (lexicon->used.id && lexicon->passed < RENEW_BYTES)
+    if (lexicon->used.id && lexicon->passed < lexicon->renew_bytes)
         return;
     size_t room = sizeof lexicon->sample - lexicon->sample_len;
     size_t taken = records.len < room ? records.len : room;

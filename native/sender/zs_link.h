@@ -108,6 +108,7 @@ struct zs_sender {
     int64_t beginning;
     int64_t stuck_zxid; // a txn that cannot be sent; 0: none
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
+    int64_t published_at; // the newest batch
     int64_t rewound_to;
     int failures; // in a row, for the backoff
     unsigned int jitter;
@@ -138,6 +139,10 @@ bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e);
 bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e);
 // Goes on with the stream behind `at`, or to GAP.
 void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at);
+
+// Whether what there is is so little that it waits until ZS_GATHER_MS have passed since the batch before.
+enum { ZS_GATHER_MS = 2 };
+bool zs_link_gathers(const struct zs_sender *s);
 
 // Whether the link sends the stream.
 static inline bool zs_link_streams(const struct zs_sender *s) {

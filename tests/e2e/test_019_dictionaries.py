@@ -12,7 +12,11 @@ FOLDER = "/zoospan/dictionaries/sh"
 
 @pytest.fixture(scope="module")
 def world(make_world):
-    world = make_world(voters={"sh": 1, "bj": 0}, observers={"sh": 2, "bj": 0}, plugin=QUICK, applier=QUICK)
+    def two_carriers(world):
+        world["sh"].zk.carriers = world["sh"].zk.servers[1:]
+
+    world = make_world(voters={"sh": 1, "bj": 0}, observers={"sh": 2, "bj": 0}, prepare=two_carriers, plugin=QUICK,
+                       applier=QUICK)
     wait_live(world)
     return world
 

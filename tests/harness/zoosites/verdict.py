@@ -4,6 +4,32 @@ no marker ever fell, no effect came twice and none came back to its origin, and 
 import time
 
 from . import effects, workload
+from .zk import four_letter
+
+
+class Diverged(Exception):
+    """The servers of one ensemble hold different trees: what a site holds depends on whom one asks."""
+
+
+def check_ensembles(world, timeout_s=30):
+    """Raises Diverged for an ensemble whose servers differ among themselves by the number of nodes, though all is at rest."""
+    deadline = time.monotonic() + timeout_s
+    for site in world.sites:
+        while len(set((nodes := _nodes(site)).values())) > 1:
+            if time.monotonic() > deadline:
+                raise Diverged(f"ZooKeeper's own servers of {site.name} differ: " +
+                               ", ".join(f"zk{number} has {count} nodes" for number, count in nodes.items()))
+            time.sleep(1)
+
+
+def _nodes(site):
+    """How many nodes each server that answers has."""
+    counts = {}
+    for server in site.zk.servers:
+        for line in four_letter(server.client_port, "mntr").splitlines():
+            if line.startswith("zk_znode_count"):
+                counts[server.number] = int(line.split()[1])
+    return counts
 
 
 def complaints(world, judge, writers, watch, timeout_s, say=lambda text: None, rest_s=4, images=False):
@@ -12,6 +38,7 @@ def complaints(world, judge, writers, watch, timeout_s, say=lambda text: None, r
     say("waits until every link is live")
     world.wait_live(timeout_s)
     say("compares the trees")
+    check_ensembles(world)
     trees = judge.wait_equal(timeout_s)
     found = [f"{site.name}: {line}" for writer in writers for site in world.sites
              for line in workload.missing(writer, trees[site.name])]

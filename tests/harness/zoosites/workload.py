@@ -8,7 +8,7 @@ import time
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
-from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.handlers.threading import AsyncResult, KazooTimeoutError, SequentialThreadingHandler
 from kazoo.security import OPEN_ACL_UNSAFE, make_acl, make_digest_acl
 
 from . import wire
@@ -23,6 +23,18 @@ ACLS = [
     [OWNER, make_digest_acl("other-名", "x", read=True, write=True), make_acl("ip", "127.0.0.1", all=True)],
     [make_acl("world", "anyone", read=True, write=True, create=True, delete=True, admin=True), OWNER],
 ]
+
+
+class _Answer(AsyncResult):
+    """Is not waited for for ever: a server whose tree lacks a node that its leader has never answers a write of it."""
+
+    def get(self, block=True, timeout=60):
+        return super().get(block, timeout)
+
+
+class _Handler(SequentialThreadingHandler):
+    def async_result(self):
+        return _Answer(self)
 
 
 class Writer:
@@ -70,7 +82,7 @@ class Writer:
             self.client.close()
 
     def _connect(self):
-        client = KazooClient(hosts=self.site.zk.connect_string, timeout=10,
+        client = KazooClient(hosts=self.site.zk.connect_string, timeout=10, handler=_Handler(),
                              auth_data=[("digest", CREDENTIALS)])
         client.start(timeout=20)
         return client

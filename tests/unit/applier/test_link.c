@@ -117,6 +117,31 @@ static void what_has_no_effect_writes_a_checkpoint_only(void **state) {
     fake_close_link(&fake);
 }
 
+// Nothing wakes the thread for an answer that it has taken out of its mailbox already.
+static void what_lands_while_something_else_is_asked_is_not_slept_over(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    fake.link->receive_backoff.until_ms = INT64_MAX; // there is no broker here
+    fake.hold = true;
+    fake_deliver_ops(&fake, &set, 1);
+    fake_turn(&fake);
+    assert_int_equal(fake.link->flight_count, 1);
+    assert_true(zs_receiver_wait_ms(fake.link) > 0);
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
+    fake_let_go(&fake);
+    zs_client_ask(&fake.link->client, &read);
+    zs_request_clear(&read);
+    assert_int_equal(fake.link->flight_count, 1);
+    assert_int_equal(zs_receiver_wait_ms(fake.link), 0);
+    fake_turn_until_done(&fake);
+    fake_close_link(&fake);
+}
+
 // As zs_receiver_wait does: deliveries are taken while something waits for ZooKeeper.
 static void deliver_while_waiting(void *context, int timeout_ms) {
     (void)timeout_ms;
@@ -322,6 +347,7 @@ static void a_txn_of_very_many_deletes_is_admitted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_lands_while_something_else_is_asked_is_not_slept_over),
         cmocka_unit_test(a_batch_that_comes_while_the_first_one_is_adopted),
         cmocka_unit_test(who_stands_by_writes_and_reports_nothing),
         cmocka_unit_test(a_unit_that_needs_too_much_memory_does_not_wedge),
