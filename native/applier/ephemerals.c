@@ -90,7 +90,7 @@ static struct copy **bucket_of(struct zs_copies *copies, const char *path) {
 }
 
 static struct copy *find_copy(struct zs_copies *copies, const char *path) {
-    struct copy *copy = *bucket_of(copies, path);
+    struct copy *copy = copies->count ? *bucket_of(copies, path) : NULL;
     while (copy && strcmp(copy->path, path) != 0)
         copy = copy->next_in_bucket;
     return copy;

@@ -8,9 +8,13 @@
 // A request names the generation (= session) that it belongs to. Between a link's look at the state and its submit
 // the session may have been replaced, and the new one is not registered in the marker yet: such a request must not
 // reach the server.
+//
+// A server may answer pings and owe an answer for ever (one whose tree lacks a node that its leader has, in ZooKeeper 3.8): then
+// the session is given up, with all that is on its way.
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +34,18 @@ struct zs_zookeeper {
     char *connect, *auth_scheme, *auth;
     int session_ms;
     pthread_t keeper;
+    atomic_uint_least64_t answered; // requests, in the order of their numbers
+    atomic_int_least64_t
+        silent_since; // when one was answered last, or asked with none on its way (monotonic)
 
     pthread_mutex_t lock; // all that follows
     pthread_cond_t wake_keeper;
     zhandle_t *handle;
     bool dead, refused, stopping;
-    int64_t lost_at; // when the connection was lost, or the handle opened (monotonic)
+    uint64_t sent;                // requests; their numbers count from 0
+    struct zs_request *swallowed; // by a failpoint: as if the server owed the answer
+    int64_t multis;               // until then
+    int64_t lost_at;              // when the connection was lost, or the handle opened (monotonic)
     struct zs_target_state state;
     struct zs_mailbox *subscribers[SUBSCRIBERS_MAX];
 };
@@ -134,14 +144,31 @@ static void open_session(struct zs_zookeeper *zk) {
     pause_keeper(zk);
 }
 
+static void finish(struct zs_request *request, int rc) {
+    struct zs_zookeeper *zk = request->asked;
+    request->asked = NULL;
+    if (zk && request->number == atomic_load(&zk->answered)) { // a later one says nothing about what is owed
+        atomic_store(&zk->silent_since, zs_mono_ms());
+        atomic_store(&zk->answered, request->number + 1);
+    }
+    request->rc = rc;
+    request->outcome = zs_convert_rc(rc);
+    zs_mailbox_post(request->mailbox, request);
+}
+
 static void close_session(struct zs_zookeeper *zk) {
     zhandle_t *handle = zk->handle;
+    struct zs_request *swallowed = zk->swallowed;
+    zk->swallowed = NULL;
     zk->handle = NULL;
     zk->state.connected = false;
     pthread_mutex_unlock(&zk->lock);
     if (handle)
         zookeeper_close(handle);
+    if (swallowed)
+        finish(swallowed, ZCLOSING);
     pthread_mutex_lock(&zk->lock);
+    atomic_store(&zk->answered, zk->sent); // all have come back
     wake_subscribers(zk);
 }
 
@@ -149,6 +176,11 @@ static void close_session(struct zs_zookeeper *zk) {
 // would be refused for ever. After the session's timeout it has expired, so nothing is lost with it.
 static bool is_stale(const struct zs_zookeeper *zk) {
     return !zk->state.connected && zs_mono_ms() - zk->lost_at > (int64_t)zk->session_ms + REOPEN_MS;
+}
+
+static bool owes_an_answer(struct zs_zookeeper *zk) {
+    return zk->state.connected && zk->sent != atomic_load(&zk->answered) &&
+           zs_mono_ms() - atomic_load(&zk->silent_since) > (int64_t)2 * zk->session_ms;
 }
 
 static void look_again_soon(struct zs_zookeeper *zk) {
@@ -169,6 +201,11 @@ static void *keep_session(void *context) {
         } else if (is_stale(zk)) {
             zs_logf(zk->log, ZS_LEVEL_WARN, "zookeeper: begins with a new session");
             zk->dead = true;
+        } else if (owes_an_answer(zk)) {
+            zs_logf(zk->log, ZS_LEVEL_WARN,
+                    "zookeeper: is connected, and has owed an answer for %d s: begins with a new session",
+                    2 * zk->session_ms / 1000);
+            zk->dead = true;
         } else {
             look_again_soon(zk);
         }
@@ -179,12 +216,6 @@ static void *keep_session(void *context) {
 }
 
 // --- requests --------------------------------------------------------------------------------------------------------
-
-static void finish(struct zs_request *request, int rc) {
-    request->rc = rc;
-    request->outcome = zs_convert_rc(rc);
-    zs_mailbox_post(request->mailbox, request);
-}
 
 // What a completion gets back is the pointer that it was given, but const.
 static struct zs_request *request_of(const void *context) {
@@ -303,6 +334,25 @@ static int send_request(zhandle_t *handle, struct zs_request *request) {
     return ZUNIMPLEMENTED;
 }
 
+// With the lock held.
+static int ask(struct zs_zookeeper *zk, struct zs_request *request) {
+    request->asked = zk; // before the answer can come
+    request->number = zk->sent++;
+    if (request->number == atomic_load(&zk->answered))
+        atomic_store(&zk->silent_since, zs_mono_ms());
+    const int64_t swallowed = ZS_FAILPOINT_LIMIT("applier_swallow", 0);
+    if (swallowed && request->type == ZS_REQUEST_STEPS && ++zk->multis == swallowed) {
+        zk->swallowed = request;
+        return ZOK;
+    }
+    int rc = send_request(zk->handle, request);
+    if (rc != ZOK) {
+        request->asked = NULL;
+        zk->sent--;
+    }
+    return rc;
+}
+
 static void target_submit(void *self, struct zs_request *request) {
     struct zs_zookeeper *zk = self;
     pthread_mutex_lock(&zk->lock);
@@ -310,7 +360,7 @@ static void target_submit(void *self, struct zs_request *request) {
     if (request->generation != zk->state.generation)
         rc = ZSESSIONEXPIRED;
     else if (zk->handle && zk->state.connected)
-        rc = send_request(zk->handle, request);
+        rc = ask(zk, request);
     pthread_mutex_unlock(&zk->lock);
     // ZOK: the library has it, and a completion may have posted it already. Anything else: it will never be called.
     if (rc != ZOK)

@@ -9,7 +9,7 @@ enum {
     ENTRIES_PER_TURN = 1024, // then the sockets get their turn
     REPORT_BYTES_MAX = 64 * 1024,
     REWIND_AGAIN_MS = 5000,
-    GATHER_TXNS = 16,
+    REST_MS = 2,
 };
 
 // --- reports ---------------------------------------------------------------------------------------------------------
@@ -258,22 +258,15 @@ bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
     if (head->last > head->prev)
         zs_trail_left(&s->trail, head->last, wall);
     s->confirmed_since_publish = false;
-    s->published_at = zs_mono_ms();
-    s->heartbeat_at = s->published_at + s->settings.heartbeat_ms;
+    s->heartbeat_at = zs_mono_ms() + s->settings.heartbeat_ms;
     s->status.batches++;
     s->status.raw_bytes += head->raw_bytes;
     s->status.wire_bytes += s->outgoing.message.len;
     return true;
 }
 
-bool zs_link_gathers(const struct zs_sender *s) {
-    const uint32_t txns = zs_outbound_waiting_txns(s->outbound);
-    return txns > 0 && txns < GATHER_TXNS && !zs_outbound_urgent(s->outbound);
-}
-
 // Self-clocking: with nothing in flight, or a confirm since the last batch, send what there is; otherwise gather until
-// the batch is full or the next confirm comes. Batches grow by themselves as the broker slows down. When it is quick, a few
-// txns do not follow each other at once: a message costs the broker as much as twenty txns do.
+// the batch is full or the next confirm comes. Batches grow by themselves as the broker slows down.
 static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
     int64_t now = zs_mono_ms();
     if (s->blocked || zs_window_full(&s->window) || now < s->hold_until)
@@ -282,11 +275,10 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
     bool clocked = s->window.count == 0 || s->confirmed_since_publish;
     bool txns = zs_outbound_waiting_txns(s->outbound) > 0 || zs_outbound_urgent(s->outbound);
     bool heartbeat = now >= s->heartbeat_at || s->heartbeat_owed;
-    if (clocked && zs_link_gathers(s) && now < s->published_at + ZS_GATHER_MS)
-        clocked = false;
-    if (full || (txns && clocked) || heartbeat)
-        return zs_link_publish(s, heartbeat, e);
-    return true;
+    if (!full && !(txns && clocked) && !heartbeat)
+        return true;
+    s->rest_until = full ? 0 : now + REST_MS;
+    return zs_link_publish(s, heartbeat, e);
 }
 
 // The txn at hand cannot be sent: what stands before it still is, then the link rests in sight.
@@ -346,7 +338,8 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
     // A full window does not read: the ring goes on, and this link's batch stays as it is.
     for (bool sent = true; sent && zs_link_streams(s);) {
         uint64_t batches = s->status.batches;
-        if (!s->heartbeat_owed) // it goes alone, or full batches would leave it no room for ever
+        // What is owed goes alone, or full batches would leave it no room for ever.
+        if (!s->heartbeat_owed && !zs_link_rests(s))
             fill_batch(s, more);
         if (!zs_link_streams(s))
             return true;

@@ -66,12 +66,12 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
         bool stuck = s->entry_waits || s->blocked;
         if (!stuck && s->quiet_since)
             until = earlier(until, now + LOG_LOOK_MS);
-        if (!stuck && !s->txnlog) // a batch that cannot leave needs no more txns
+        if (zs_link_rests(s))
+            until = earlier(until, s->rest_until);
+        else if (!stuck && !s->txnlog) // a batch that cannot leave needs no more txns
             fds[count++] = (struct pollfd){.fd = zs_backlog_reader_fd(s->reader), .events = POLLIN};
         if (!zs_window_full(&s->window) && !s->blocked)
             until = earlier(until, s->hold_until > now ? s->hold_until : s->heartbeat_at);
-        if (zs_link_gathers(s) && s->published_at + ZS_GATHER_MS > now)
-            until = earlier(until, s->published_at + ZS_GATHER_MS);
     } else if (s->state == ZS_LINK_SNAPSHOT) {
         if (s->window.count == 0 && !s->blocked)
             until = earlier(until, zs_image_wait_until(s));

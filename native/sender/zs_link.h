@@ -108,7 +108,7 @@ struct zs_sender {
     int64_t beginning;
     int64_t stuck_zxid; // a txn that cannot be sent; 0: none
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
-    int64_t published_at; // the newest batch
+    int64_t rest_until;
     int64_t rewound_to;
     int failures; // in a row, for the backoff
     unsigned int jitter;
@@ -140,13 +140,15 @@ bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e);
 // Goes on with the stream behind `at`, or to GAP.
 void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at);
 
-// Whether what there is is so little that it waits until ZS_GATHER_MS have passed since the batch before.
-enum { ZS_GATHER_MS = 2 };
-bool zs_link_gathers(const struct zs_sender *s);
-
 // Whether the link sends the stream.
 static inline bool zs_link_streams(const struct zs_sender *s) {
     return s->state == ZS_LINK_LIVE || s->state == ZS_LINK_LOG;
+}
+
+// Whether the link lets txns gather: behind a batch that was not full it reads nothing for 2 ms. To wake up for each txn costs more
+// than all else, and a message costs the broker as much as twenty txns do.
+static inline bool zs_link_rests(const struct zs_sender *s) {
+    return zs_link_streams(s) && zs_mono_ms() < s->rest_until;
 }
 
 // --- source.c --------------------------------------------------------------------------------------------------------

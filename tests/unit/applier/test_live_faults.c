@@ -121,6 +121,29 @@ static void a_session_that_begins_while_no_server_answers_has_credentials(void *
 }
 #endif
 
+#ifdef ZS_FAILPOINTS
+// A server that answers pings and owes an answer: pipelined requests would find it out, a single one waits.
+static void an_answer_that_never_comes(void **state) {
+    struct live *live = *state;
+    static const int multis[] = {1, 5, 6}; // while it starts, and of the stream
+    enum { COUNT = sizeof multis / sizeof *multis };
+    for (int i = 0; i < COUNT; i++) {
+        char setting[64];
+        snprintf(setting, sizeof setting, "applier_swallow=limit:%d", multis[i]);
+        setenv("ZOOSPAN_FAILPOINTS", setting, 1);
+        live_start_applier(live, 0);
+        unsetenv("ZOOSPAN_FAILPOINTS");
+        if (i == 0)
+            begin_stream(live);
+        publish_stream(live, i * 3, i * 3 + 3);
+        live_expect_applied(live);
+        live_signal_applier(live, 0, SIGKILL);
+    }
+    live_start_applier(live, 0);
+    expect_stream(live, COUNT * 3);
+}
+#endif
+
 static void zookeeper_dies_and_returns(void **state) {
     struct live *live = *state;
     live_start_applier(live, 0);
@@ -228,6 +251,9 @@ int run_fault_tests(void) {
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test_setup_teardown(a_session_that_begins_while_no_server_answers_has_credentials,
                                         live_setup, live_teardown),
+#endif
+#ifdef ZS_FAILPOINTS
+        cmocka_unit_test_setup_teardown(an_answer_that_never_comes, live_setup, live_teardown),
 #endif
         cmocka_unit_test_setup_teardown(zookeeper_dies_and_returns, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_session_expires, live_setup, live_teardown),
