@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from .processes import StartError
 
@@ -15,9 +16,9 @@ LINK_QUEUES = ("zoospan.{0}.{1}", "zoospan.{0}.{1}.feedback")
 class Fault:
     """`strike` causes it, `cure` ends it; a fault without a duration is over at once. It strikes only while `fair()`."""
 
-    def __init__(self, name, target, strike, cure=None, seconds=(0, 0), fair=lambda: True):
+    def __init__(self, name, target, strike, cure=None, seconds=(0, 0)):
         self.name, self.target, self.strike, self.cure, self.seconds = name, target, strike, cure, seconds
-        self.fair = fair
+        self.fair = lambda: True
 
 
 def _restart(process_owner, wait):
@@ -29,8 +30,8 @@ def _restart(process_owner, wait):
     return cure
 
 
-def _kill(owner, label, wait, seconds, fair=lambda: True):
-    return Fault("kill -9", label, owner.kill, _restart(owner, wait), seconds, fair)
+def _kill(owner, label, wait, seconds):
+    return Fault("kill -9", label, owner.kill, _restart(owner, wait), seconds)
 
 
 def _freeze(owner, label, seconds):
@@ -39,16 +40,42 @@ def _freeze(owner, label, seconds):
     return Fault("SIGSTOP", label, send(signal.SIGSTOP), send(signal.SIGCONT), seconds)
 
 
-def _server_faults(site):
-    # ZooKeeper 3.8.0 itself loses committed txns where a voting server is killed while it synchronises with a leader (its
-    # log gets a hole, its tree differs from the others' from then on): that would be judged as ours.
-    def all_serve():
-        return all(server.serving() for server in site.zk.servers if not server.observer)
+class _Voters:
+    """When a voting server may be killed: ZooKeeper 3.8.0 itself loses committed txns where that happens while servers still
+    synchronise (its log gets a hole, its tree differs from the others' from then on), and that would be judged as ours. So
+    not before all have served for a while again, which is longer where the tree is larger."""
 
+    NODES_PER_S = 10_000
+
+    def __init__(self, site):
+        self.servers = [server for server in site.zk.servers if not server.observer]
+        self.disturbed = time.monotonic()
+
+    def settled(self):
+        counts = [server.nodes() for server in self.servers]
+        return None not in counts and time.monotonic() - self.disturbed > 5 + max(counts) / self.NODES_PER_S
+
+    def watched(self, fault):
+        """The same fault, and when it began and ended is known."""
+        def told(action):
+            def act():
+                self.disturbed = time.monotonic()
+                action()
+            return act
+        fault.strike, fault.cure = told(fault.strike), told(fault.cure)
+        return fault
+
+
+def _server_faults(site):
+    voters = _Voters(site)
     for server in site.zk.servers:
         label = f"{site.name}/zk{server.number} ({server.role})"
-        yield _kill(server, label, lambda: None, (0.5, 8), fair=lambda server=server: server.observer or all_serve())
-        yield _freeze(server, label, (1, 12))
+        kill, freeze = _kill(server, label, lambda: None, (0.5, 8)), _freeze(server, label, (1, 12))
+        if not server.observer:
+            kill.fair = voters.settled
+            kill, freeze = voters.watched(kill), voters.watched(freeze)
+        yield kill
+        yield freeze
 
 
 def _lose_logs(site, others):

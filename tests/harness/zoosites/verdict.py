@@ -4,7 +4,6 @@ no marker ever fell, no effect came twice and none came back to its origin, and 
 import time
 
 from . import effects, workload
-from .zk import four_letter
 
 
 class Diverged(Exception):
@@ -15,21 +14,10 @@ def check_ensembles(world, timeout_s=30):
     """Raises Diverged for an ensemble whose servers differ among themselves by the number of nodes, though all is at rest."""
     deadline = time.monotonic() + timeout_s
     for site in world.sites:
-        while len(set((nodes := _nodes(site)).values())) > 1:
+        while len(set(counts := [server.nodes() for server in site.zk.servers if server.serving()])) > 1:
             if time.monotonic() > deadline:
-                raise Diverged(f"ZooKeeper's own servers of {site.name} differ: " +
-                               ", ".join(f"zk{number} has {count} nodes" for number, count in nodes.items()))
+                raise Diverged(f"ZooKeeper's own servers of {site.name} differ: {counts} nodes")
             time.sleep(1)
-
-
-def _nodes(site):
-    """How many nodes each server that answers has."""
-    counts = {}
-    for server in site.zk.servers:
-        for line in four_letter(server.client_port, "mntr").splitlines():
-            if line.startswith("zk_znode_count"):
-                counts[server.number] = int(line.split()[1])
-    return counts
 
 
 def complaints(world, judge, writers, watch, timeout_s, say=lambda text: None, rest_s=4, images=False):

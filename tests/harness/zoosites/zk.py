@@ -122,6 +122,13 @@ class Server:
                 return int(line[6:], 16)
         return None
 
+    def nodes(self):
+        """How many nodes this server's tree has; None while it does not serve."""
+        for line in four_letter(self.client_port, "mntr").splitlines():
+            if line.startswith("zk_znode_count"):
+                return int(line.split()[1])
+        return None
+
     def admin(self, command, timeout_s=5):
         """An AdminServer command's answer. Raises OSError when there is none."""
         url = f"http://127.0.0.1:{self.admin_port}/commands/{command}"
