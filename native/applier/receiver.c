@@ -118,6 +118,7 @@ static void check_session(struct zs_link *link) {
     }
     if (target.connected && target.generation == link->client.generation)
         return;
+    zs_fast_land(link); // all has come back; whose loss it may have been is noted while the place is known
     zs_link_set_state(link, target.connected ? ZS_APPLY_RECOVER : ZS_APPLY_TARGET,
                       target.connected ? "a new ZooKeeper session" : target.detail);
     zs_link_lose_place(link);

@@ -141,12 +141,12 @@ def under_load(world, judge, disturb, seconds=6, seed=3):
         assert not workload.missing(writer, trees[writer.site.name])
 
 
-def judged(world, judge, disturb, images=False, name=None, timeout_s=90):
+def judged(world, judge, disturb, images=False, name=None, timeout_s=90, acls=True):
     """Writers on both sites until `disturb` is over, markers watched all the while; then the whole verdict."""
     name = name or disturb.__name__
     watch = markers.Watch(world.sites, judge.clients).start()
     writers = [workload.Writer(site, name, seconds=1e9, root=f"/{name}-{site.name}",
-                               pause_s=0.01).start() for site in world.sites]
+                               pause_s=0.01, acls=acls).start() for site in world.sites]
     try:
         time.sleep(0.7)
         disturb()

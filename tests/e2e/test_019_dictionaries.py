@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from helpers import QUICK, active, bring_back, eventually, judged, plugin_link, wait_live, wait_seen
+from helpers import QUICK, active, bring_back, eventually, judged, plugin_link, wait_seen
 
 FOLDER = "/zoospan/dictionaries/sh"
 
@@ -17,7 +17,7 @@ def world(make_world):
 
     world = make_world(voters={"sh": 1, "bj": 0}, observers={"sh": 2, "bj": 0}, prepare=two_carriers, plugin=QUICK,
                        applier=QUICK)
-    wait_live(world)
+    world.wait_live()
     return world
 
 

@@ -38,12 +38,14 @@ class _Handler(SequentialThreadingHandler):
 
 
 class Writer:
-    """Writes to one site until `seconds` are over or `operations` are done, with pauses in between if it is told to."""
+    """Writes to one site until `seconds` are over or `operations` are done, with pauses in between if it is told to. `acls`:
+    some nodes get others than the open one."""
 
-    def __init__(self, site, seed, operations=None, seconds=None, root=None, pause_s=0):
+    def __init__(self, site, seed, operations=None, seconds=None, root=None, pause_s=0, acls=True):
         self.thread = threading.Thread(target=self._run, name=f"writer-{site.name}", daemon=True)
         self.site, self.random = site, random.Random(f"{seed}/{site.name}")
         self.operations, self.seconds, self.pause_s = operations, seconds, pause_s
+        self.acls = ACLS if acls else [OPEN_ACL_UNSAFE]
         self.root = root or f"/load-{site.name}"
         self.paths = []  # nodes that may have children, newest last
         self.acked = {}  # path -> data, or None once it was deleted; only nodes that live until somebody deletes them
@@ -174,7 +176,7 @@ class Writer:
                                                            wire.EPHEMERAL_SEQUENTIAL, wire.CONTAINER, wire.TTL,
                                                            wire.TTL_SEQUENTIAL])
         data = None if self.random.random() < 0.05 else self._data()
-        acl = self.random.choice(ACLS) if self.random.random() < 0.2 else None
+        acl = self.random.choice(self.acls) if self.random.random() < 0.2 else None
         made = self._create(f"{self._parent()}/{self._name()}", data, acl, flags,
                             ttl_ms=self.random.randint(1, 4000), stat=self.random.random() < 0.3)
         if flags == wire.PERSISTENT and made.count("/") < 12:
@@ -191,7 +193,7 @@ class Writer:
 
     def do_acl(self):
         path = self._any()
-        self._send(path, lambda: self.client.set_acls(path, self.random.choice(ACLS)))
+        self._send(path, lambda: self.client.set_acls(path, self.random.choice(self.acls)))
 
     def do_multi(self):
         """Related operations on a few new nodes, with a check that holds."""
