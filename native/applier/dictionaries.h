@@ -16,7 +16,7 @@ struct zs_link_dictionaries {
     struct zs_dictionary heard; // to be written; id 0: none
 };
 
-// Reads those that there are; makes their folder. Errors: ZS_RETRY.
+// Reads those that there are; their folder must be there. Errors: ZS_RETRY.
 bool zs_dictionaries_load(struct zs_link *link, struct zs_error *e);
 void zs_dictionaries_hear(struct zs_link *link, const struct zs_batch *batch);
 // Writes the one that was heard; the oldest goes in its place if there are enough. Every turn.
