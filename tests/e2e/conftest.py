@@ -156,3 +156,21 @@ def pytest_runtest_makereport(item, call):
                 lines = [line for line in process.tail(400).splitlines()
                          if "applier.log" in process.log or "zoospan" in line or "ERROR" in line]
                 report.sections.append((process.log, "\n".join(lines[-12:])))
+
+
+def _client(site):
+    client = site.client()
+    yield client
+    client.stop()
+    client.close()
+
+
+@pytest.fixture
+def sh(world):
+    """A superuser's client of that site of the module's world."""
+    yield from _client(world["sh"])
+
+
+@pytest.fixture
+def bj(world):
+    yield from _client(world["bj"])

@@ -31,22 +31,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture
-def sh(world):
-    client = world["sh"].client()
-    yield client
-    client.stop()
-    client.close()
-
-
-@pytest.fixture
-def bj(world):
-    client = world["bj"].client()
-    yield client
-    client.stop()
-    client.close()
-
-
 def zoospan(world, *arguments, expect=0):
     command = [build.cli_program(), "--config", world["bj"].applier.config, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90)

@@ -21,22 +21,6 @@ def world(make_world):
     return world
 
 
-@pytest.fixture
-def sh(world):
-    client = world["sh"].client()
-    yield client
-    client.stop()
-    client.close()
-
-
-@pytest.fixture
-def bj(world):
-    client = world["bj"].client()
-    yield client
-    client.stop()
-    client.close()
-
-
 def provider(number):
     return json.dumps({"name": "com.example.OrderQueryService", "address": f"10.1.{number % 9}.{number % 251}",
                        "port": 20880 + number % 7, "payload": {"version": f"2.4.{number % 5}", "zone": "cn-east-a"},
