@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import signal
 import time
 
 from zoosites import markers, txnlog, verdict, workload
@@ -51,12 +50,12 @@ def active(site, destination, states=("LIVE",)):
 def frozen(*owners):
     """Servers, brokers or appliers that do nothing for a while, and do not know it."""
     for owner in owners:
-        owner.process.signal(signal.SIGSTOP)
+        owner.process.freeze()
     try:
         yield
     finally:
         for owner in owners:
-            owner.process.signal(signal.SIGCONT)
+            owner.process.thaw()
 
 
 def bring_back(*servers):

@@ -2,7 +2,6 @@
 was never committed."""
 
 import glob
-import signal
 
 from helpers import bring_back, eventually, judged, log_moves, marker, wait_seen
 from zoosites import txnlog
@@ -104,7 +103,7 @@ def write_tail(site, leader, root, count=20):
     followers = [server for server in voters(site) if server is not leader]
     client = site.client(hosts=f"127.0.0.1:{leader.client_port}")
     for server in followers:
-        server.process.signal(signal.SIGSTOP)
+        server.process.freeze()
     answers = [client.create_async(f"{root}-{number}", b"") for number in range(count)]
     eventually(lambda: logged(leader, f"{root}-{count - 1}") == 1, 8, what="the tail in the leader's log")
     for server in followers:

@@ -265,6 +265,7 @@ def test_a_quota_is_used_up(world, judge):
     there.create("/zookeeper/quota/bounded/zookeeper_limits", b"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2")
     there.create("/zookeeper/quota/bounded/zookeeper_stats", b"count=1,bytes=0")
     here.create("/bounded/1", b"x")
+    wait_seen(there, "/bounded/1")  # ZooKeeper compares with what is committed, not with what comes in the same multi
     here.create("/bounded/2", b"x")
     here.create("/after-the-quota", b"x")
     wait_seen(there, "/after-the-quota", timeout_s=40)

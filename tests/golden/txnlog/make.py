@@ -17,26 +17,18 @@ TESTS = HERE.parents[1]
 sys.path.insert(0, str(TESTS / "harness"))
 
 from kazoo.client import KazooClient  # noqa: E402
-from zoosites import txnlog  # noqa: E402
+from zoosites import build, maven, txnlog  # noqa: E402
 
 SERVER = TESTS / "harness" / "zookeeper.sh"
 
 INSTALLED = "3.8.0"
-DEPENDENCIES = [("org.xerial.snappy", "snappy-java", "1.1.10.5"), ("io.dropwizard.metrics", "metrics-core", "4.1.12.1")]
 
 
-def environment(version, folder):
+def environment(version):
     if version == INSTALLED:
         return os.environ
-    needed = [("org.apache.zookeeper", "zookeeper", version)] + DEPENDENCIES
-    (folder / "pom.xml").write_text(
-        "<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>x</artifactId><version>1</version>"
-        "<dependencies>"
-        + "".join("<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>" % one
-                  for one in needed)
-        + "</dependencies></project>")
-    subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars"], cwd=folder, check=True)
-    return dict(os.environ, ZOOKEEPER_CLASSPATH=str(folder / "jars" / "*"))
+    jars = maven.zookeeper_jars(version) + build.ZOOKEEPER_JARS
+    return dict(os.environ, ZOOKEEPER_CLASSPATH=":".join(jars))
 
 
 def work(port):
@@ -74,7 +66,7 @@ def later(port):
 def make(version, folder):
     server = folder / "server"
     data = server / "data"
-    env = environment(version, folder)
+    env = environment(version)
     for job in (work, later):  # the second start begins a second file
         subprocess.run([SERVER, "start", server], check=True, env=env)
         try:

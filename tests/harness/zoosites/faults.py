@@ -4,7 +4,6 @@ only inside a namespace of the run's own."""
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
 
@@ -35,15 +34,14 @@ def _kill(owner, label, wait, seconds):
 
 
 def _freeze(owner, label, seconds):
-    def send(number):
-        return lambda: owner.process is not None and owner.process.signal(number)
-    return Fault("SIGSTOP", label, send(signal.SIGSTOP), send(signal.SIGCONT), seconds)
+    return Fault("SIGSTOP", label, lambda: owner.process is not None and owner.process.freeze(),
+                 lambda: owner.process is not None and owner.process.thaw(), seconds)
 
 
 class _Voters:
-    """When a voting server may be killed: ZooKeeper 3.8.0 itself loses committed txns where that happens while servers still
-    synchronise (its log gets a hole, its tree differs from the others' from then on), and that would be judged as ours. So
-    not before all have served for a while again, which is longer where the tree is larger."""
+    """When a voting server may be killed: ZooKeeper 3.8.0 itself loses committed txns where servers synchronise under load
+    (ZOOKEEPER-4394, -4785: a follower's log gets a hole, its tree differs from the others' from then on), and then nothing can
+    be judged. So not before all have served for a while again, which is longer where the tree is larger."""
 
     NODES_PER_S = 10_000
 

@@ -1,6 +1,8 @@
 """Child processes that outlive us when they shall: started in their own session, found again by pid and start time
 (a pid alone may have been given to somebody else by then), and stopped politely before they are killed."""
 
+import contextlib
+import glob
 import os
 import signal
 import subprocess
@@ -19,6 +21,15 @@ def start_time(pid):
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] == b"Z" else int(fields[19])
+
+
+def thread_states(pid):
+    """One letter per thread of a process, as in ps; a thread that ends meanwhile is left out."""
+    states = []
+    for name in glob.glob(f"/proc/{pid}/task/*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(name, "rb") as stat:
+            states.append(stat.read().rsplit(b")", 1)[1].split()[0])
+    return states
 
 
 class Process:
@@ -53,6 +64,18 @@ class Process:
         if self.alive():
             os.kill(self.pid, number)
 
+    def freeze(self):
+        """SIGSTOP. Returns when every thread of it stands still: until then it may still write or answer."""
+        self.signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while self.alive() and not all(state in b"TZ" for state in thread_states(self.pid)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"process {self.pid} did not stop")
+            time.sleep(0.001)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
     def wait(self, timeout_s):
         """True once it is gone."""
         deadline = time.monotonic() + timeout_s
@@ -67,7 +90,7 @@ class Process:
 
     def terminate(self, timeout_s=10):
         """SIGTERM, and SIGKILL when that does not help in time. True if SIGTERM was enough."""
-        self.signal(signal.SIGCONT)
+        self.thaw()
         self.signal(signal.SIGTERM)
         if self.wait(timeout_s):
             return True
@@ -89,7 +112,7 @@ class Process:
 def stop_all(processes, timeout_s=10):
     """Asks all at once, then waits for each: much quicker than one by one."""
     for process in processes:
-        process.signal(signal.SIGCONT)
+        process.thaw()
         process.signal(signal.SIGTERM)
     deadline = time.monotonic() + timeout_s
     for process in processes:

@@ -55,6 +55,7 @@ class Server:
         self.plugin = {}  # zoospan.* lines; empty: without the plugin
         self.settings = {}  # further zoo.cfg lines
         self.jvm = []  # further JVM flags
+        self.jars = []  # before Debian's
         self.process = None
 
     @property
@@ -93,7 +94,7 @@ class Server:
         files.write(os.path.join(self.data_dir, "myid"), f"{self.number}\n")
 
     def argv(self):
-        jars = build.ZOOKEEPER_JARS + ([build.plugin_jar()] if self.plugin else [])
+        jars = self.jars + build.ZOOKEEPER_JARS + ([build.plugin_jar()] if self.plugin else [])
         return ["java", *JVM_FLAGS, *LOG_FLAGS, *self.jvm, "-cp", ":".join(jars),
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.config]
 

@@ -1,0 +1,23 @@
+"""Other versions of ZooKeeper than Debian's, from Maven Central."""
+
+import os
+import shutil
+import subprocess
+
+from . import build
+
+ARTIFACTS = ("zookeeper", "zookeeper-jute")
+
+
+def zookeeper_jars(version):
+    """A version's own jars, kept in the build directory once they were fetched. What they depend on is Debian's: they go before
+    its jars in the classpath."""
+    folder = os.path.join(build.ROOT, "build", "maven")
+    jars = {artifact: os.path.join(folder, f"{artifact}-{version}.jar") for artifact in ARTIFACTS}
+    for artifact, jar in jars.items():
+        if not os.path.exists(jar):
+            if not shutil.which("mvn"):
+                raise SystemExit(f"{jar} has to be fetched, and mvn is missing: apt-get install maven")
+            subprocess.run(["mvn", "-q", "-B", "dependency:copy", f"-DoutputDirectory={folder}",
+                            f"-Dartifact=org.apache.zookeeper:{artifact}:{version}"], stdin=subprocess.DEVNULL, check=True)
+    return list(jars.values())
