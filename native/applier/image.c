@@ -12,6 +12,7 @@ enum {
     ROUNDS_MAX = 5,
     ROUND_MS = 2000,
     NOTE_AGAIN_MS = 20 * 1000,
+    STREAM_FIRST_MS = 5000,
 };
 
 bool zs_image_is(const struct zs_batch *batch) {
@@ -53,10 +54,18 @@ static void forget_extras_and_branches(struct zs_link *link) {
     zs_extra_free(link);
 }
 
+static void stream_first(struct zs_taking *image, int64_t ms) {
+    int64_t until = zs_mono_ms() + ms;
+    if (until > image->turn_at)
+        image->turn_at = until;
+}
+
 void zs_image_forget(struct zs_link *link) {
     struct zs_taking *image = &link->image;
-    if (image->run)
+    if (image->run) {
         link->feedback.due = true; // the origin need not send the rest
+        stream_first(image, zs_mono_ms() - image->begun_at);
+    }
     forget_extras_and_branches(link);
     zs_filter_free(image->rules);
     image->rules = NULL;
@@ -73,6 +82,7 @@ void zs_image_free(struct zs_link *link) {
 void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, int64_t marker_changed) {
     struct zs_taking *image = &link->image;
     zs_image_forget(link);
+    stream_first(image, STREAM_FIRST_MS);
     link->marker_fence = marker->fence ? marker->fence : marker_changed;
     if (marker->image && !image->broken) {
         zs_image_want(link, "/", true, "the last one was not taken to its end");
@@ -121,6 +131,10 @@ void zs_image_tick(struct zs_link *link) {
     if (!link->positioned || !link->receive)
         return;
     zs_image_look_for_request(link);
+    if (image->turn_at && zs_mono_ms() >= image->turn_at) {
+        image->turn_at = 0;
+        link->feedback.due = true;
+    }
     bool again = image->broken && !image->run && zs_mono_ms() >= image->note_again_at;
     if (link->positioned && image->wanted && (!image->noted || again) && !image->braked && !link->first)
         note_wish(link);
@@ -142,11 +156,13 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
         *others_met = *others_met && has >= image->others[i].zxid;
     }
     bool same = zs_history_equal(&head->history, &link->marker.history);
+    bool origin_first = strcmp(link->settings.origin, link->settings.site) < 0;
     return (struct zs_image_stand){.applied = same ? link->position : 0,
                                    .seen_known = zs_link_is_own(link, &begin->seen_history) && *others_met,
                                    .seen = begin->seen,
                                    .floor = zs_journal_floor(link),
-                                   .origin_first = strcmp(link->settings.origin, link->settings.site) < 0};
+                                   .origin_first = origin_first,
+                                   .acls_stay = zs_image_acls_stay(origin_first, image->rounds)};
 }
 
 static bool is_carried(const void *link, const char *path) {
@@ -180,6 +196,8 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
         return true;
     }
     image->run = begin->run;
+    image->begun_at = zs_mono_ms();
+    image->turn_at = 0;
     image->part = 1;
     image->zxid = begin->zxid;
     image->clock = head->clock_last;
@@ -288,6 +306,7 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
     if (progress == ZS_PROGRESS_NOT_YET) {
         image->braked = true;
         zs_image_forget(link);
+        image->turn_at = 0;
         zs_link_set_flow_state(link);
         return ZS_PROGRESS_DONE;
     }
@@ -303,6 +322,7 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
     zs_link_publish_status(link); // with the last numbers, while the run has them
     zs_image_forget(link);
     image->wanted = image->broken = image->noted = false;
+    image->turn_at = 0;
     link->feedback.due = true;
     return ZS_PROGRESS_DONE;
 }
@@ -347,7 +367,7 @@ enum zs_progress zs_image_take(struct zs_link *link, struct zs_held *held) {
 void zs_image_fill_report(const struct zs_link *link, struct zs_report *report) {
     const struct zs_taking *image = &link->image;
     report->takes_images = true;
-    if (!image->wanted || !image->noted || image->braked)
+    if (!image->wanted || !image->noted || image->braked || (!image->broken && image->turn_at))
         return;
     report->need = ZS_NEED_IMAGE;
     snprintf(report->image_path, sizeof report->image_path, "%s", image->path);

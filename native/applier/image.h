@@ -19,6 +19,8 @@
 //      on from there. An image of a deeper path leaves the place alone.
 //   5. What was in doubt (our clients write meanwhile) is requested, as an image of the smallest subtree that holds it, until
 //      nothing is in doubt. The request is a znode: a doubt that only this process knew would go with it.
+//   6. The stream goes on before an image that is only requested: when a run of it has been broken off, for as long as that took,
+//      and a few seconds after each recovery. Else a run that never comes to its end would hold up all that is written.
 #ifndef ZS_IMAGE_H
 #define ZS_IMAGE_H
 
@@ -50,12 +52,14 @@ struct zs_taking {
     struct zs_position others[ZS_VECTOR_MAX];
     int64_t note_again_at; // monotonic: a marker that stands still is taken for one that nobody tends
     int64_t looked_at;     // monotonic: when to look for a request
+    int64_t turn_at;       // monotonic: the stream goes on until then; 0: it need not
     char path[ZS_IMAGE_PATH];
     uint64_t brake_deletes, brake_nodes; // what the brake holds back, and of how many
 
     // the run that is being taken
-    int64_t run;  // 0: none
-    int64_t zxid; // where its walk began, and the origin's clock there
+    int64_t run;      // 0: none
+    int64_t begun_at; // monotonic
+    int64_t zxid;     // where its walk began, and the origin's clock there
     zs_clock clock;
     struct zs_history history;
     uint32_t part, vector_count;

@@ -26,12 +26,18 @@ struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
     return (struct zs_image_verdict){.take = origin_is_later(stand, node, here), .doubt = true};
 }
 
+bool zs_image_acls_stay(bool origin_first, int rounds) {
+    enum { ROUNDS = 2 };
+    return !origin_first && rounds > 0 && rounds <= ROUNDS;
+}
+
 struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here) {
     if (!stand->seen_known)
         return here->ours || origin_is_later(stand, node, here) ? TAKE : KEEP;
-    return (struct zs_image_verdict){.take = here->ours || here->changed <= stand->seen, .doubt = true};
+    bool take = !stand->acls_stay && (here->ours || here->changed <= stand->seen);
+    return (struct zs_image_verdict){.take = take, .doubt = true};
 }
 
 struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,

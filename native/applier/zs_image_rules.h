@@ -12,6 +12,10 @@
 //
 // A walk takes a while, and a client of this site may undo here what the image still shows. So a verdict may be in doubt: then
 // the part of the tree that it belongs to is asked for once more when all this has settled.
+//
+// A change of an ACL leaves no zxid behind. Where both sites take each other's image at the same time, each takes the other's
+// ACL, and they only change places: so when it is asked for once more, the site whose name sorts first keeps its own for two
+// rounds (`acls_stay`), in case the other one takes them.
 #ifndef ZS_IMAGE_RULES_H
 #define ZS_IMAGE_RULES_H
 
@@ -23,6 +27,7 @@ struct zs_image_stand {
     int64_t seen;      // our zxid up to which the image contains our txns
     int64_t floor;     // our zxid, above which all writes that this link made are known; 0: all are
     bool origin_first; // the origin's name sorts before ours
+    bool acls_stay;    // both sites may be at this: the other one takes our ACLs
 };
 
 // A node as it stands here.
@@ -37,11 +42,14 @@ struct zs_image_verdict {
     bool doubt;
 };
 
+// What `acls_stay` is in the image that is asked for after `rounds` of them in a row, because of doubts.
+bool zs_image_acls_stay(bool origin_first, int rounds);
+
 // Both have the node, with other data.
 struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
                                             const struct zs_record_node *node,
                                             const struct zs_image_here *here);
-// Both have the node, with another ACL. (A change of an ACL leaves no zxid behind.)
+// Both have the node, with another ACL.
 struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here);

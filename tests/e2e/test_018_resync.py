@@ -152,6 +152,12 @@ def test_both_ranges_are_lost(world, judge, clients):
         sh.set("/of-sh/000012", b"by sh")
         bj.set("/of-bj/000012", b"by bj")
         bj.set("/of-sh/000013", b"by bj")
+        for number in range(20, 30):
+            sh.set_acls(f"/of-sh/{number:06}", acls["sh"])
+            bj.set_acls(f"/of-bj/{number:06}", acls["bj"])
+            sh.set_acls(f"/of-sh/{number + 10:06}", acls["sh"])
+            bj.set_acls(f"/of-sh/{number + 10:06}", acls["bj"])
+    acls = {site: [make_acl("world", "anyone", read=True, write=True, create=site == "sh")] for site in ("sh", "bj")}
     lose_the_range(world, "sh", "bj", lambda: lose_the_range(world, "bj", "sh", disturb))
     eventually(lambda: images(world["bj"]) and images(world["sh"]), 60, what="images at both sites")
     wait_live(world, 60)

@@ -67,6 +67,37 @@ static void both_have_the_node(void **state) {
     }
 }
 
+// Both sites walk, and then both take what the other had: without a rule the ACLs change places for ever.
+static void acls_do_not_change_places(void **state) {
+    (void)state;
+    const struct zs_record_node node = {.zxid = 40, .created = 1, .time_ms = 1};
+    const struct zs_image_here here = {.created = 1, .changed = 100, .changed_ms = 9};
+    int acls[2] = {1, 2}, rounds = 0;
+    for (; acls[0] != acls[1] && rounds < 5; rounds++) {
+        const int walked[2] = {acls[0], acls[1]};
+        for (int site = 0; site < 2; site++) {
+            struct zs_image_stand stand = STAND;
+            stand.acls_stay = zs_image_acls_stay(site == 1, rounds);
+            struct zs_image_verdict verdict = zs_image_judge_acl(&stand, &node, &here);
+            assert_true(verdict.doubt);
+            acls[site] = verdict.take ? walked[!site] : acls[site];
+        }
+    }
+    assert_int_equal(rounds, 2);
+}
+
+// Only one site takes images: it comes round, whoever sorts first.
+static void an_acl_does_not_stay_for_ever(void **state) {
+    (void)state;
+    int taken[2] = {0};
+    for (int rounds = 0; rounds < 5; rounds++) {
+        for (int first = 0; first < 2; first++)
+            taken[first] += !zs_image_acls_stay(first, rounds);
+    }
+    assert_int_equal(taken[true], 5);
+    assert_int_equal(taken[false], 3);
+}
+
 struct absent {
     const char *name;
     struct zs_image_stand stand;
@@ -218,6 +249,8 @@ static void both_sites_decide_alike(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_have_the_node),
+        cmocka_unit_test(acls_do_not_change_places),
+        cmocka_unit_test(an_acl_does_not_stay_for_ever),
         cmocka_unit_test(only_the_image_has_it),
         cmocka_unit_test(only_this_site_has_it),
         cmocka_unit_test(what_the_origin_has_not_seen_stays),

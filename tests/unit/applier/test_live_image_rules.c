@@ -261,6 +261,27 @@ static void a_run_that_is_not_whole_is_asked_for_anew(void **state) {
     EXPECT_ALL(live, false, "stray");
 }
 
+static void the_stream_goes_on_before_a_requested_image(void **state) {
+    struct live *live = *state;
+    struct zs_report report;
+    struct image image;
+    BEGIN_TREE(live, "a");
+    int64_t at = live->zxid;
+    ask(live, "--no-wait");
+    image_expect_wish(live, "/", &report);
+    begin_and_cut(live, &image);
+    live_sleep(1500);
+    live_begin(live);
+    live_record(live,
+                &(struct zs_record){.type = ZS_RECORD_SNAPSHOT_PART, .part = {.run = image.run, .index = 2}});
+    image_end(&image);            // a part is missing
+    image_expect_taken(live, at); // which says: it asks for none
+    go_back(live, at);
+    publish_and_wait(live, live_set(live_path("%s/a", live->root), "meanwhile"));
+    image_expect_wish(live, "/", &report); // after as long as the run took
+    assert_int_equal(live_counter(live, 0, "images"), 0);
+}
+
 static void an_image_and_txns_in_one_batch_are_rejected(void **state) {
     struct live *live = *state;
     BEGIN_TREE(live, "a");
@@ -420,6 +441,8 @@ int run_image_rules_tests(void) {
         cmocka_unit_test_setup_teardown(a_wider_request_is_not_forgotten, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_brake_holds_until_it_is_allowed, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_the_brake_lets_through, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(the_stream_goes_on_before_a_requested_image, image_setup,
+                                        live_teardown),
         cmocka_unit_test_setup_teardown(a_run_that_is_not_whole_is_asked_for_anew, image_setup,
                                         live_teardown),
         cmocka_unit_test_setup_teardown(an_image_and_txns_in_one_batch_are_rejected, image_setup,
