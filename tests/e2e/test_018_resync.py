@@ -161,7 +161,7 @@ def test_both_ranges_are_lost(world, judge, clients):
     lose_the_range(world, "sh", "bj", lambda: lose_the_range(world, "bj", "sh", disturb))
     eventually(lambda: images(world["bj"]) and images(world["sh"]), 60, what="images at both sites")
     wait_live(world, 60)
-    tree = judge.wait_equal(60)["sh"]
+    tree = judge.wait_equal(120)["sh"]
     assert tree["/cut-sh"].data == b"sh" and tree["/cut-bj"].data == b"bj"
     assert tree["/of-sh/000012"].data == b"by sh" and tree["/of-bj/000012"].data == b"by bj"
     assert tree["/of-sh/000013"].data == b"by bj"

@@ -1,6 +1,7 @@
 """The judge: at rest, all sites hold the same tree: path, data and ACL of every node. What kind a node is differs by
 rule (an ephemeral, a container or a node with a TTL is a persistent copy elsewhere), so that is the scenarios' to say."""
 
+import contextlib
 import time
 
 from kazoo.exceptions import NoNodeError
@@ -40,18 +41,17 @@ def read_tree(client, root="/"):
     tree, todo = {}, [root]
     while todo:
         batch, todo = todo[:WINDOW], todo[WINDOW:]
-        asked = [(path, client.get_async(path), client.get_acls_async(path), client.get_children_async(path))
-                 for path in batch]
-        for path, data, acls, children in asked:
-            try:
-                (value, stat), (acl, _), names = data.get(30), acls.get(30), children.get(30)
-            except NoNodeError:
-                continue
-            tree[path] = Node(value, _acl(acl), "ephemeral" if stat.ephemeralOwner else "persistent")
-            for name in names:
-                child = (path if path != "/" else "") + "/" + name
-                if not _left_out(child):
-                    todo.append(child)
+        parents = []
+        for path, data, acls in [(path, client.get_async(path), client.get_acls_async(path)) for path in batch]:
+            with contextlib.suppress(NoNodeError):
+                (value, stat), (acl, _) = data.get(30), acls.get(30)
+                tree[path] = Node(value, _acl(acl), "ephemeral" if stat.ephemeralOwner else "persistent")
+                if stat.numChildren:
+                    parents.append(path)
+        for path, children in [(path, client.get_children_async(path)) for path in parents]:
+            with contextlib.suppress(NoNodeError):
+                below = path.rstrip("/") + "/"
+                todo += [below + name for name in children.get(30) if not _left_out(below + name)]
     return tree
 
 
