@@ -101,11 +101,10 @@ static void an_image_of_a_deeper_path_leaves_the_place_alone(void **state) {
     struct zs_report report;
     const char *root = live->root, *a = live_path("%s/a", root);
     BEGIN_TREE(live, "a", "a/gone", "a/set", "b");
-    int64_t at = live->zxid;
     ask(live, live_path("--path %s --no-wait", a));
     image_expect_wish(live, a, &report);
     publish_and_wait(live, live_set(live_path("%s/b", root), "meanwhile")); // the stream is whole
-    at = live->zxid;
+    int64_t at = live->zxid;
     struct image image = deeper_image(live, a);
     image_begin(&image);
     image_put(&image, a, "new");
