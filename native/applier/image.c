@@ -293,6 +293,13 @@ static bool settle_doubt(struct zs_link *link) {
     return zs_image_request_done(link);
 }
 
+// It has come to its end, and was not broken off.
+static void finish_run(struct zs_link *link) {
+    link->image.run = 0;
+    zs_image_forget(link);
+    link->feedback.due = true;
+}
+
 static enum zs_progress end_run(struct zs_link *link, const struct zs_record_snapshot_end *end) {
     struct zs_taking *image = &link->image;
     if (image->received != end->nodes) {
@@ -305,8 +312,7 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
     enum zs_progress progress = zs_extra_delete(link);
     if (progress == ZS_PROGRESS_NOT_YET) {
         image->braked = true;
-        zs_image_forget(link);
-        image->turn_at = 0;
+        finish_run(link);
         zs_link_set_flow_state(link);
         return ZS_PROGRESS_DONE;
     }
@@ -320,10 +326,8 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
             image->kept);
     link->counters.images++;
     zs_link_publish_status(link); // with the last numbers, while the run has them
-    zs_image_forget(link);
+    finish_run(link);
     image->wanted = image->broken = image->noted = false;
-    image->turn_at = 0;
-    link->feedback.due = true;
     return ZS_PROGRESS_DONE;
 }
 
