@@ -127,6 +127,10 @@ bool zs_answer_acls(struct zs_request *request, const struct ACL_vector *acls) {
     return true;
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 bool zs_answer_names(struct zs_request *request, const struct String_vector *names) {
     size_t count = names->count > 0 ? (size_t)names->count : 0;
     size_t bytes = (count + 1) * sizeof(char *);
@@ -142,7 +146,14 @@ bool zs_answer_names(struct zs_request *request, const struct String_vector *nam
         put_text(&text, names->data[i]);
     }
     request->name_count = (uint32_t)count;
+    qsort(request->names, count, sizeof *request->names, by_name);
     return true;
+}
+
+char **zs_request_find_name(const struct zs_request *request, const char *name) {
+    if (!request->name_count) // NULL is not for bsearch
+        return NULL;
+    return bsearch(&name, request->names, request->name_count, sizeof *request->names, by_name);
 }
 
 void zs_answer_stat(struct zs_request *request, const struct Stat *stat) {

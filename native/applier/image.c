@@ -198,7 +198,7 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
     image->run = begin->run;
     image->begun_at = zs_mono_ms();
     image->turn_at = 0;
-    image->part = 1;
+    image->part = 0;
     image->zxid = begin->zxid;
     image->clock = head->clock_last;
     image->history = head->history;
@@ -331,22 +331,50 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
     return ZS_PROGRESS_DONE;
 }
 
-static enum zs_progress merge(struct zs_link *link, const struct zs_batch *batch) {
-    const struct zs_record *end = NULL;
-    for (uint32_t i = 1; i < batch->head.records; i++) {
-        link->image.received += batch->records[i].type == ZS_RECORD_NODE;
-        if (batch->records[i].type == ZS_RECORD_SNAPSHOT_END)
-            end = &batch->records[i];
-    }
-    if (!zs_image_merge(link, batch->records, batch->head.records))
-        return ZS_PROGRESS_LOST;
-    return end ? end_run(link, &end->end) : ZS_PROGRESS_DONE;
+static bool is_next_part(const struct zs_taking *image, const struct zs_batch *batch) {
+    const struct zs_record *first = &batch->records[0];
+    return batch->head.records && first->type == ZS_RECORD_SNAPSHOT_PART && first->part.run == image->run &&
+           first->part.index == image->part;
 }
 
-enum zs_progress zs_image_take(struct zs_link *link, struct zs_held *held) {
+// Counts what a batch holds, which is taken with this. Returns the image's end, if that is in it.
+static const struct zs_record_snapshot_end *take_part(struct zs_taking *image, const struct zs_batch *batch) {
+    const struct zs_record_snapshot_end *end = NULL;
+    image->part++;
+    for (uint32_t i = 1; i < batch->head.records; i++) {
+        image->received += batch->records[i].type == ZS_RECORD_NODE;
+        if (batch->records[i].type == ZS_RECORD_SNAPSHOT_END)
+            end = &batch->records[i].end;
+    }
+    return end;
+}
+
+// Several parts at once, as far as they are at hand and fit a slice: where one is merged after the other, ZooKeeper has nothing to do
+// in between.
+static enum zs_progress merge(struct zs_link *link, const struct zs_held *held, uint32_t *taken) {
+    struct zs_taking *image = &link->image;
+    const struct zs_record_snapshot_end *end = take_part(image, &held->batch);
+    const struct zs_batch_head *first = &held->batch.head;
+    uint32_t nodes = first->records, bytes = first->raw_bytes;
+    for (const struct zs_held *next = held->next; !end && next && is_next_part(image, &next->batch);
+         next = next->next) {
+        nodes += next->batch.head.records;
+        bytes += next->batch.head.raw_bytes;
+        if (nodes > ZS_IMAGE_SLICE_NODES || bytes > ZS_IMAGE_SLICE_BYTES)
+            break;
+        end = take_part(image, &next->batch);
+        ++*taken;
+    }
+    if (!zs_image_merge(link, held, *taken))
+        return ZS_PROGRESS_LOST;
+    return end ? end_run(link, end) : ZS_PROGRESS_DONE;
+}
+
+enum zs_progress zs_image_take(struct zs_link *link, const struct zs_held *held, uint32_t *taken) {
     struct zs_taking *image = &link->image;
     const struct zs_batch *batch = &held->batch;
     const struct zs_record *first = &batch->records[0];
+    *taken = 1;
     if (link->first || link->flight_count)
         return ZS_PROGRESS_NOT_YET;
     if (first->type == ZS_RECORD_SNAPSHOT_BEGIN) {
@@ -354,18 +382,17 @@ enum zs_progress zs_image_take(struct zs_link *link, struct zs_held *held) {
             return ZS_PROGRESS_DONE;
         if (!begin_run(link, &batch->head, &first->begin))
             return ZS_PROGRESS_LOST;
-        return image->run ? merge(link, batch) : ZS_PROGRESS_DONE;
-    }
-    if (first->part.run != image->run)
+        if (!image->run)
+            return ZS_PROGRESS_DONE;
+    } else if (first->part.run != image->run) {
         return ZS_PROGRESS_DONE; // of a run that was forgotten
-    if (first->part.index != image->part) {
+    } else if (!is_next_part(image, batch)) {
         zs_logf(link->log, ZS_LEVEL_WARN, "%s: part %u of an image is missing: asks for it anew",
                 link->names.link, image->part);
         zs_image_forget(link);
         return ZS_PROGRESS_DONE;
     }
-    image->part++;
-    return merge(link, batch);
+    return merge(link, held, taken);
 }
 
 void zs_image_fill_report(const struct zs_link *link, struct zs_report *report) {

@@ -33,7 +33,13 @@ struct zs_link;
 struct zs_held;
 struct zs_branch;
 
-enum { ZS_IMAGE_PATH = 1024 };
+enum {
+    ZS_IMAGE_PATH = 1024,
+    // What is read, judged and written in one go, so that many multis are on their way. The bytes are the image's: what is here and
+    // is read may be larger.
+    ZS_IMAGE_SLICE_NODES = 4096,
+    ZS_IMAGE_SLICE_BYTES = 4 * 1024 * 1024,
+};
 
 struct zs_taking {
     // the wish
@@ -95,8 +101,9 @@ void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, in
 void zs_image_tick(struct zs_link *link);
 // Whether a batch is of an image.
 bool zs_image_is(const struct zs_batch *batch);
-// Takes a batch of an image. ZS_PROGRESS_DONE: done with it; NOT_YET: what came before it is not done; LOST: the place is lost.
-enum zs_progress zs_image_take(struct zs_link *link, struct zs_held *held);
+// Takes a batch of an image, and those behind it that continue it. ZS_PROGRESS_DONE: done with `*taken` of them; NOT_YET: what came
+// before is not done; LOST: the place is lost.
+enum zs_progress zs_image_take(struct zs_link *link, const struct zs_held *held, uint32_t *taken);
 void zs_image_fill_report(const struct zs_link *link, struct zs_report *report);
 void zs_image_doubt(struct zs_link *link, const char *path);
 // Whether both sites carry a path, or may carry one beneath it.
@@ -144,16 +151,17 @@ bool zs_branch_has(const struct zs_branch *branch, const char *name);
 void zs_branch_mark(struct zs_branch *branch, const char *name);
 // All return NULL when there is no memory.
 struct zs_branch *zs_branch_push(struct zs_link *link, const char *path, enum zs_branch_state state);
-struct zs_branch *zs_branch_push_old(struct zs_link *link, const char *path, int64_t children_changed,
-                                     struct zs_request *kids); // takes `kids` over
+// `about`: READ or NODE; `kids`: CHILDREN, or not asked because there were none; it is taken over.
+struct zs_branch *zs_branch_push_old(struct zs_link *link, const char *path, const struct zs_request *about,
+                                     struct zs_request *kids);
 struct zs_branch *zs_branch_push_waiting(struct zs_link *link, const struct zs_record_node *node);
 void zs_branch_leave_all(struct zs_link *link); // notes what the image did not have
 void zs_branch_free_all(struct zs_link *link);  // does not
 
 // --- image_merge.c ---------------------------------------------------------------------------------------------------
 
-// Merges the nodes of a batch. False: the place is lost.
-bool zs_image_merge(struct zs_link *link, const struct zs_record *records, uint32_t count);
+// Merges the nodes of a batch and of those behind it, `batches` altogether. False: the place is lost.
+bool zs_image_merge(struct zs_link *link, const struct zs_held *held, uint32_t batches);
 
 // --- image_write.c ---------------------------------------------------------------------------------------------------
 

@@ -25,11 +25,7 @@ struct zs_branch *zs_branch_push(struct zs_link *link, const char *path, enum zs
     return branch;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-struct zs_branch *zs_branch_push_old(struct zs_link *link, const char *path, int64_t children_changed,
+struct zs_branch *zs_branch_push_old(struct zs_link *link, const char *path, const struct zs_request *about,
                                      struct zs_request *kids) {
     bool *seen = calloc((size_t)kids->name_count + 1, sizeof *seen);
     struct zs_branch *branch = seen ? zs_branch_push(link, path, ZS_BRANCH_OLD) : NULL;
@@ -37,12 +33,12 @@ struct zs_branch *zs_branch_push_old(struct zs_link *link, const char *path, int
         free(seen);
         return NULL;
     }
-    branch->children_changed = children_changed;
+    // The names and the zxid of one moment, or what was deleted in between would look as if it had never been here.
+    bool listed = kids->path && kids->outcome == ZS_DONE;
+    branch->children_changed = listed ? kids->children_changed : about->children_changed;
     branch->seen = seen;
     branch->kids = *kids;
     *kids = (struct zs_request){.path = NULL};
-    if (branch->kids.name_count) // NULL is not for qsort
-        qsort(branch->kids.names, branch->kids.name_count, sizeof *branch->kids.names, by_name);
     return branch;
 }
 
@@ -121,18 +117,12 @@ struct zs_branch *zs_branch_find(const struct zs_link *link, const char *path, s
     return branch;
 }
 
-static char **find_name(const struct zs_branch *branch, const char *name) {
-    if (!branch->kids.name_count)
-        return NULL;
-    return bsearch(&name, branch->kids.names, branch->kids.name_count, sizeof *branch->kids.names, by_name);
-}
-
 bool zs_branch_has(const struct zs_branch *branch, const char *name) {
-    return find_name(branch, name) != NULL;
+    return zs_request_find_name(&branch->kids, name) != NULL;
 }
 
 void zs_branch_mark(struct zs_branch *branch, const char *name) {
-    char **found = find_name(branch, name);
+    char **found = zs_request_find_name(&branch->kids, name);
     if (found)
         branch->seen[found - branch->kids.names] = true;
 }
@@ -159,7 +149,7 @@ static struct zs_branch *push_read(struct zs_link *link, const char *path) {
     zs_client_drain(&link->client);
     struct zs_branch *branch = NULL;
     if (node.outcome == ZS_DONE && kids.outcome != ZS_UNKNOWN) {
-        branch = zs_branch_push_old(link, path, node.children_changed, &kids);
+        branch = zs_branch_push_old(link, path, &node, &kids);
         if (branch) {
             branch->about = node;
             node = (struct zs_request){.path = NULL};

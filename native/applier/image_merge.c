@@ -3,13 +3,15 @@
 #include <zookeeper/zookeeper.h>
 
 #include "link.h"
+#include "zs_failpoint.h"
 
-enum { SLICE = 1024, NONE = UINT32_MAX };
+enum { NONE = UINT32_MAX };
 
 // A node of the image, and what was found here in its place.
 struct item {
     const struct zs_record_node *node;
     uint32_t parent; // in the slice, or NONE
+    uint32_t level;  // how many of its ancestors are in the slice
     bool maybe;      // it may be here: it was read
     struct zs_request data, about, kids;
 };
@@ -25,58 +27,89 @@ static bool is_child(const char *path, const char *parent) {
     return path[1] && strlen(parent) == parent_len(path) && strncmp(path, parent, parent_len(path)) == 0;
 }
 
-// Beneath what is not here there is nothing, and a node whose children are known need not be asked for others.
-static bool may_be_here(const struct zs_link *link, const struct item *items, const struct item *item) {
-    const char *path = item->node->path;
-    if (!path[1])
-        return true;
-    if (item->parent != NONE)
-        return items[item->parent].maybe;
-    const struct zs_branch *branch = zs_branch_find(link, path, parent_len(path));
-    if (!branch)
-        return true;
-    return branch->state == ZS_BRANCH_OLD && zs_branch_has(branch, strrchr(path, '/') + 1);
-}
-
-static bool all_known(const struct item *items, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (items[i].data.outcome == ZS_UNKNOWN || items[i].about.outcome == ZS_UNKNOWN ||
-            items[i].kids.outcome == ZS_UNKNOWN)
-            return false;
-    }
-    return true;
-}
-
 static bool is_here(const struct item *item) {
     return item->maybe && item->data.outcome == ZS_DONE && item->about.outcome == ZS_DONE;
 }
 
-// Reads all that may be here, pipelined. `open`: room for as many as there are items. False: the place is lost.
-static bool read_items(struct zs_link *link, struct item *items, uint32_t count, uint32_t *open) {
-    uint32_t depth = 0;
+// Beneath what is not here there is nothing, and where the children are known no others need be asked for. What we may not read
+// may have any.
+static bool may_have(const struct item *item, const char *name) {
+    if (!item->maybe || item->data.rc == ZNONODE)
+        return false;
+    bool listed = is_here(item) && (!item->data.child_count || item->kids.outcome == ZS_DONE);
+    return !listed || zs_request_find_name(&item->kids, name);
+}
+
+static bool may_be_here(const struct zs_link *link, const struct item *items, const struct item *item) {
+    const char *path = item->node->path;
+    if (!path[1])
+        return true;
+    const char *name = strrchr(path, '/') + 1;
+    if (item->parent != NONE)
+        return may_have(&items[item->parent], name);
+    const struct zs_branch *branch = zs_branch_find(link, path, parent_len(path));
+    if (!branch)
+        return true;
+    return branch->state == ZS_BRANCH_OLD && zs_branch_has(branch, name);
+}
+
+// Finds each item's parent among those before it. `open`: room for as many as there are items. Returns how many levels there are.
+static uint32_t find_parents(struct item *items, uint32_t count, uint32_t *open) {
+    uint32_t depth = 0, levels = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct item *item = &items[i];
         while (depth && !is_child(item->node->path, items[open[depth - 1]].node->path))
             depth--;
         item->parent = depth ? open[depth - 1] : NONE;
+        item->level = depth;
         open[depth++] = i;
-        item->maybe = may_be_here(link, items, item);
-        if (!item->maybe)
+        levels = depth > levels ? depth : levels;
+    }
+    return levels;
+}
+
+static bool read_level(struct zs_link *link, struct item *items, uint32_t count, uint32_t level) {
+    struct zs_client *client = &link->client;
+    bool known = true;
+    for (uint32_t i = 0; i < count; i++) {
+        struct item *item = &items[i];
+        if (item->level != level || !may_be_here(link, items, item))
             continue;
+        item->maybe = true;
         item->data = (struct zs_request){.type = ZS_REQUEST_READ, .path = item->node->path};
         item->about = (struct zs_request){.type = ZS_REQUEST_NODE, .path = item->node->path};
-        zs_client_submit(&link->client, &item->data);
-        zs_client_submit(&link->client, &item->about);
+        zs_client_submit(client, &item->data);
+        zs_client_submit(client, &item->about);
     }
-    zs_client_drain(&link->client);
+    zs_client_drain(client);
+    ZS_FAILPOINT("applier_image_read");
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_here(&items[i]) || !items[i].data.child_count)
+        struct item *item = &items[i];
+        if (item->level != level || !is_here(item) || !item->data.child_count)
             continue;
-        items[i].kids = (struct zs_request){.type = ZS_REQUEST_CHILDREN, .path = items[i].node->path};
-        zs_client_submit(&link->client, &items[i].kids);
+        item->kids = (struct zs_request){.type = ZS_REQUEST_CHILDREN, .path = item->node->path};
+        zs_client_submit(client, &item->kids);
     }
-    zs_client_drain(&link->client);
-    return all_known(items, count);
+    zs_client_drain(client);
+    ZS_FAILPOINT("applier_image_read");
+    for (uint32_t i = 0; i < count; i++) {
+        const struct item *item = &items[i];
+        if (item->level == level && item->maybe)
+            known = known && item->data.outcome != ZS_UNKNOWN && item->about.outcome != ZS_UNKNOWN &&
+                    item->kids.outcome != ZS_UNKNOWN;
+    }
+    return known;
+}
+
+// Reads all that may be here: from the top down, because what is not here needs no reading beneath; each level pipelined.
+// False: the place is lost.
+static bool read_items(struct zs_link *link, struct item *items, uint32_t count) {
+    uint32_t *open = zs_arena_take(link->image.arena, count, sizeof *open);
+    uint32_t levels = open ? find_parents(items, count, open) : 0;
+    bool known = open != NULL;
+    for (uint32_t level = 0; known && level < levels; level++)
+        known = read_level(link, items, count, level);
+    return known;
 }
 
 // --- steps -----------------------------------------------------------------------------------------------------------
@@ -192,8 +225,7 @@ static bool merge_present(struct zs_link *link, struct item *item) {
         return false;
     if (!skipped && !merge_data_and_acl(link, item))
         return false;
-    return !node->path[1] ||
-           zs_branch_push_old(link, node->path, item->data.children_changed, &item->kids) != NULL;
+    return !node->path[1] || zs_branch_push_old(link, node->path, &item->data, &item->kids) != NULL;
 }
 
 // What stayed away has to be there after all: something beneath it has.
@@ -213,6 +245,12 @@ static bool create_waiting(struct zs_link *link, struct zs_branch *branch) {
     return put(link, &step, &op, node) && zs_image_flush(link); // ... so nothing of it may wait
 }
 
+// When the parent's children changed: what is listed there and was not found has just been deleted, or made.
+static int64_t changed_above(const struct zs_branch *parent, const char *path) {
+    bool known = parent->state == ZS_BRANCH_OLD && !zs_branch_has(parent, strrchr(path, '/') + 1);
+    return known ? parent->children_changed : INT64_MAX;
+}
+
 static bool merge_absent(struct zs_link *link, const struct zs_record_node *node) {
     struct zs_branch *parent = link->image.top;
     struct zs_image_verdict verdict = {.take = true};
@@ -221,8 +259,7 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
         return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
     }
     if (parent->state != ZS_BRANCH_NEW)
-        verdict = zs_image_judge_absent(
-            &link->image.stand, node, parent->state == ZS_BRANCH_OLD ? parent->children_changed : INT64_MAX);
+        verdict = zs_image_judge_absent(&link->image.stand, node, changed_above(parent, node->path));
     weigh(link, node->path, &verdict);
     if (!verdict.take)
         return zs_branch_push_waiting(link, node) != NULL;
@@ -253,8 +290,7 @@ static bool merge_item(struct zs_link *link, struct item *item) {
 // --- slices ----------------------------------------------------------------------------------------------------------
 
 static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count) {
-    uint32_t *open = zs_arena_take(link->image.arena, count, sizeof *open);
-    bool fine = open && read_items(link, items, count, open);
+    bool fine = read_items(link, items, count);
     for (uint32_t i = 0; fine && i < count; i++)
         fine = merge_item(link, &items[i]);
     fine = fine && zs_image_flush(link);
@@ -266,17 +302,43 @@ static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count
     return fine;
 }
 
-bool zs_image_merge(struct zs_link *link, const struct zs_record *records, uint32_t count) {
-    for (uint32_t at = 0; at < count;) {
-        zs_image_begin_steps(link);
-        struct item *items = zs_arena_take(link->image.arena, SLICE, sizeof *items);
-        uint32_t taken = 0;
-        for (; items && at < count && taken < SLICE; at++) {
-            const struct zs_record *record = &records[at];
+// Where in the batches a slice begins.
+struct cursor {
+    const struct zs_held *held;
+    uint32_t batches, record;
+};
+
+static const struct zs_record_node *next_node(const struct zs_link *link, struct cursor *at) {
+    while (at->batches) {
+        const struct zs_batch *batch = &at->held->batch;
+        while (at->record < batch->head.records) {
+            const struct zs_record *record = &batch->records[at->record++];
             if (record->type == ZS_RECORD_NODE && zs_image_carries(link, record->node.path))
-                items[taken++].node = &record->node;
+                return &record->node;
         }
-        if (!items || !merge_slice(link, items, taken))
+        at->record = 0;
+        if (--at->batches)
+            at->held = at->held->next;
+    }
+    return NULL;
+}
+
+bool zs_image_merge(struct zs_link *link, const struct zs_held *held, uint32_t batches) {
+    struct cursor at = {.held = held, .batches = batches};
+    while (at.batches) {
+        zs_image_begin_steps(link);
+        struct item *items = zs_arena_take(link->image.arena, ZS_IMAGE_SLICE_NODES, sizeof *items);
+        if (!items)
+            return false;
+        const struct zs_record_node *node;
+        uint32_t count = 0;
+        size_t bytes = 0;
+        while (count < ZS_IMAGE_SLICE_NODES && bytes < ZS_IMAGE_SLICE_BYTES &&
+               (node = next_node(link, &at)) != NULL) {
+            items[count++].node = node;
+            bytes += node->data.len;
+        }
+        if (!merge_slice(link, items, count))
             return false;
         zs_image_alive(link);
     }

@@ -359,9 +359,13 @@ static bool adopt(struct zs_link *link, struct zs_held *held, bool *done) {
 }
 
 static bool admit_image(struct zs_link *link, struct zs_held *held) {
-    switch (zs_image_take(link, held)) {
+    uint32_t taken;
+    switch (zs_image_take(link, held, &taken)) {
     case ZS_PROGRESS_DONE:
-        discard(link, held);
+        for (struct zs_held *next; taken--; held = next) {
+            next = held->next;
+            discard(link, held);
+        }
         return true;
     case ZS_PROGRESS_NOT_YET:
         break;

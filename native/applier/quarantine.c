@@ -25,10 +25,6 @@ static char *path_of(struct zs_link *link, const char *name) {
     return zs_arena_string(link->scratch, path, (size_t)len);
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 // The steps that drop the oldest so that there is room for one more (names sort by zxid), and the record's own.
 static bool plan_steps(struct zs_link *link, const struct zs_quarantine *record,
                        const struct zs_request *children, struct zs_quarantine_plan *out) {
@@ -41,8 +37,6 @@ static bool plan_steps(struct zs_link *link, const struct zs_quarantine *record,
         exists = exists || strcmp(children->names[i], name) == 0;
         records += zs_quarantine_parse_name(children->names[i], &zxid);
     }
-    if (children->name_count) // NULL is not for qsort
-        qsort(children->names, children->name_count, sizeof *children->names, by_name);
     uint32_t excess = !exists && records >= most ? records - most + 1 : 0;
     if (excess > DROPS_MAX)
         excess = DROPS_MAX;
@@ -129,7 +123,6 @@ static bool retry(struct zs_link *link, const char *name, struct zs_arena *arena
 
 static void retry_all(struct zs_link *link, struct zs_request *asked) {
     struct zs_arena *arena = zs_arena_new(16 * link->settings.message_bytes_max);
-    qsort(asked->names, asked->name_count, sizeof *asked->names, by_name);
     for (uint32_t i = 0; arena && i < asked->name_count && link->positioned; i++) {
         zs_arena_reset(arena);
         if (strlen(asked->names[i]) < ZS_QUARANTINE_NAME && !retry(link, asked->names[i], arena))

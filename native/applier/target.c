@@ -268,10 +268,14 @@ static void on_acls(int rc, struct ACL_vector *acls, struct Stat *stat, const vo
     finish(request, rc);
 }
 
-static void on_names(int rc, const struct String_vector *names, const void *context) {
+static void on_names(int rc, const struct String_vector *names, const struct Stat *stat,
+                     const void *context) {
     struct zs_request *request = request_of(context);
-    if (rc == ZOK && !zs_answer_names(request, names))
-        rc = ZSYSTEMERROR;
+    if (rc == ZOK) {
+        zs_answer_stat(request, stat);
+        if (!zs_answer_names(request, names))
+            rc = ZSYSTEMERROR;
+    }
     finish(request, rc);
 }
 
@@ -326,7 +330,7 @@ static int send_request(zhandle_t *handle, struct zs_request *request) {
     case ZS_REQUEST_NODE:
         return zoo_aget_acl(handle, request->path, on_acls, request);
     case ZS_REQUEST_CHILDREN:
-        return zoo_aget_children(handle, request->path, 0, on_names, request);
+        return zoo_aget_children2(handle, request->path, 0, on_names, request);
     case ZS_REQUEST_STEPS:
     case ZS_REQUEST_BARE:
         return send_steps(handle, request);

@@ -63,15 +63,15 @@ struct zs_request {
     enum zs_outcome outcome;
     int rc;                                 // ZooKeeper's code; 0: done
     uint32_t failed_step;                   // STEPS: the first step that was refused
-    int32_t version, aversion, child_count; // READ, NODE
-    int64_t owner;                          // READ, NODE: ephemeralOwner
-    int64_t created;                        // READ, NODE: czxid
-    int64_t changed;                        // READ, NODE: mzxid. STEPS: their zxid, if there is a SET
-    int64_t children_changed;               // READ, NODE: pzxid
-    int64_t changed_ms;                     // READ, NODE: mtime
-    struct zs_slice data;                   // READ; lives in `memory`, as do the next two
-    struct zs_acls acls;                    // NODE
-    char **names;                           // CHILDREN
+    int32_t version, aversion, child_count; // READ, NODE, CHILDREN
+    int64_t owner;                          // READ, NODE, CHILDREN: ephemeralOwner
+    int64_t created;                        // READ, NODE, CHILDREN: czxid
+    int64_t changed;          // READ, NODE, CHILDREN: mzxid. STEPS: their zxid, if there is a SET
+    int64_t children_changed; // READ, NODE, CHILDREN: pzxid
+    int64_t changed_ms;       // READ, NODE, CHILDREN: mtime
+    struct zs_slice data;     // READ; lives in `memory`, as do the next two
+    struct zs_acls acls;      // NODE
+    char **names;             // CHILDREN; sorted
     uint32_t name_count;
     bool pending; // on its way; zs_client's
 
@@ -82,6 +82,8 @@ struct zs_request {
     struct zs_request *next;
 };
 void zs_request_clear(struct zs_request *request);
+// CHILDREN: where a name stands in `names`; NULL: it is none of them.
+char **zs_request_find_name(const struct zs_request *request, const char *name);
 // "-110 node exists", for a log line.
 const char *zs_rc_text(int rc);
 

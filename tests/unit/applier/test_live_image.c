@@ -1,6 +1,7 @@
 // What an image does to the tree of a destination, and what it leaves alone.
 #include "live_image.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -324,6 +325,39 @@ static void ephemerals_follow_the_origin(void **state) {
     assert_int_equal(live_counter(live, 0, "copies"), 1);
 }
 
+// --- many parts ------------------------------------------------------------------------------------------------------
+
+// What came while the applier was busy makes few multis, whatever the parts; and what is there already is found beneath all of them.
+static void parts_that_wait_are_taken_together(void **state) {
+    enum { PARTS = 24, NODES = 20 };
+    struct live *live = *state;
+    const char *root = live->root;
+    live_start_applier(live, 0);
+    live_client_create(live, live_path("%s/3", root), "", ZOO_PERSISTENT);
+    live_client_create(live, live_path("%s/3/7", root), "older", ZOO_PERSISTENT);
+    expect_first_wish(live);
+    int64_t before = live_counter(live, 0, "multis");
+    live_signal_applier(live, 0, SIGSTOP);
+    struct image image = image_new(live, 0);
+    image_begin(&image);
+    image_put(&image, root, "");
+    for (int part = 0; part < PARTS; part++) {
+        image_put(&image, live_path("%s/%d", root, part), "");
+        for (int node = 0; node < NODES; node++)
+            image_put(&image, live_path("%s/%d/%d", root, part, node), "new");
+        if (part < PARTS - 1)
+            image_cut(&image);
+    }
+    image_end(&image);
+    live_signal_applier(live, 0, SIGCONT);
+    image_expect_taken(live, image.zxid);
+    for (int i = 0; i < PARTS * NODES; i++)
+        live_expect_data(live, live_path("%s/%d/%d", root, i / NODES, i % NODES), "new");
+    live_expect_state(live, 0, "LIVE");
+    assert_int_equal(live_counter(live, 0, "image_set"), 1);
+    assert_in_range(live_counter(live, 0, "multis") - before, 4, PARTS / 2);
+}
+
 int run_image_tests(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_new_destination_takes_an_image, image_setup, live_teardown),
@@ -331,6 +365,7 @@ int run_image_tests(void) {
         cmocka_unit_test_setup_teardown(the_smallest_subtree_is_asked_for_again, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(parents_are_made_for_what_is_new, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(ephemerals_follow_the_origin, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(parts_that_wait_are_taken_together, image_setup, live_teardown),
     };
     return cmocka_run_group_tests_name("images", tests, NULL, NULL);
 }

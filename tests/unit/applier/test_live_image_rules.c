@@ -3,7 +3,10 @@
 #include "live_image.h"
 
 #include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 int run_image_rules_tests(void);
 
@@ -431,6 +434,44 @@ static void a_restored_ensemble_gets_a_new_history(void **state) {
     assert_int_equal(zoo_delete(live->zk, sibling, -1), ZOK);
 }
 
+// --- what is deleted meanwhile ---------------------------------------------------------------------------------------
+
+#ifdef ZS_FAILPOINTS
+// A client deletes a node when the image's third level has not been read yet. The origin has not seen that, and is told of it.
+static void delete_when_stopped(struct live *live, const char *point) {
+    static const char *const names[] = {"", "/a", "/a/x"};
+    struct zs_report report;
+    int status;
+    setenv("ZOOSPAN_FAILPOINTS", point, 1);
+    BEGIN_TREE(live, "a", "a/x");
+    unsetenv("ZOOSPAN_FAILPOINTS");
+    const int64_t made = live->zxid;
+    want(live);
+    struct image image = image_new(live, image_site_zxid(live));
+    image_begin(&image);
+    for (int i = 0; i < 3; i++) {
+        struct zs_record_node node = image_node(&image, live_path("%s%s", live->root, names[i]), "old");
+        node.zxid = node.created = made;
+        image_add(&image, &node);
+    }
+    image_end(&image);
+    assert_int_equal(waitpid(live->appliers[0], &status, WUNTRACED), live->appliers[0]);
+    assert_true(WIFSTOPPED(status));
+    assert_int_equal(zoo_delete(live->zk, live_path("%s/a/x", live->root), -1), ZOK);
+    live_signal_applier(live, 0, SIGCONT);
+    image_expect_wish(live, live_path("%s/a/x", live->root), &report); // in doubt
+    EXPECT_ALL(live, false, "a/x");
+}
+
+static void a_delete_before_the_names_are_read_is_not_undone(void **state) {
+    delete_when_stopped(*state, "applier_image_read=stop:3");
+}
+
+static void a_delete_behind_the_names_is_not_undone(void **state) {
+    delete_when_stopped(*state, "applier_image_read=stop:4");
+}
+#endif
+
 int run_image_rules_tests(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_not_carried_stays, image_setup, live_teardown),
@@ -449,6 +490,11 @@ int run_image_rules_tests(void) {
         cmocka_unit_test_setup_teardown(an_image_that_is_taken_twice_changes_nothing, image_setup,
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_checkpoint_makes_an_idle_place_durable, image_setup, live_teardown),
+#ifdef ZS_FAILPOINTS
+        cmocka_unit_test_setup_teardown(a_delete_before_the_names_are_read_is_not_undone, image_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(a_delete_behind_the_names_is_not_undone, image_setup, live_teardown),
+#endif
         cmocka_unit_test_setup_teardown(a_restored_ensemble_gets_a_new_history, image_setup, live_teardown),
     };
     return cmocka_run_group_tests_name("images: rules", tests, NULL, NULL);
