@@ -405,11 +405,11 @@ bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     tell_progress(s);
     if (s->blocked || s->window.count > 0 || zs_mono_ms() < s->hold_until)
         return true;
-    if (image->in_flight && s->window.refused) { // once more, after a while
+    if (s->window.refused) { // once more, after a while; a mere heartbeat is not worth it
         s->failures++;
         s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s);
         zs_window_reset(&s->window, s->settings.window_batches, &image->goes_on);
-        image->again = true;
+        image->again = image->in_flight;
         return true;
     }
     if (image->again) {
@@ -427,6 +427,9 @@ bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
 }
 
 int64_t zs_image_wait_until(const struct zs_sender *s) {
-    int64_t until = s->hold_until > s->heartbeat_at || s->image.again ? s->hold_until : s->heartbeat_at;
-    return !s->image.wish && s->image.look_at < until ? s->image.look_at : until;
+    const struct zs_image *image = &s->image;
+    int64_t until = image->again ? s->hold_until : s->heartbeat_at;
+    if (!image->wish && image->look_at < until)
+        until = image->look_at;
+    return until > s->hold_until ? until : s->hold_until; // nothing is done before
 }

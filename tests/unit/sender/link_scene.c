@@ -20,7 +20,7 @@ bool __wrap_zs_amqp_next(struct zs_amqp *amqp, size_t body_max, struct zs_amqp_e
     (void)body_max, (void)e;
     *event = (struct zs_amqp_event){.type = ZS_AMQP_NONE};
     if (amqp == scene.s.topology.publisher && scene.confirms && scene.confirmed < scene.tag) {
-        event->type = ZS_AMQP_CONFIRM;
+        event->type = scene.refuses ? ZS_AMQP_NACK : ZS_AMQP_CONFIRM;
         event->tag = ++scene.confirmed;
     } else if (amqp == scene.s.topology.feedback && scene.report.len > 0) {
         event->type = ZS_AMQP_DELIVERY;

@@ -28,7 +28,7 @@ struct scene {
     struct zs_log log;
     struct zs_arena *arena;
     struct zs_buffer report; // on its way to the link
-    bool confirms;
+    bool confirms, refuses;  // ... or refuses, what it is sent
     uint64_t tag, confirmed;
     struct sent newest;
     int batches, seen; // so many in all; so many with SEEN

@@ -254,6 +254,51 @@ static void a_node_larger_than_a_batch_goes_alone(void **state) {
     assert_in_range(scene.batches, 3, 6);
 }
 
+static void what_is_refused_is_sent_once_more_unless_it_is_a_mere_heartbeat(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    scene_turn();
+    scene.now += 1000; // the walk has nothing yet, and a sign of life is due
+    scene.refuses = true;
+    scene_turn();
+    scene.refuses = false;
+    const int64_t held = scene.s.hold_until;
+    assert_true(held > scene.now);
+    assert_true(zs_image_wait_until(&scene.s) >= held);
+    scene.now = held;
+    const int before = scene.batches;
+    assert_true(scene_put_nodes(&wish, 2, 1000 * 1024)); // each is a batch
+    scene_turn();
+    assert_int_equal(scene.batches, before + 1); // the other one may take more yet
+    scene.refuses = true;
+    assert_true(scene_put_end(&wish));
+    scene_turn();
+    assert_int_equal(scene.batches, before + 2);
+    const uint32_t part = scene_record_of(ZS_RECORD_SNAPSHOT_PART)->part.index;
+    scene.refuses = false;
+    scene.now = zs_image_wait_until(&scene.s);
+    scene_turn();
+    assert_int_equal(scene.batches, before + 4); // once more, and the end by itself
+    assert_int_equal(scene_record_of(ZS_RECORD_SNAPSHOT_PART)->part.index, part + 1);
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+}
+
+static void a_link_that_holds_off_sleeps_until_then(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_nodes(&wish, 3, 10) && scene_put_end(&wish));
+    scene.refuses = true;
+    scene_turn();
+    assert_true(scene.s.hold_until > scene.now);
+    const struct zs_report other = scene_wish_for("/b"); // a walk is to be asked for at once
+    scene_tell(&other);
+    scene_turn();
+    assert_true(scene_logged("another one is asked for"));
+    assert_true(zs_image_wait_until(&scene.s) >= scene.s.hold_until);
+}
+
 int run_image_tests(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(behind_an_image_of_all_the_stream_goes_on_where_the_walk_began),
@@ -270,6 +315,8 @@ int run_image_tests(void) {
         SCENE_TEST(another_path_or_history_makes_an_image_useless),
         SCENE_TEST(batches_of_an_image_are_large),
         SCENE_TEST(a_node_larger_than_a_batch_goes_alone),
+        SCENE_TEST(what_is_refused_is_sent_once_more_unless_it_is_a_mere_heartbeat),
+        SCENE_TEST(a_link_that_holds_off_sleeps_until_then),
     };
     return cmocka_run_group_tests_name("images of a link", tests, NULL, NULL);
 }
