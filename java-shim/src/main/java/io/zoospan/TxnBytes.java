@@ -1,8 +1,6 @@
 package io.zoospan;
 
 import java.io.IOException;
-import java.io.OutputStream;
-import java.util.Arrays;
 import java.util.Collection;
 import org.apache.jute.BinaryOutputArchive;
 import org.apache.jute.Record;
@@ -14,9 +12,8 @@ import org.apache.zookeeper.txn.TxnHeader;
  */
 final class TxnBytes {
     static final int KEPT_MAX = 1 << 20;
-    private static final int START = 4096;
 
-    private final Bytes bytes = new Bytes();
+    private final Bytes bytes = new Bytes(KEPT_MAX);
     private final BinaryOutputArchive archive = BinaryOutputArchive.getArchive(bytes);
 
     void write(TxnHeader hdr, Record txn) throws IOException {
@@ -41,43 +38,10 @@ final class TxnBytes {
     }
 
     byte[] array() {
-        return bytes.array;
+        return bytes.array();
     }
 
     int length() {
-        return bytes.length;
-    }
-
-    /** ByteArrayOutputStream without its locks and with its array in reach. */
-    private static final class Bytes extends OutputStream {
-        private byte[] array = new byte[START];
-        private int length;
-
-        void clear() {
-            length = 0;
-            if (array.length > KEPT_MAX) {
-                array = new byte[START];
-            }
-        }
-
-        @Override
-        public void write(int b) {
-            reserve(1);
-            array[length++] = (byte) b;
-        }
-
-        @Override
-        public void write(byte[] from, int offset, int count) {
-            reserve(count);
-            System.arraycopy(from, offset, array, length, count);
-            length += count;
-        }
-
-        private void reserve(int more) {
-            int needed = Math.addExact(length, more);
-            if (needed > array.length) {
-                array = Arrays.copyOf(array, (int) Math.min(Integer.MAX_VALUE - 8L, Math.max(needed, 2L * array.length)));
-            }
-        }
+        return bytes.length();
     }
 }

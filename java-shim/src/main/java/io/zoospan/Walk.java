@@ -1,6 +1,5 @@
 package io.zoospan;
 
-import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -40,7 +39,7 @@ final class Walk implements Runnable {
 
     private final Engine engine;
     private final Supplier<ZooKeeperServer> serving;
-    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    private final Bytes bytes = new Bytes(4 * CHUNK_BYTES);
     private final DataOutputStream out = new DataOutputStream(bytes);
     private long id;
 
@@ -88,7 +87,7 @@ final class Walk implements Runnable {
     }
 
     private void breakOff(String why) throws IOException {
-        bytes.reset();
+        bytes.clear();
         out.writeByte(BROKEN_OFF);
         text(why);
         hand();
@@ -113,7 +112,7 @@ final class Walk implements Runnable {
                     levels.push(new Level(at, seen.children));
                 }
             }
-            if (bytes.size() >= CHUNK_BYTES) {
+            if (bytes.length() >= CHUNK_BYTES) {
                 if (!hand()) {
                     return true;
                 }
@@ -150,7 +149,7 @@ final class Walk implements Runnable {
     }
 
     private void head(DataTree tree) throws IOException {
-        bytes.reset();
+        bytes.clear();
         out.writeByte(HEAD);
         out.writeLong(tree.lastProcessedZxid);
         out.writeLong(tree.getNodeCount());
@@ -258,8 +257,8 @@ final class Walk implements Runnable {
 
     /** Hands over what was written. False: it is not wanted any more. */
     private boolean hand() {
-        boolean wanted = engine.image(id, bytes.toByteArray(), bytes.size());
-        bytes.reset();
+        boolean wanted = engine.image(id, bytes.array(), bytes.length());
+        bytes.clear();
         return wanted;
     }
 }
