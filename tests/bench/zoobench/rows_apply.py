@@ -50,9 +50,9 @@ def apply_rate(bench):
                  f"CPU per txn: the loader {cpu_us[0]:.1f} us without decoding, the applier {cpu_us[1]:.1f} us")
 
 
-def drain_once(bench, broker, ensemble, zk, name, nodes, txns, seed):
+def drain_once(bench, broker, ensemble, zk, name, nodes, txns, seed, ops=1):
     """(bare loader's rate, rate of an applier that finds as much in its queue) for the same batches."""
-    file, last = stage.batches(bench, name, nodes, txns, seed)
+    file, last = stage.batches(bench, name, nodes, txns, seed, ops)
     base = loader(ensemble, file, name)
     tools.run("bench_amqp", broker.port, "admin", broker.passwords["admin"], "fill", name, "bj", file)
     applier = stage.applier(bench, ensemble, {name: (broker.uri("admin"), broker.passwords["admin"])}, name)
