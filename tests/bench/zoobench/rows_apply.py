@@ -77,7 +77,7 @@ def drain(bench):
 
 def tree_size(bench):
     """The same batches at a destination with a large tree and many watches, and at one with a small tree."""
-    small, large = 10000, bench.pick(1000000, 200000)
+    small, large = 10000, bench.pick(1000000, 100000)
     txns, ensembles = bench.pick(400000, 200000), {}
     for nodes in (small, large):
         ensemble = ensembles[nodes] = bench.ensemble(f"tree-{nodes}", "4g")

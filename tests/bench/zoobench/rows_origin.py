@@ -48,7 +48,7 @@ def warm_up(bench, ensembles):
 def origin_throughput(bench):
     plain, carrier = servers(bench)
     warm_up(bench, (plain, carrier))
-    turns = bench.pick(5, 3)
+    turns = bench.pick(5, 2)
     results = bench.measure(lambda _: both(plain, carrier, lambda e: write(e, 0, TURN_S)["per_s"], turns))
     yield Figure("origin-throughput", results, 0.98, "higher", "writes/s")
 
@@ -102,7 +102,7 @@ def capture_cost(bench):
     sink = stage.Sink(bench)
     tools.run("bench_zk", plain.connect_string, "create", "registry", NODES)
     warm_up(bench, (plain,))
-    seconds = bench.pick(8, 4)
+    seconds = bench.pick(8, 3)
     results = bench.measure(lambda _: (cpu_per_write(plain, 0, seconds), tap(sink, 0, 400000)))
     yield Figure("capture-cost", results, 0.01, "lower", "us of CPU per write")
     results = bench.measure(lambda _: (cpu_per_write(plain, 1000, seconds), tap(sink, 1000, 1000 * seconds)))

@@ -47,7 +47,7 @@ def write_arguments(pair, rate, seconds):
 def lag_low(bench):
     """100 writes a second: each is a batch of its own."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(15, 8)
+    seconds = bench.pick(15, 5)
 
     def one_round(_):
         way = tools.run("bench_amqp", *way_arguments(pair, seconds, BATCH_OF_ONE, 100))
@@ -65,7 +65,7 @@ def lag_load(bench):
     pair = stage.Pair(bench, NODES)
     plain = bench.ensemble("plain")
     tools.run("bench_zk", plain.connect_string, "create", "registry", NODES)
-    seconds = bench.pick(10, 6)
+    seconds = bench.pick(10, 4)
     limit = tools.run("bench_zk", pair.sh.connect_string, "set", "registry", NODES, WINDOW, 0, seconds)["per_s"]
     pair.wait_equal()
     rate = int(limit / 2)
@@ -82,7 +82,7 @@ def lag_load(bench):
 
     for _ in range(bench.pick(4, 2)):  # two servers' compilers
         one_round(0)
-    yield Figure("lag-load", bench.measure(one_round, 2 * bench.rounds), 1.5, "lower", "us (p99)", f"at {rate} writes/s")
+    yield Figure("lag-load", bench.measure(one_round, bench.pick(2, 1) * bench.rounds), 1.5, "lower", "us (p99)", f"at {rate} writes/s")
 
 
 def loaded_parts(bench, pair, plain, rate, seconds, batch_bytes, batches):
@@ -108,7 +108,7 @@ def lag(pair, rate, sampled, seconds):
 
 def catch_up(bench):
     """From the txn log, after the broker was away for longer than the backlog holds, against a drain of as many txns."""
-    txns = bench.pick(500000, 150000)
+    txns = bench.pick(500000, 120000)
     pair = stage.Pair(bench, NODES, backlog_bytes_max="32M")
 
     def one_round(number):
@@ -131,7 +131,7 @@ def after_outage(pair, txns):
 def wire(bench):
     """Published bytes against the bytes of the txns, of a registry whose nodes change."""
     pair = stage.Pair(bench, NODES)
-    for rate, goal, seconds in ((1000, 0.33, bench.pick(10, 6)), (10, 0.45, bench.pick(15, 10))):
+    for rate, goal, seconds in ((1000, 0.33, bench.pick(10, 6)), (10, 0.45, bench.pick(15, 8))):
         def one_round(_, rate=rate, seconds=seconds):
             link = lambda: pair.sh.servers[0].plugin_status()["links"][0]
             pair.wait_equal()
@@ -151,7 +151,7 @@ def wire(bench):
 def idle(bench):
     """What a link costs while nobody writes: the applier, and the plugin's own threads in the server; a processor is 1."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(20, 10)
+    seconds = bench.pick(20, 6)
 
     def spent():
         threads = cpu.thread_seconds(pair.sh.servers[0].process.pid)
@@ -200,7 +200,7 @@ def memory_plugin(bench):
             ensemble.stop()
         return 64.0, max(0, grown[1] - grown[0] - backlog) / MIB
 
-    yield Figure("memory-plugin", bench.measure(one_round, 3), 1.0, "lower", "MiB", "baseline: what is allowed")
+    yield Figure("memory-plugin", bench.measure(one_round, bench.pick(3, 1)), 1.0, "lower", "MiB", "baseline: what is allowed")
 
 
 def flood(pair, txns):
@@ -213,7 +213,7 @@ def flood(pair, txns):
 
 def memory_applier(bench):
     """An applier's memory at a destination of 100,000 znodes, and when there are 1,000,000; both times behind a flood."""
-    few, many = bench.pick((100000, 1000000), (40000, 200000))
+    few, many = bench.pick((100000, 1000000), (20000, 100000))
     pair = stage.Pair(bench, few, heap="4g")
     sizes = []
     for step in (few, many):
@@ -228,7 +228,7 @@ def memory_applier(bench):
 
 def bootstrap(bench):
     """An empty site gets the tree of a site that is there already, against a bare loader that creates it."""
-    nodes = bench.pick(1000000, 300000)
+    nodes = bench.pick(1000000, 200000)
     broker = bench.broker("sh", [])
     origin = bench.ensemble("sh", "4g")
     tools.run("bench_zk", origin.connect_string, "create", "registry", nodes)
