@@ -6,7 +6,8 @@
 //   prev above what was admitted before: a gap; discarded, and the origin is asked to go on after our position. What is
 //   admitted already may still come in once more meanwhile: that does not close the gap
 //   else it continues; txns that are admitted already are left out one by one, and the rest become units.
-// What is discarded is acked by itself; what is admitted is acked when its last unit is done.
+// What is admitted is acked when its last unit is done. Acks wait while multis are in flight, so that one is for several batches;
+// what is discarded behind a batch that is not done yet is acked by itself.
 //
 // While the first batch of all is admitted the marker is made, and whatever waits for ZooKeeper also takes deliveries:
 // `held` may have grown when admission comes back.
@@ -65,7 +66,7 @@ static void free_held(struct zs_link *link, struct zs_held *held) {
 
 // --- deliveries ------------------------------------------------------------------------------------------------------
 
-void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple) {
+static void ack(struct zs_link *link, uint64_t tag, bool multiple) {
     if (!link->receive || link->receive_failed)
         return;
     ZS_FAILPOINT("applier_ack");
@@ -74,10 +75,25 @@ void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple) {
     ZS_FAILPOINT("applier_acked");
 }
 
+// The first of the held batches is done: one ack is for several.
+static void ack_later(struct zs_link *link, uint64_t tag) {
+    link->done_tag = tag;
+    link->done_count++;
+}
+
+void zs_intake_ack_done(struct zs_link *link) {
+    enum { SHARE_OF_PREFETCH = 4 };
+    bool busy = link->flight_count && link->done_count < link->settings.prefetch / SHARE_OF_PREFETCH;
+    if (!link->done_count || busy)
+        return;
+    ack(link, link->done_tag, true);
+    link->done_count = 0;
+}
+
 static void reject(struct zs_link *link, uint64_t tag, const char *reason) {
     link->counters.rejected++;
     zs_logf(link->log, ZS_LEVEL_ERROR, "%s: batch rejected: %s", link->names.link, reason);
-    zs_intake_ack(link, tag, false);
+    ack(link, tag, false);
 }
 
 // A batch of an image begins with what it belongs to, and holds nodes; no other does.
@@ -196,8 +212,11 @@ static void unlink_held(struct zs_link *link, struct zs_held *held) {
 }
 
 static void discard(struct zs_link *link, struct zs_held *held) {
+    if (held == link->held)
+        ack_later(link, held->tag);
+    else
+        ack(link, held->tag, false);
     unlink_held(link, held);
-    zs_intake_ack(link, held->tag, false);
     free_held(link, held);
 }
 
@@ -446,6 +465,7 @@ void zs_intake_drop_all(struct zs_link *link) {
         free_held(link, held);
     }
     link->held_last = link->fresh = NULL;
+    link->done_count = 0;
     link->expected = link->position;
 }
 
@@ -474,7 +494,6 @@ static void take_over(struct zs_link *link, const struct zs_record *record) {
 }
 
 void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
-    uint64_t tag = 0;
     bool more = true;
     while (more) {
         struct zs_unit *unit = link->first;
@@ -498,10 +517,8 @@ void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
             continue;
         struct zs_held *held = unit->held;
         assert(held == link->held); // what stands before it is done or was discarded
-        tag = held->tag;
+        ack_later(link, held->tag);
         unlink_held(link, held);
         free_held(link, held);
     }
-    if (tag)
-        zs_intake_ack(link, tag, true);
 }

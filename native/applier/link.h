@@ -30,7 +30,7 @@
 //      tell an applier's writes from a client's (no loops). Requests carry the session's generation: a new, unregistered session
 //      refuses them.
 //      Only who consumes the queue registers, so that an applier that stands by disturbs nobody.
-//   6. A batch is acknowledged when all of it is done. Batches that a connection to the broker was lost with come again:
+//   6. A batch is acknowledged once all of it is done. Batches that a connection to the broker was lost with come again:
 //      they are dropped, and the position rule trims what is done.
 #ifndef ZS_LINK_H
 #define ZS_LINK_H
@@ -168,6 +168,8 @@ struct zs_link {
 
     // work
     struct zs_held *held, *held_last, *fresh; // fresh: the first one that is not admitted yet
+    uint64_t done_tag; // the newest delivery that is done, with all before it ...
+    uint32_t done_count; // ... and how many of them are not acked yet
     struct zs_arena *spare_arenas[ZS_SPARE_ARENAS];
     uint32_t spare_count;
     struct zs_unit *first, *last, *planned; // planned: the first unit that is in no multi yet
@@ -231,7 +233,7 @@ void zs_intake_readmit(struct zs_link *link);  // all held batches anew, from `p
 void zs_intake_drop_all(struct zs_link *link); // forgets all held batches, unacked
 void zs_intake_finish(struct zs_link *link,
                       const struct zs_unit *last); // units up to and with `last` are done
-void zs_intake_ack(struct zs_link *link, uint64_t tag, bool multiple);
+void zs_intake_ack_done(struct zs_link *link); // what is done, if that is much or nothing is in flight
 
 // --- recover.c -------------------------------------------------------------------------------------------------------
 

@@ -47,12 +47,13 @@ void zs_mailbox_wake(struct zs_mailbox *mailbox) {
 void zs_mailbox_post(struct zs_mailbox *mailbox, struct zs_request *request) {
     request->next = NULL;
     pthread_mutex_lock(&mailbox->lock);
-    if (mailbox->last)
-        mailbox->last->next = request;
-    else
+    if (mailbox->last) {
+        mailbox->last->next = request; // the reader has been woken for what stands before it
+    } else {
         mailbox->first = request;
+        zs_mailbox_wake(mailbox); // within the lock: the reader may free the mailbox once it has all it waits for
+    }
     mailbox->last = request;
-    zs_mailbox_wake(mailbox); // within the lock: the reader may free the mailbox once it has all it waits for
     pthread_mutex_unlock(&mailbox->lock);
 }
 

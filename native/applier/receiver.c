@@ -152,6 +152,7 @@ static void turn(struct zs_link *link) {
     zs_fast_fill(link);
     zs_slow_step(link);
     zs_fast_fill(link);
+    zs_intake_ack_done(link);
     zs_quarantine_tick(link);
     zs_image_tick(link);
     if (link->positioned && link->receive)
@@ -173,6 +174,7 @@ void *zs_receiver_run(void *context) {
     if (link->positioned)
         zs_fast_land(link);
     zs_client_drain(&link->client);
+    zs_intake_ack_done(link);
     link->feedback.due = true;
     if (link->feedback.amqp)
         zs_feedback_tick(link);

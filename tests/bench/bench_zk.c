@@ -5,6 +5,7 @@
 //   bench_zk HOSTS set KIND NODES WINDOW RATE SECONDS [SIZE]  single sets of random nodes, at most WINDOW in flight,
 //                                                             RATE a second (0: as many as go), until the time is over
 //   bench_zk HOSTS sets KIND NODES WINDOW COUNT               the same, COUNT of them
+//   bench_zk HOSTS multis KIND NODES WINDOW RATE SECONDS OPS  as set, but OPS sets (at most 100) in each of the multis
 //   bench_zk HOSTS watch KIND NODES SECONDS                   leaves a data watch on every node, says so, and keeps the
 //                                                             session for that long or until standard input ends
 //
@@ -34,6 +35,7 @@ struct load {
 struct multi {
     struct load *load;
     int count;
+    double sent; // 0: nobody asks how long it took
     zoo_op_t ops[MULTI_OPS];
     zoo_op_result_t results[MULTI_OPS];
     char paths[MULTI_OPS][BENCH_PATH_BYTES];
@@ -43,10 +45,13 @@ struct multi {
 static void on_multi(int rc, const void *context) {
     struct multi *multi = (struct multi *)(uintptr_t)context;
     struct load *load = multi->load;
-    if (rc == ZOK)
+    if (rc == ZOK) {
         load->done += (uint64_t)multi->count;
-    else
+        if (multi->sent > 0)
+            bench_samples_add(&load->samples, bench_seconds() - multi->sent);
+    } else {
         load->failed++;
+    }
     free(multi);
     bench_window_give(&load->window);
 }
@@ -57,6 +62,7 @@ static struct multi *new_multi(struct load *load) {
         bench_die("out of memory");
     multi->load = load;
     multi->count = 0;
+    multi->sent = 0;
     return multi;
 }
 
@@ -134,15 +140,36 @@ static void on_set(int rc, const struct Stat *stat, const void *context) {
     bench_window_give(&load->window);
 }
 
-static void send_set(struct load *load, uint32_t version, size_t size) {
-    char path[BENCH_PATH_BYTES], value[BENCH_VALUE_BYTES];
+// What one load sends: its nodes follow from `version`.
+struct shape {
+    size_t size;  // of the data, 0: the kind's own
+    uint32_t ops; // in a multi, 0: single sets
+};
+
+static size_t make_set(const struct load *load, uint32_t version, size_t size, char *path, char *value) {
     uint32_t node = (uint32_t)(bench_mix(version) % load->nodes);
     bench_path(load->kind, node, path);
-    size_t len = size;
-    if (size)
-        bench_value_sized(load->kind, node, version, value, size);
-    else
-        len = bench_value(load->kind, node, version, value);
+    if (!size)
+        return bench_value(load->kind, node, version, value);
+    bench_value_sized(load->kind, node, version, value, size);
+    return size;
+}
+
+static void send_sets(struct load *load, uint32_t version, const struct shape *shape) {
+    struct multi *multi = new_multi(load);
+    for (; (uint32_t)multi->count < shape->ops; multi->count++) {
+        int i = multi->count;
+        size_t len = make_set(load, version * shape->ops + (uint32_t)i, shape->size, multi->paths[i],
+                              multi->values[i]);
+        zoo_set_op_init(&multi->ops[i], multi->paths[i], multi->values[i], (int)len, -1, NULL);
+    }
+    multi->sent = bench_seconds();
+    send_multi(multi);
+}
+
+static void send_set(struct load *load, uint32_t version, size_t size) {
+    char path[BENCH_PATH_BYTES], value[BENCH_VALUE_BYTES];
+    size_t len = make_set(load, version, size, path, value);
     struct set *set = malloc(sizeof *set);
     if (!set)
         bench_die("out of memory");
@@ -156,7 +183,8 @@ static void send_set(struct load *load, uint32_t version, size_t size) {
 
 // Until `seconds` are over or `count` are sent, whichever is not 0. A rate's times are kept from the start on, so that a
 // stall is followed by a burst: load does not wait for the server.
-static void set_nodes(struct load *load, double rate, double seconds, uint64_t count, size_t size) {
+static void set_nodes(struct load *load, double rate, double seconds, uint64_t count,
+                      const struct shape *shape) {
     uint32_t first = (uint32_t)(bench_mix((uint64_t)(bench_seconds() * 1e6)) & 0x3fffffff);
     double begin = bench_seconds();
     uint64_t sent = 0;
@@ -166,7 +194,10 @@ static void set_nodes(struct load *load, double rate, double seconds, uint64_t c
             break;
         if (rate > 0 && begin + (double)sent / rate > now)
             bench_sleep_until(begin + (double)sent / rate);
-        send_set(load, first + (uint32_t)sent, size);
+        if (shape->ops)
+            send_sets(load, first + (uint32_t)sent, shape);
+        else
+            send_set(load, first + (uint32_t)sent, shape->size);
     }
     bench_window_drain(&load->window);
     double took = bench_seconds() - begin;
@@ -213,24 +244,30 @@ static void watch(struct load *load, int seconds) {
 int main(int argc, char **argv) {
     struct load load = {0};
     if (argc < 5 || !bench_kind_parse(argv[3], &load.kind))
-        bench_die("usage: bench_zk HOSTS create|set|sets|watch registry|config NODES ...");
+        bench_die("usage: bench_zk HOSTS create|set|sets|multis|watch registry|config NODES ...");
     const char *what = argv[2];
     load.nodes = (uint32_t)bench_number(argv[4], 1, 10000000);
     bool sets = strcmp(what, "sets") == 0 && argc == 7,
-         set = strcmp(what, "set") == 0 && (argc == 8 || argc == 9);
+         set = strcmp(what, "set") == 0 && (argc == 8 || argc == 9),
+         multis = strcmp(what, "multis") == 0 && argc == 9;
     uint32_t window = strcmp(what, "watch") == 0 ? 1000 : MULTIS_IN_FLIGHT;
-    if (set || sets)
+    if (set || sets || multis)
         window = (uint32_t)bench_number(argv[5], 1, WINDOW_MAX);
     bench_window_init(&load.window, window);
     bench_samples_init(&load.samples, SAMPLES_MAX);
+    struct shape shape = {.size = 0};
+    if (set && argc == 9)
+        shape.size = (size_t)bench_number(argv[8], 1, BENCH_VALUE_BYTES);
+    if (multis)
+        shape.ops = (uint32_t)bench_number(argv[8], 1, MULTI_OPS);
     load.zk = bench_connect(argv[1], NULL);
     if (strcmp(what, "create") == 0)
         create(&load, argc == 6 ? (uint32_t)bench_number(argv[5], 0, load.nodes) : 0);
-    else if (set)
+    else if (set || multis)
         set_nodes(&load, (double)bench_number(argv[6], 0, 1000000), (double)bench_number(argv[7], 1, 3600), 0,
-                  argc == 9 ? (size_t)bench_number(argv[8], 1, BENCH_VALUE_BYTES) : 0);
+                  &shape);
     else if (sets)
-        set_nodes(&load, 0, 0, (uint64_t)bench_number(argv[6], 1, 100000000), 0);
+        set_nodes(&load, 0, 0, (uint64_t)bench_number(argv[6], 1, 100000000), &shape);
     else if (strcmp(what, "watch") == 0 && argc == 6)
         watch(&load, (int)bench_number(argv[5], 1, 3600));
     else

@@ -56,8 +56,8 @@ def origin_throughput(bench):
 def origin_latency(bench):
     plain, carrier = servers(bench)
     warm_up(bench, (plain, carrier))
-    turns = bench.pick(9, 3)
-    one_round = lambda _: both(plain, carrier, lambda e: write(e, 500, TURN_S)["p99_us"], turns)
+    turns, seconds = bench.pick((9, TURN_S), (3, 2))
+    one_round = lambda _: both(plain, carrier, lambda e: write(e, 500, seconds)["p99_us"], turns)
     one_round(0)  # compilers, and the disk after the warm-up
     yield Figure("origin-latency", bench.measure(one_round), 1.05, "lower", "us (p99)")
 

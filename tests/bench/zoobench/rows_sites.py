@@ -13,7 +13,7 @@ BATCH_OF_ONE = 480  # bytes of a batch with one set of a node of the registry
 def end_to_end(bench):
     """What the destination shows when the origin stops writing at its limit, against what the origin wrote."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(15, 8)
+    seconds = bench.pick(15, 6)
     late = []
 
     def one_round(_, seconds=seconds):
@@ -47,7 +47,7 @@ def write_arguments(pair, rate, seconds):
 def lag_low(bench):
     """100 writes a second: each is a batch of its own."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(15, 5)
+    seconds = bench.pick(15, 4)
 
     def one_round(_):
         way = tools.run("bench_amqp", *way_arguments(pair, seconds, BATCH_OF_ONE, 100))
@@ -60,8 +60,8 @@ def lag_low(bench):
 
 def lag_load(bench):
     """Half of what the origin can take. Its parts are measured while as much is written to as many disks: the same load goes to a
-    server that replicates nowhere, batches of our size at our rate through the broker, and as many writes to the destination, all
-    at once. One or the other alone waits less for the disk that they share."""
+    server that replicates nowhere, batches of our size at our rate through the broker, and multis of as many txns to the
+    destination, all at once. One or the other alone waits less for the disk that they share."""
     pair = stage.Pair(bench, NODES)
     plain = bench.ensemble("plain")
     tools.run("bench_zk", plain.connect_string, "create", "registry", NODES)
@@ -78,19 +78,21 @@ def lag_load(bench):
         after = link()
         batches = max(1, round((after["batches"] - before["batches"]) / seconds))
         size = max(100, (after["wire_bytes"] - before["wire_bytes"]) // (batches * seconds))
-        return loaded_parts(bench, pair, plain, rate, seconds, size, batches), ours["p99_us"]
+        txns = max(1, round((after["txns"] - before["txns"]) / (batches * seconds)))
+        return loaded_parts(bench, pair, plain, rate, seconds, size, batches, txns), ours["p99_us"]
 
     for _ in range(bench.pick(4, 2)):  # two servers' compilers
         one_round(0)
     yield Figure("lag-load", bench.measure(one_round, bench.pick(2, 1) * bench.rounds), 1.5, "lower", "us (p99)", f"at {rate} writes/s")
 
 
-def loaded_parts(bench, pair, plain, rate, seconds, batch_bytes, batches):
+def loaded_parts(bench, pair, plain, rate, seconds, batch_bytes, batches, batch_txns):
     """The sum of the parts' p99, in microseconds, both measured at once beside the same load on a server that replicates nowhere."""
     load = bench.running("bench_zk", plain.connect_string, "set", "registry", NODES, WINDOW, rate, seconds + 2)
     time.sleep(1)
     parts = [bench.running("bench_amqp", *way_arguments(pair, seconds, batch_bytes, batches)),
-             bench.running("bench_zk", *write_arguments(pair, batches, seconds))]
+             bench.running("bench_zk", pair.bj.connect_string, "multis", "registry", NODES, WINDOW, batches, seconds,
+                           min(100, batch_txns))]
     p99 = sum(part.line(120)["p99_us"] for part in parts)
     load.line(120)
     for program in (*parts, load):
@@ -131,7 +133,7 @@ def after_outage(pair, txns):
 def wire(bench):
     """Published bytes against the bytes of the txns, of a registry whose nodes change."""
     pair = stage.Pair(bench, NODES)
-    for rate, goal, seconds in ((1000, 0.33, bench.pick(10, 6)), (10, 0.45, bench.pick(15, 8))):
+    for rate, goal, seconds in ((1000, 0.33, bench.pick(10, 4)), (10, 0.45, bench.pick(15, 6))):
         def one_round(_, rate=rate, seconds=seconds):
             link = lambda: pair.sh.servers[0].plugin_status()["links"][0]
             pair.wait_equal()
