@@ -168,10 +168,10 @@ struct zs_link {
 
     // work
     struct zs_held *held, *held_last, *fresh; // fresh: the first one that is not admitted yet
-    uint64_t done_tag; // the newest delivery that is done, with all before it ...
-    uint32_t done_count; // ... and how many of them are not acked yet
     struct zs_arena *spare_arenas[ZS_SPARE_ARENAS];
     uint32_t spare_count;
+    uint32_t done_count;                    // deliveries that are done and not acked yet ...
+    uint64_t done_tag;                      // ... and the newest of them, with all before it
     struct zs_unit *first, *last, *planned; // planned: the first unit that is in no multi yet
     struct zs_unit *slow_until;             // up to and with this unit the slow path
     struct zs_doubt doubt;                  // about what loses the connection again and again
@@ -233,7 +233,7 @@ void zs_intake_readmit(struct zs_link *link);  // all held batches anew, from `p
 void zs_intake_drop_all(struct zs_link *link); // forgets all held batches, unacked
 void zs_intake_finish(struct zs_link *link,
                       const struct zs_unit *last); // units up to and with `last` are done
-void zs_intake_ack_done(struct zs_link *link); // what is done, if that is much or nothing is in flight
+void zs_intake_ack_done(struct zs_link *link);     // what is done, if that is much or nothing is in flight
 
 // --- recover.c -------------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,8 @@ void zs_mailbox_post(struct zs_mailbox *mailbox, struct zs_request *request) {
         mailbox->last->next = request; // the reader has been woken for what stands before it
     } else {
         mailbox->first = request;
-        zs_mailbox_wake(mailbox); // within the lock: the reader may free the mailbox once it has all it waits for
+        // Within the lock: the reader may free the mailbox once it has all it waits for.
+        zs_mailbox_wake(mailbox);
     }
     mailbox->last = request;
     pthread_mutex_unlock(&mailbox->lock);

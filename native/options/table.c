@@ -192,7 +192,7 @@ const struct zs_option zs_option_table[] = {
         .max = 64,
         .prose =
             "How many batches may be on their way to the broker without a confirm. More only helps when the "
-            "broker is far away or slow to confirm, and batches are full.",
+            "broker is far away or slow to confirm.",
     },
     {
         .name = "batch_txns_max",

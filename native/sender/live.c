@@ -10,6 +10,7 @@ enum {
     REPORT_BYTES_MAX = 64 * 1024,
     REWIND_AGAIN_MS = 5000,
     REST_MS = 2,
+    PATIENCE_MS = 4,
 };
 
 // --- reports ---------------------------------------------------------------------------------------------------------
@@ -265,20 +266,32 @@ bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
     return true;
 }
 
+static bool something_waits(const struct zs_sender *s) {
+    return zs_outbound_waiting_txns(s->outbound) > 0 || zs_outbound_urgent(s->outbound);
+}
+
 // Self-clocking: with nothing in flight, or a confirm since the last batch, send what there is; otherwise gather until
-// the batch is full or the next confirm comes. Batches grow by themselves as the broker slows down.
+// the batch is full, the next confirm comes, or patience ends. Batches grow by themselves as the broker slows down, and one
+// that is far away, or whose disk stalls, does not make each batch wait for the one before.
 static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
     int64_t now = zs_mono_ms();
     if (s->blocked || zs_window_full(&s->window) || now < s->hold_until)
         return true;
     bool full = s->entry_waits || zs_outbound_full(s->outbound);
-    bool clocked = s->window.count == 0 || s->confirmed_since_publish;
-    bool txns = zs_outbound_waiting_txns(s->outbound) > 0 || zs_outbound_urgent(s->outbound);
+    bool clocked = s->window.count == 0 || s->confirmed_since_publish || now >= s->patient_until;
+    bool txns = something_waits(s);
     bool heartbeat = now >= s->heartbeat_at || s->heartbeat_owed;
     if (!full && !(txns && clocked) && !heartbeat)
         return true;
     s->rest_until = full ? 0 : now + REST_MS;
+    s->patient_until = now + PATIENCE_MS;
     return zs_link_publish(s, heartbeat, e);
+}
+
+int64_t zs_link_publish_at(const struct zs_sender *s, int64_t now) {
+    if (s->hold_until > now)
+        return s->hold_until;
+    return something_waits(s) && s->patient_until < s->heartbeat_at ? s->patient_until : s->heartbeat_at;
 }
 
 // The txn at hand cannot be sent: what stands before it still is, then the link rests in sight.

@@ -70,8 +70,8 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
             until = earlier(until, s->rest_until);
         else if (!stuck && !s->txnlog) // a batch that cannot leave needs no more txns
             fds[count++] = (struct pollfd){.fd = zs_backlog_reader_fd(s->reader), .events = POLLIN};
-        if (!zs_window_full(&s->window) && !s->blocked)
-            until = earlier(until, s->hold_until > now ? s->hold_until : s->heartbeat_at);
+        if (!zs_window_full(&s->window) && !s->window.refused && !s->blocked)
+            until = earlier(until, zs_link_publish_at(s, now));
     } else if (s->state == ZS_LINK_SNAPSHOT) {
         if (s->window.count == 0 && !s->blocked)
             until = earlier(until, zs_image_wait_until(s));

@@ -108,7 +108,8 @@ struct zs_sender {
     int64_t beginning;
     int64_t stuck_zxid; // a txn that cannot be sent; 0: none
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
-    int64_t rest_until;
+    int64_t rest_until;    // reads nothing more: a batch has just left
+    int64_t patient_until; // waits for a confirm before the next batch
     int64_t rewound_to;
     int failures; // in a row, for the backoff
     unsigned int jitter;
@@ -137,6 +138,8 @@ bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e);
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e);
 // The newest batch once more; nothing may have been added to the next one.
 bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e);
+// When the link would publish next, if nothing happens until then (monotonic).
+int64_t zs_link_publish_at(const struct zs_sender *s, int64_t now);
 // Goes on with the stream behind `at`, or to GAP.
 void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at);
 

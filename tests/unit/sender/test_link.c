@@ -92,6 +92,39 @@ static void txns_gather_for_a_moment_behind_a_small_batch(void **state) {
     assert_int_equal(scene.newest.batch.head.txns, 16);
 }
 
+static void offer_one(int64_t zxid) {
+    scene_offer(zxid, CLIENT, TIME_MS, "/a", 1);
+    scene_turn();
+}
+
+static void a_broker_that_is_slow_to_confirm_is_not_waited_for_long(void **state) {
+    (void)state;
+    const struct zs_report report = scene_report_at(BASE + 2);
+    scene_tell(&report);
+    scene_turn();
+    scene.now += 10;
+    scene.confirms = false;
+    const int batches = scene.batches;
+    offer_one(BASE + 3);
+    for (int sent = 1; sent < 4; sent++) { // window_batches
+        assert_int_equal(scene.batches, batches + sent);
+        scene.now += 3;
+        offer_one(BASE + 2 + 2 * sent);
+        assert_int_equal(scene.batches, batches + sent); // a confirm may come any moment
+        assert_true(zs_link_publish_at(&scene.s, scene.now) == scene.now + 1);
+        scene.now += 1;
+        offer_one(BASE + 3 + 2 * sent);
+        assert_int_equal(scene.newest.batch.head.txns, 2);
+    }
+    assert_int_equal(scene.batches, batches + 4);
+    scene.now += 100;
+    offer_one(BASE + 10);
+    assert_int_equal(scene.batches, batches + 4); // the window is full
+    scene.confirms = true;
+    scene_turn();
+    assert_int_equal(scene.batches, batches + 5);
+}
+
 // --- a history that is lived twice -----------------------------------------------------------------------------------
 
 static const int64_t LATER_MS = 3600 * 1000;
@@ -162,6 +195,7 @@ int main(void) {
         SCENE_TEST(gap_and_snapshot_tell_it_too),
         SCENE_TEST(a_heartbeat_is_not_starved_by_full_batches),
         SCENE_TEST(txns_gather_for_a_moment_behind_a_small_batch),
+        SCENE_TEST(a_broker_that_is_slow_to_confirm_is_not_waited_for_long),
         SCENE_TEST(a_restored_origin_is_found_out_while_it_waits),
         SCENE_TEST(what_an_applier_wrote_proves_nothing),
         SCENE_TEST(nor_does_it_help_to_have_passed_the_destination),
