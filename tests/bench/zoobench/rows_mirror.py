@@ -17,7 +17,7 @@ def live(bench):
     better for the mirror."""
     mirror = Mirror(bench, NODES)
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(10, 4)
+    seconds = bench.pick(8, 3)
 
     def mirrored(rate):
         before = mirror.copy.revision()
@@ -75,7 +75,7 @@ def lag(bench):
     """100 writes a second, from a write's acknowledgement to its event at the other side."""
     mirror = Mirror(bench, NODES)
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(15, 5)
+    seconds = bench.pick(10, 4)
 
     def mirrored():
         watch = subprocess.Popen(["etcdctl", "--endpoints", mirror.copy.endpoint, "watch", "--prefix", "/registry"],

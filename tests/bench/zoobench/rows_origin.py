@@ -12,7 +12,6 @@ from .bench import JVM
 from .figures import Figure
 
 NODES, WINDOW, BYTES = 10000, 256, 300
-TURN_S = 3
 
 
 def servers(bench, destinations=("bj",)):
@@ -45,20 +44,25 @@ def warm_up(bench, ensembles):
         write(ensemble, 0, bench.pick(10, 5))
 
 
+def turn_seconds(bench):
+    return bench.pick(3, 2)
+
+
 def origin_throughput(bench):
     plain, carrier = servers(bench)
     warm_up(bench, (plain, carrier))
-    turns = bench.pick(5, 2)
-    results = bench.measure(lambda _: both(plain, carrier, lambda e: write(e, 0, TURN_S)["per_s"], turns))
+    turns, seconds = bench.pick(5, 2), turn_seconds(bench)
+    results = bench.measure(lambda _: both(plain, carrier, lambda e: write(e, 0, seconds)["per_s"], turns))
     yield Figure("origin-throughput", results, 0.98, "higher", "writes/s")
 
 
 def origin_latency(bench):
     plain, carrier = servers(bench)
     warm_up(bench, (plain, carrier))
-    turns, seconds = bench.pick((9, TURN_S), (3, 2))
+    turns, seconds = bench.pick(9, 4), turn_seconds(bench)
     one_round = lambda _: both(plain, carrier, lambda e: write(e, 500, seconds)["p99_us"], turns)
-    one_round(0)  # compilers, and the disk after the warm-up
+    if not bench.quick:
+        one_round(0)  # the disk after the warm-up
     yield Figure("origin-latency", bench.measure(one_round), 1.05, "lower", "us (p99)")
 
 
@@ -79,8 +83,8 @@ def fan_out(bench):
         tools.run("bench_zk", ensemble.connect_string, "create", "registry", NODES)
         ensembles.append(ensemble)
     warm_up(bench, ensembles)
-    turns = bench.pick(4, 2)
-    results = bench.measure(lambda _: both(*ensembles, lambda e: cpu_per_write(e, 4000, TURN_S), turns))
+    turns, seconds = bench.pick(4, 2), turn_seconds(bench)
+    results = bench.measure(lambda _: both(*ensembles, lambda e: cpu_per_write(e, 4000, seconds), turns))
     yield Figure("fan-out", results, 1.5, "lower", "us of CPU per write")
 
 
@@ -102,7 +106,7 @@ def capture_cost(bench):
     sink = stage.Sink(bench)
     tools.run("bench_zk", plain.connect_string, "create", "registry", NODES)
     warm_up(bench, (plain,))
-    seconds = bench.pick(8, 3)
+    seconds = bench.pick(6, 2)
     results = bench.measure(lambda _: (cpu_per_write(plain, 0, seconds), tap(sink, 0, 400000)))
     yield Figure("capture-cost", results, 0.01, "lower", "us of CPU per write")
     results = bench.measure(lambda _: (cpu_per_write(plain, 1000, seconds), tap(sink, 1000, 1000 * seconds)))

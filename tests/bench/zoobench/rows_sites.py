@@ -13,7 +13,7 @@ BATCH_OF_ONE = 480  # bytes of a batch with one set of a node of the registry
 def end_to_end(bench):
     """What the destination shows when the origin stops writing at its limit, against what the origin wrote."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(15, 6)
+    seconds = bench.pick(12, 5)
     late = []
 
     def one_round(_, seconds=seconds):
@@ -47,7 +47,7 @@ def write_arguments(pair, rate, seconds):
 def lag_low(bench):
     """100 writes a second: each is a batch of its own."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(15, 4)
+    seconds = bench.pick(10, 3)
 
     def one_round(_):
         way = tools.run("bench_amqp", *way_arguments(pair, seconds, BATCH_OF_ONE, 100))
@@ -65,7 +65,7 @@ def lag_load(bench):
     pair = stage.Pair(bench, NODES)
     plain = bench.ensemble("plain")
     tools.run("bench_zk", plain.connect_string, "create", "registry", NODES)
-    seconds = bench.pick(10, 4)
+    seconds = bench.pick(8, 3)
     limit = tools.run("bench_zk", pair.sh.connect_string, "set", "registry", NODES, WINDOW, 0, seconds)["per_s"]
     pair.wait_equal()
     rate = int(limit / 2)
@@ -110,7 +110,7 @@ def lag(pair, rate, sampled, seconds):
 
 def catch_up(bench):
     """From the txn log, after the broker was away for longer than the backlog holds, against a drain of as many txns."""
-    txns = bench.pick(500000, 120000)
+    txns = bench.pick(500000, 100000)
     pair = stage.Pair(bench, NODES, backlog_bytes_max="32M")
 
     def one_round(number):
@@ -133,7 +133,7 @@ def after_outage(pair, txns):
 def wire(bench):
     """Published bytes against the bytes of the txns, of a registry whose nodes change."""
     pair = stage.Pair(bench, NODES)
-    for rate, goal, seconds in ((1000, 0.33, bench.pick(10, 4)), (10, 0.45, bench.pick(15, 6))):
+    for rate, goal, seconds in ((1000, 0.33, bench.pick(8, 3)), (10, 0.45, bench.pick(12, 5))):
         def one_round(_, rate=rate, seconds=seconds):
             link = lambda: pair.sh.servers[0].plugin_status()["links"][0]
             pair.wait_equal()
@@ -153,7 +153,7 @@ def wire(bench):
 def idle(bench):
     """What a link costs while nobody writes: the applier, and the plugin's own threads in the server; a processor is 1."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(20, 6)
+    seconds = bench.pick(12, 4)
 
     def spent():
         threads = cpu.thread_seconds(pair.sh.servers[0].process.pid)

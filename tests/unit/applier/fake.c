@@ -204,6 +204,7 @@ void fake_turn(struct fake *fake) {
     zs_intake_admit(link);
     zs_fast_fill(link);
     zs_slow_step(link);
+    zs_intake_ack_done(link);
 }
 
 void fake_turn_until_done(struct fake *fake) {

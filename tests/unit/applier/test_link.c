@@ -171,6 +171,34 @@ static void a_batch_that_comes_while_the_first_one_is_adopted(void **state) {
     fake_close_link(&fake);
 }
 
+static void acks_wait_while_multis_are_in_flight(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_link *link = fake.link;
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    link->settings.prefetch = 8;
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn(&fake);
+    fake.hold = true;
+    fake_deliver_ops(&fake, &set, 1);
+    fake_turn(&fake);
+    assert_int_equal(link->flight_count, 1);
+    assert_int_equal(link->done_count, 1);
+    link->settings.prefetch = 4; // that one is much of what the broker sends ahead
+    fake_turn(&fake);
+    assert_int_equal(link->flight_count, 1);
+    assert_int_equal(link->done_count, 0);
+    fake_let_go(&fake);
+    link->settings.prefetch = 8;
+    fake_turn(&fake);
+    assert_int_equal(link->flight_count, 0);
+    assert_int_equal(link->done_count, 0);
+    assert_int_equal(link->done_tag, fake.zxid);
+    fake_close_link(&fake);
+}
+
 static void who_stands_by_writes_and_reports_nothing(void **state) {
     (void)state;
     struct store store = {.marker = false};
@@ -349,6 +377,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lands_while_something_else_is_asked_is_not_slept_over),
         cmocka_unit_test(a_batch_that_comes_while_the_first_one_is_adopted),
+        cmocka_unit_test(acks_wait_while_multis_are_in_flight),
         cmocka_unit_test(who_stands_by_writes_and_reports_nothing),
         cmocka_unit_test(a_unit_that_needs_too_much_memory_does_not_wedge),
         cmocka_unit_test(a_client_that_never_rests_does_not_make_it_lose_a_txn),
