@@ -83,7 +83,8 @@ static void ack_later(struct zs_link *link, uint64_t tag) {
 
 void zs_intake_ack_done(struct zs_link *link) {
     enum { SHARE_OF_PREFETCH = 4 };
-    bool busy = link->flight_count && link->done_count < link->settings.prefetch / SHARE_OF_PREFETCH;
+    bool busy = link->positioned && link->flight_count &&
+                link->done_count < link->settings.prefetch / SHARE_OF_PREFETCH;
     if (!link->done_count || busy)
         return;
     ack(link, link->done_tag, true);
@@ -385,6 +386,7 @@ static bool admit_image(struct zs_link *link, struct zs_held *held) {
             next = held->next;
             discard(link, held);
         }
+        zs_intake_ack_done(link); // the broker sends more while the next ones are merged
         return true;
     case ZS_PROGRESS_NOT_YET:
         break;

@@ -88,7 +88,7 @@ void zs_backoff_reset(struct zs_backoff *backoff);
 
 enum { ZS_SPARE_ARENAS = 16 };
 
-// A batch between its delivery and its ack.
+// A batch between its delivery and its end.
 struct zs_held {
     struct zs_held *next;
     uint64_t tag;

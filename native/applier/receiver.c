@@ -133,8 +133,10 @@ int zs_receiver_wait_ms(const struct zs_link *link) {
     bool slow_work = link->positioned && !link->flight_count && link->planned;
     bool fresh_work = link->positioned && link->fresh && !(link->first && zs_image_is(&link->fresh->batch));
     // What came back while something else was awaited has been taken out of the mailbox: nothing would wake us for it.
-    bool landed = link->flight_count && !link->flights[link->flight_first].request.pending;
-    if (wait < 0 || slow_work || fresh_work || landed)
+    bool landed =
+        link->positioned && link->flight_count && !link->flights[link->flight_first].request.pending;
+    bool unacked = link->done_count && !link->flight_count;
+    if (wait < 0 || slow_work || fresh_work || landed || unacked)
         wait = 0;
     return (int)wait;
 }
@@ -170,7 +172,7 @@ void *zs_receiver_run(void *context) {
     struct zs_link *link = context;
     while (!atomic_load(&link->stopping))
         turn(link);
-    // Stop: what is in flight ends and is acked; what is held is not, and goes back to the queue.
+    // Stop: what is in flight ends, and what is done is acked; what is held is not, and goes back to the queue.
     if (link->positioned)
         zs_fast_land(link);
     zs_client_drain(&link->client);

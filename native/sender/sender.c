@@ -63,14 +63,14 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
     if ((s->state == ZS_LINK_DOWN && s->serving) || s->state == ZS_LINK_STANDBY)
         until = earlier(until, s->retry_at);
     if (zs_link_streams(s)) {
-        bool stuck = s->entry_waits || s->blocked;
+        bool stuck = zs_link_is_stuck(s);
         if (!stuck && s->quiet_since)
             until = earlier(until, now + LOG_LOOK_MS);
         if (zs_link_rests(s))
             until = earlier(until, s->rest_until);
         else if (!stuck && !s->txnlog) // a batch that cannot leave needs no more txns
             fds[count++] = (struct pollfd){.fd = zs_backlog_reader_fd(s->reader), .events = POLLIN};
-        if (!zs_window_full(&s->window) && !s->window.refused && !s->blocked)
+        if (!zs_window_full(&s->window) && !s->blocked && !s->window.refused)
             until = earlier(until, zs_link_publish_at(s, now));
     } else if (s->state == ZS_LINK_SNAPSHOT) {
         if (s->window.count == 0 && !s->blocked)

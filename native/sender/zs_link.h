@@ -154,6 +154,11 @@ static inline bool zs_link_rests(const struct zs_sender *s) {
     return zs_link_streams(s) && zs_mono_ms() < s->rest_until;
 }
 
+// Whether nothing can be added to the batch at hand now, so that new txns need not wake the link.
+static inline bool zs_link_is_stuck(const struct zs_sender *s) {
+    return s->entry_waits || s->blocked || s->window.refused;
+}
+
 // --- source.c --------------------------------------------------------------------------------------------------------
 
 enum zs_source {

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import traceback
@@ -117,6 +118,11 @@ class Bench:
         program = tools.Running(name, *arguments)
         self.row.callback(program.stop)
         return program
+
+
+def in_turns(turns, one_turn):
+    """What one_turn(number) measures, a tuple, many times: the median of each. What spoils a turn does not spoil the round."""
+    return tuple(statistics.median(values) for values in zip(*map(one_turn, range(turns))))
 
 
 def tune(server, heap="1g"):

@@ -6,6 +6,7 @@ import statistics
 import time
 
 from . import cpu, stage, tools
+from .bench import in_turns
 from .figures import Figure
 
 OPS, DEPTH = 128, 8  # zoospan.multi_ops_max and zoospan.depth, as they are without configuration
@@ -33,14 +34,14 @@ def loader(ensemble, file, number):
 
 def apply_rate(bench):
     """The applier replays batches of a file, handed to it by a sink; a bare loader sends the same multis."""
-    nodes, txns, turns = 10000, 200000, bench.pick(4, 1)
+    nodes, txns, turns = 10000, 200000, bench.pick(3, 1)
     ensemble = bench.ensemble("destination")
     zk = stage.client(bench, ensemble)
     tools.run("bench_zk", ensemble.connect_string, "create", "registry", nodes)
     spent = [], []
     numbers = itertools.count(1)
 
-    def one_turn():
+    def one_turn(_):
         number = next(numbers)
         name = f"o{number}"
         file, last = stage.batches(bench, name, nodes, txns, number * txns)
@@ -51,11 +52,8 @@ def apply_rate(bench):
         spent[1].append(cpu_us / txns)
         return base["per_s"], rate
 
-    def one_round(_):
-        return tuple(statistics.median(rates) for rates in zip(*(one_turn() for _ in range(turns))))
-
-    bench.say(f"  warm-up: {one_round(0)}")
-    results = bench.measure(one_round)
+    bench.say(f"  warm-up: {one_turn(0)}")
+    results = bench.measure(lambda _: in_turns(turns, one_turn))
     cpu_us = [statistics.median(of) for of in spent]
     yield Figure("apply-rate", results, 0.95, "higher", "txns/s",
                  f"CPU per txn: the loader {cpu_us[0]:.1f} us without decoding, the applier {cpu_us[1]:.1f} us")

@@ -2,13 +2,12 @@
 measured along with it."""
 
 import json
-import statistics
 import subprocess
 
 from zoosites import build
 
 from . import cpu, stage, tools
-from .bench import JVM
+from .bench import JVM, in_turns
 from .figures import Figure
 
 NODES, WINDOW, BYTES = 10000, 256, 300
@@ -32,16 +31,18 @@ def write(ensemble, rate, seconds):
 def both(one, other, measure, turns):
     """(of one, of other): the median of each one's turns. Who begins changes from turn to turn, and turns are short: a disk that
     stalls for a second spoils one of them and not the round."""
-    measured = [], []
-    for turn in range(turns):
-        for which in ((0, 1), (1, 0))[turn % 2]:
-            measured[which].append(measure((one, other)[which]))
-    return tuple(statistics.median(values) for values in measured)
+    def one_turn(number):
+        if number % 2 == 0:
+            return measure(one), measure(other)
+        of_other = measure(other)
+        return measure(one), of_other
+
+    return in_turns(turns, one_turn)
 
 
 def warm_up(bench, ensembles):
     for ensemble in ensembles:
-        write(ensemble, 0, bench.pick(10, 5))
+        write(ensemble, 0, bench.pick(8, 3))
 
 
 def turn_seconds(bench):
@@ -51,7 +52,7 @@ def turn_seconds(bench):
 def origin_throughput(bench):
     plain, carrier = servers(bench)
     warm_up(bench, (plain, carrier))
-    turns, seconds = bench.pick(5, 2), turn_seconds(bench)
+    turns, seconds = bench.pick(3, 2), turn_seconds(bench)
     results = bench.measure(lambda _: both(plain, carrier, lambda e: write(e, 0, seconds)["per_s"], turns))
     yield Figure("origin-throughput", results, 0.98, "higher", "writes/s")
 
@@ -59,7 +60,7 @@ def origin_throughput(bench):
 def origin_latency(bench):
     plain, carrier = servers(bench)
     warm_up(bench, (plain, carrier))
-    turns, seconds = bench.pick(9, 4), turn_seconds(bench)
+    turns, seconds = bench.pick(5, 3), turn_seconds(bench)
     one_round = lambda _: both(plain, carrier, lambda e: write(e, 500, seconds)["p99_us"], turns)
     if not bench.quick:
         one_round(0)  # the disk after the warm-up
@@ -83,7 +84,7 @@ def fan_out(bench):
         tools.run("bench_zk", ensemble.connect_string, "create", "registry", NODES)
         ensembles.append(ensemble)
     warm_up(bench, ensembles)
-    turns, seconds = bench.pick(4, 2), turn_seconds(bench)
+    turns, seconds = bench.pick(3, 2), turn_seconds(bench)
     results = bench.measure(lambda _: both(*ensembles, lambda e: cpu_per_write(e, 4000, seconds), turns))
     yield Figure("fan-out", results, 1.5, "lower", "us of CPU per write")
 
@@ -106,7 +107,7 @@ def capture_cost(bench):
     sink = stage.Sink(bench)
     tools.run("bench_zk", plain.connect_string, "create", "registry", NODES)
     warm_up(bench, (plain,))
-    seconds = bench.pick(6, 2)
+    seconds = bench.pick(4, 2)
     results = bench.measure(lambda _: (cpu_per_write(plain, 0, seconds), tap(sink, 0, 400000)))
     yield Figure("capture-cost", results, 0.01, "lower", "us of CPU per write")
     results = bench.measure(lambda _: (cpu_per_write(plain, 1000, seconds), tap(sink, 1000, 1000 * seconds)))

@@ -47,6 +47,10 @@ static void who_takes_over_shuts_out_all_that_is_under_way(void **state) {
     zs_fast_collect(old.link);
     assert_false(old.link->positioned);
     assert_int_equal(old.link->counters.fenced, 1);
+    old.link->receive_backoff.until_ms = INT64_MAX; // there is no broker here
+    old.link->recover_backoff.until_ms = zs_mono_ms() + 60000;
+    assert_true(zs_receiver_wait_ms(old.link) > 0); // until it may look for its place
+    old.link->recover_backoff.until_ms = 0;
     fake_turn_until_done(&old); // its turn again: goes on where the other one is
     assert_int_equal(store.sets[0], 4);
     fake_close_link(&old);
@@ -196,6 +200,10 @@ static void acks_wait_while_multis_are_in_flight(void **state) {
     assert_int_equal(link->flight_count, 0);
     assert_int_equal(link->done_count, 0);
     assert_int_equal(link->done_tag, fake.zxid);
+    link->receive_backoff.until_ms = INT64_MAX; // there is no broker here
+    assert_true(zs_receiver_wait_ms(link) > 0);
+    link->done_count = 1; // it landed behind the look at acks
+    assert_int_equal(zs_receiver_wait_ms(link), 0);
     fake_close_link(&fake);
 }
 

@@ -125,6 +125,26 @@ static void a_broker_that_is_slow_to_confirm_is_not_waited_for_long(void **state
     assert_int_equal(scene.batches, batches + 5);
 }
 
+static void behind_a_refused_batch_new_txns_wake_nobody(void **state) {
+    (void)state;
+    const struct zs_report report = scene_report_at(BASE + 2);
+    scene_tell(&report);
+    scene_turn();
+    scene.now += 10;
+    scene.confirms = false;
+    offer_one(BASE + 3);
+    scene.now += 4;
+    offer_one(BASE + 4);
+    assert_int_equal(scene.s.window.count, 2);
+    assert_false(zs_link_is_stuck(&scene.s));
+    zs_window_settle(&scene.s.window, scene.tag - 1, false, false);
+    const int batches = scene.batches;
+    scene.now += 4;
+    offer_one(BASE + 5);
+    assert_int_equal(scene.batches, batches);
+    assert_true(zs_link_is_stuck(&scene.s));
+}
+
 // --- a history that is lived twice -----------------------------------------------------------------------------------
 
 static const int64_t LATER_MS = 3600 * 1000;
@@ -196,6 +216,7 @@ int main(void) {
         SCENE_TEST(a_heartbeat_is_not_starved_by_full_batches),
         SCENE_TEST(txns_gather_for_a_moment_behind_a_small_batch),
         SCENE_TEST(a_broker_that_is_slow_to_confirm_is_not_waited_for_long),
+        SCENE_TEST(behind_a_refused_batch_new_txns_wake_nobody),
         SCENE_TEST(a_restored_origin_is_found_out_while_it_waits),
         SCENE_TEST(what_an_applier_wrote_proves_nothing),
         SCENE_TEST(nor_does_it_help_to_have_passed_the_destination),
