@@ -71,25 +71,13 @@ static void a_heartbeat_is_not_starved_by_full_batches(void **state) {
     assert_int_equal(scene.seen, seen + 1);
 }
 
-static void txns_gather_for_a_moment_behind_a_small_batch(void **state) {
-    (void)state;
+// --- when a batch leaves ---------------------------------------------------------------------------------------------
+
+static void stream_and_rest(void) {
     const struct zs_report report = scene_report_at(BASE + 2);
     scene_tell(&report);
     scene_turn();
     scene.now += 10;
-    int batches = scene.batches;
-    scene_offer(BASE + 3, CLIENT, TIME_MS, "/a", 1);
-    scene_turn();
-    assert_int_equal(scene.batches, batches + 1); // after a rest the first one goes at once
-    for (int i = 4; i < 20; i++) {
-        scene_offer(BASE + i, CLIENT, TIME_MS, "/a", 1);
-        scene_turn();
-    }
-    assert_int_equal(scene.batches, batches + 1);
-    scene.now += 2;
-    scene_turn();
-    assert_int_equal(scene.batches, batches + 2);
-    assert_int_equal(scene.newest.batch.head.txns, 16);
 }
 
 static void offer_one(int64_t zxid) {
@@ -97,12 +85,24 @@ static void offer_one(int64_t zxid) {
     scene_turn();
 }
 
+static void txns_gather_for_a_moment_behind_a_small_batch(void **state) {
+    (void)state;
+    stream_and_rest();
+    int batches = scene.batches;
+    offer_one(BASE + 3);
+    assert_int_equal(scene.batches, batches + 1); // after a rest the first one goes at once
+    for (int i = 4; i < 20; i++)
+        offer_one(BASE + i);
+    assert_int_equal(scene.batches, batches + 1);
+    scene.now += 2;
+    scene_turn();
+    assert_int_equal(scene.batches, batches + 2);
+    assert_int_equal(scene.newest.batch.head.txns, 16);
+}
+
 static void a_broker_that_is_slow_to_confirm_is_not_waited_for_long(void **state) {
     (void)state;
-    const struct zs_report report = scene_report_at(BASE + 2);
-    scene_tell(&report);
-    scene_turn();
-    scene.now += 10;
+    stream_and_rest();
     scene.confirms = false;
     const int batches = scene.batches;
     offer_one(BASE + 3);
@@ -127,10 +127,7 @@ static void a_broker_that_is_slow_to_confirm_is_not_waited_for_long(void **state
 
 static void behind_a_refused_batch_new_txns_wake_nobody(void **state) {
     (void)state;
-    const struct zs_report report = scene_report_at(BASE + 2);
-    scene_tell(&report);
-    scene_turn();
-    scene.now += 10;
+    stream_and_rest();
     scene.confirms = false;
     offer_one(BASE + 3);
     scene.now += 4;
