@@ -1,8 +1,9 @@
 // The one ZooKeeper session of an applier.
 //
 // The C client has its own two threads, for I/O and for completions. A handle survives lost connections but not its
-// session: a keeper thread closes a dead handle (which makes every request that was on its way come back) and opens
-// the next one. The lock covers the handle: a request is handed to the library under it, so a handle is never closed
+// session: a keeper thread closes a dead handle and opens the next one. Not every request that was on its way comes back from
+// that: the library's thread for completions ends when it sees that the handle is being closed, and what is queued for it
+// behind that is never called. So we know what was asked, and finish the rest. The lock covers the handle: a request is handed to the library under it, so a handle is never closed
 // under somebody's feet. Completions and the watcher run in the library's thread and never call the library.
 //
 // A request names the generation (= session) that it belongs to. Between a link's look at the state and its submit
@@ -14,7 +15,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,18 +34,17 @@ struct zs_zookeeper {
     char *connect, *auth_scheme, *auth;
     int session_ms;
     pthread_t keeper;
-    atomic_uint_least64_t answered; // requests, in the order of their numbers
-    atomic_int_least64_t
-        silent_since; // when one was answered last, or asked with none on its way (monotonic)
+
+    pthread_mutex_t asked_lock;         // the next three; within `lock`, or alone
+    struct zs_request *oldest, *newest; // on their way
+    int64_t silent_since;               // when the oldest one was answered last, or asked (monotonic)
 
     pthread_mutex_t lock; // all that follows
     pthread_cond_t wake_keeper;
     zhandle_t *handle;
     bool dead, refused, stopping;
-    uint64_t sent;                // requests; their numbers count from 0
-    struct zs_request *swallowed; // by a failpoint: as if the server owed the answer
-    int64_t multis;               // until then
-    int64_t lost_at;              // when the connection was lost, or the handle opened (monotonic)
+    int64_t multis;  // that were asked, for a failpoint
+    int64_t lost_at; // when the connection was lost, or the handle opened (monotonic)
     struct zs_target_state state;
     struct zs_mailbox *subscribers[SUBSCRIBERS_MAX];
 };
@@ -144,13 +143,51 @@ static void open_session(struct zs_zookeeper *zk) {
     pause_keeper(zk);
 }
 
-static void finish(struct zs_request *request, int rc) {
+// --- what is on its way ------------------------------------------------------------------------------------------------
+
+static void note_asked(struct zs_zookeeper *zk, struct zs_request *request) {
+    pthread_mutex_lock(&zk->asked_lock);
+    request->asked = zk;
+    request->newer = NULL;
+    request->older = zk->newest;
+    if (zk->newest)
+        zk->newest->newer = request;
+    else
+        zk->oldest = request;
+    zk->newest = request;
+    if (request == zk->oldest)
+        zk->silent_since = zs_mono_ms();
+    pthread_mutex_unlock(&zk->asked_lock);
+}
+
+static void forget_asked(struct zs_request *request) {
     struct zs_zookeeper *zk = request->asked;
+    pthread_mutex_lock(&zk->asked_lock);
+    if (request == zk->oldest) // a later one says nothing about what is owed
+        zk->silent_since = zs_mono_ms();
+    *(request->older ? &request->older->newer : &zk->oldest) = request->newer;
+    *(request->newer ? &request->newer->older : &zk->newest) = request->older;
     request->asked = NULL;
-    if (zk && request->number == atomic_load(&zk->answered)) { // a later one says nothing about what is owed
-        atomic_store(&zk->silent_since, zs_mono_ms());
-        atomic_store(&zk->answered, request->number + 1);
-    }
+    pthread_mutex_unlock(&zk->asked_lock);
+}
+
+static struct zs_request *oldest_asked(struct zs_zookeeper *zk) {
+    pthread_mutex_lock(&zk->asked_lock);
+    struct zs_request *oldest = zk->oldest;
+    pthread_mutex_unlock(&zk->asked_lock);
+    return oldest;
+}
+
+static bool owes_an_answer(struct zs_zookeeper *zk) {
+    pthread_mutex_lock(&zk->asked_lock);
+    bool silent = zk->oldest && zs_mono_ms() - zk->silent_since > (int64_t)2 * zk->session_ms;
+    pthread_mutex_unlock(&zk->asked_lock);
+    return silent && zk->state.connected;
+}
+
+static void finish(struct zs_request *request, int rc) {
+    if (request->asked)
+        forget_asked(request);
     request->rc = rc;
     request->outcome = zs_convert_rc(rc);
     zs_mailbox_post(request->mailbox, request);
@@ -158,17 +195,14 @@ static void finish(struct zs_request *request, int rc) {
 
 static void close_session(struct zs_zookeeper *zk) {
     zhandle_t *handle = zk->handle;
-    struct zs_request *swallowed = zk->swallowed;
-    zk->swallowed = NULL;
     zk->handle = NULL;
     zk->state.connected = false;
     pthread_mutex_unlock(&zk->lock);
     if (handle)
         zookeeper_close(handle);
-    if (swallowed)
-        finish(swallowed, ZCLOSING);
+    for (struct zs_request *left; (left = oldest_asked(zk));) // the library's threads have ended
+        finish(left, ZCLOSING);
     pthread_mutex_lock(&zk->lock);
-    atomic_store(&zk->answered, zk->sent); // all have come back
     wake_subscribers(zk);
 }
 
@@ -176,11 +210,6 @@ static void close_session(struct zs_zookeeper *zk) {
 // would be refused for ever. After the session's timeout it has expired, so nothing is lost with it.
 static bool is_stale(const struct zs_zookeeper *zk) {
     return !zk->state.connected && zs_mono_ms() - zk->lost_at > (int64_t)zk->session_ms + REOPEN_MS;
-}
-
-static bool owes_an_answer(struct zs_zookeeper *zk) {
-    return zk->state.connected && zk->sent != atomic_load(&zk->answered) &&
-           zs_mono_ms() - atomic_load(&zk->silent_since) > (int64_t)2 * zk->session_ms;
 }
 
 static void look_again_soon(struct zs_zookeeper *zk) {
@@ -340,20 +369,13 @@ static int send_request(zhandle_t *handle, struct zs_request *request) {
 
 // With the lock held.
 static int ask(struct zs_zookeeper *zk, struct zs_request *request) {
-    request->asked = zk; // before the answer can come
-    request->number = zk->sent++;
-    if (request->number == atomic_load(&zk->answered))
-        atomic_store(&zk->silent_since, zs_mono_ms());
+    note_asked(zk, request); // before the answer can come
     const int64_t swallowed = ZS_FAILPOINT_LIMIT("applier_swallow", 0);
-    if (swallowed && request->type == ZS_REQUEST_STEPS && ++zk->multis == swallowed) {
-        zk->swallowed = request;
-        return ZOK;
-    }
+    if (swallowed && request->type == ZS_REQUEST_STEPS && ++zk->multis == swallowed)
+        return ZOK; // as if the server owed the answer
     int rc = send_request(zk->handle, request);
-    if (rc != ZOK) {
-        request->asked = NULL;
-        zk->sent--;
-    }
+    if (rc != ZOK)
+        forget_asked(request);
     return rc;
 }
 
@@ -454,6 +476,7 @@ struct zs_zookeeper *zs_zookeeper_start(const struct zs_zookeeper_settings *sett
     zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
     snprintf(zk->state.detail, sizeof zk->state.detail, "not connected yet");
     pthread_mutex_init(&zk->lock, NULL);
+    pthread_mutex_init(&zk->asked_lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -463,6 +486,7 @@ struct zs_zookeeper *zs_zookeeper_start(const struct zs_zookeeper_settings *sett
         zs_fail(e, ZS_FATAL, "cannot start a thread");
         pthread_cond_destroy(&zk->wake_keeper);
         pthread_mutex_destroy(&zk->lock);
+        pthread_mutex_destroy(&zk->asked_lock);
         free_zookeeper(zk);
         return NULL;
     }
@@ -484,5 +508,6 @@ void zs_zookeeper_free(struct zs_zookeeper *zookeeper) {
         return;
     pthread_cond_destroy(&zookeeper->wake_keeper);
     pthread_mutex_destroy(&zookeeper->lock);
+    pthread_mutex_destroy(&zookeeper->asked_lock);
     free_zookeeper(zookeeper);
 }

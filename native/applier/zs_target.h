@@ -75,8 +75,8 @@ struct zs_request {
     uint32_t name_count;
     bool pending; // on its way; zs_client's
 
-    struct zs_zookeeper *asked; // the real target's, while it is on its way, as the next
-    uint64_t number;
+    struct zs_zookeeper *asked; // the real target's, while it is on its way, as the next two
+    struct zs_request *older, *newer;
     void *memory;  // what the answer lives in
     void *results; // the client library's own, while the request is on its way
     struct zs_request *next;

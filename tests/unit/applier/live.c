@@ -44,6 +44,10 @@ static const char *zookeeper_port(void) {
     return port;
 }
 
+void live_address(char out[static 64]) {
+    snprintf(out, 64, "127.0.0.1:%s", zookeeper_port());
+}
+
 void live_zookeeper(const char *command) {
     char line[1024];
     snprintf(line, sizeof line, "'%s' %s '%s'", getenv("ZS_ZOOKEEPER_SCRIPT"), command,
@@ -185,7 +189,7 @@ int live_setup(void **state) {
     memset(live->head.history.bytes, 7, sizeof live->head.history.bytes);
     zoo_set_debug_level(0);
     char where[64];
-    snprintf(where, sizeof where, "127.0.0.1:%s", zookeeper_port());
+    live_address(where);
     live->zk = zookeeper_init(where, NULL, 30000, NULL, NULL, 0);
     assert_non_null(live->zk);
     zoo_add_auth(live->zk, "digest", "super:secret", 12, NULL, NULL);

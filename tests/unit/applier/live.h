@@ -44,6 +44,7 @@ void live_signal_applier(struct live *live, int which,
                          int signal);                 // waits for its end, but on SIGSTOP and SIGCONT
 void live_expect_death(struct live *live, int which); // by SIGKILL, as a failpoint does it
 int live_stop_applier(struct live *live, int which);  // SIGTERM; yields the exit status
+void live_address(char out[static 64]);               // host:port of the ZooKeeper
 void live_zookeeper(const char *command);             // zookeeper.sh
 void live_broker(const char *arguments);              // broker.sh ctl
 void live_sleep(int ms);
