@@ -1,6 +1,7 @@
 // Batches on their way in, and units on their way out.
 //
-// A delivery is decoded at once and held. Admission, in order, decides what it is for us:
+// A delivery waits as it came until little is left to be sent; then it is decoded and held: what is decoded is large, and should
+// still be in the processor's cache when it is sent. Admission, in order, decides what it is for us:
 //   not our link, not decodable, or a record that this version does not know how to apply: rejected (a gap follows)
 //   another history than the marker's: discarded, the origin has to send its image
 //   prev above what was admitted before: a gap; discarded, and the origin is asked to go on after our position. What is
@@ -10,7 +11,7 @@
 // what is discarded behind a batch that is not done yet is acked by itself.
 //
 // While the first batch of all is admitted the marker is made, and whatever waits for ZooKeeper also takes deliveries:
-// `held` may have grown when admission comes back.
+// `waiting` may have grown when admission comes back.
 //
 // The origin's applier sessions: a marker and a report list them with the newest last, a heartbeat with the newest
 // first. When there are too many the oldest goes: the living ones are among the newest.
@@ -150,34 +151,66 @@ static void hear_seen(struct zs_link *link, const struct zs_batch *batch) {
 }
 
 void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body, const char *dropped) {
-    struct zs_error e;
     if (!body.at) {
         reject(link, tag, dropped);
         return;
     }
-    struct zs_held *held = calloc(1, sizeof *held);
-    if (held)
-        held->arena = take_arena(link);
-    if (held)
-        held->rewrite = take_arena(link);
-    if (!held || !held->arena || !held->rewrite) {
-        if (held)
-            free_held(link, held);
+    struct zs_waiting *waiting = malloc(sizeof *waiting + body.len);
+    if (!waiting) {
         reject(link, tag, "out of memory");
         return;
     }
-    held->tag = tag;
+    *waiting = (struct zs_waiting){.tag = tag, .len = body.len};
+    memcpy(waiting->bytes, body.at, body.len);
+    if (link->waiting_last)
+        link->waiting_last->next = waiting;
+    else
+        link->waiting = waiting;
+    link->waiting_last = waiting;
+}
+
+static struct zs_waiting *pop_waiting(struct zs_link *link) {
+    struct zs_waiting *waiting = link->waiting;
+    link->waiting = waiting->next;
+    if (!link->waiting)
+        link->waiting_last = NULL;
+    return waiting;
+}
+
+static struct zs_held *new_held(struct zs_link *link) {
+    struct zs_held *held = calloc(1, sizeof *held);
+    if (!held)
+        return NULL;
+    held->arena = take_arena(link);
+    held->rewrite = take_arena(link);
+    if (held->arena && held->rewrite)
+        return held;
+    free_held(link, held);
+    return NULL;
+}
+
+// Decodes what waits longest and puts it behind the others; rejects what is no batch of this link.
+static void decode_next(struct zs_link *link) {
+    struct zs_error e;
+    struct zs_waiting *waiting = pop_waiting(link);
+    struct zs_held *held = new_held(link);
     struct zs_batch_limits limits = batch_limits(link);
     const char *problem = NULL;
-    if (!zs_batch_decode(body.at, body.len, &limits, held->arena, &held->batch, &e))
+    if (!held)
+        problem = "out of memory";
+    else if (!zs_batch_decode(waiting->bytes, waiting->len, &limits, held->arena, &held->batch, &e))
         problem = e.text;
     else
         problem = batch_problem(link, &held->batch);
+    const uint64_t tag = waiting->tag;
+    free(waiting);
     if (problem) {
         reject(link, tag, problem);
-        free_held(link, held);
+        if (held)
+            free_held(link, held);
         return;
     }
+    held->tag = tag;
     hear_seen(link, &held->batch);
     zs_dictionaries_hear(link, &held->batch);
     link->counters.batches++;
@@ -380,6 +413,8 @@ static bool adopt(struct zs_link *link, struct zs_held *held, bool *done) {
 
 static bool admit_image(struct zs_link *link, struct zs_held *held) {
     uint32_t taken;
+    while (link->waiting) // several parts are merged at once
+        decode_next(link);
     switch (zs_image_take(link, held, &taken)) {
     case ZS_PROGRESS_DONE:
         for (struct zs_held *next; taken--; held = next) {
@@ -442,9 +477,34 @@ static bool admit(struct zs_link *link, struct zs_held *held) {
     return false;
 }
 
+// Whether the batches behind the one that is sent next hold as much as goes at once (fast.c sends half of the window).
+static bool enough_planned(const struct zs_link *link) {
+    const struct zs_link_settings *s = &link->settings;
+    const uint64_t multis = s->depth / 2 + 1;
+    uint64_t records = 0, bytes = 0;
+    const struct zs_held *held = link->planned ? link->planned->held->next : NULL;
+    for (; held && held != link->fresh; held = held->next) {
+        records += held->batch.head.records;
+        bytes += held->batch.head.raw_bytes;
+        if (records >= multis * s->limits.ops_max || bytes >= multis * s->limits.bytes_max)
+            return true;
+    }
+    return false;
+}
+
+bool zs_intake_has_work(const struct zs_link *link) {
+    if (!link->positioned || !(link->fresh || link->waiting))
+        return false;
+    if (link->fresh && zs_image_is(&link->fresh->batch))
+        return !link->first;
+    return !enough_planned(link);
+}
+
 void zs_intake_admit(struct zs_link *link) {
-    while (link->positioned && link->fresh) {
-        if (!admit(link, link->fresh))
+    while (zs_intake_has_work(link)) {
+        if (!link->fresh)
+            decode_next(link);
+        else if (!admit(link, link->fresh))
             return;
     }
     if (link->positioned && link->receive)
@@ -467,6 +527,8 @@ void zs_intake_drop_all(struct zs_link *link) {
         free_held(link, held);
     }
     link->held_last = link->fresh = NULL;
+    while (link->waiting)
+        free(pop_waiting(link));
     link->done_count = 0;
     link->expected = link->position;
 }

@@ -1,8 +1,8 @@
 // One link at its destination: batches of one origin come out of a queue and take effect in this site's tree, each txn
 // exactly once in effect, in the origin's order.
 //
-//   receiver.c   the thread: waits for broker, mailbox and time; deliveries go into `held`
-//   intake.c     admits a held batch: checks, the position rule, filter, ephemerals -> units; and finishes units: position, acks
+//   receiver.c   the thread: waits for broker, mailbox and time; deliveries go into `waiting`
+//   intake.c     decodes and admits a batch: checks, the position rule, filter, ephemerals -> units; and finishes units: position, acks
 //   fast.c       units -> multis, pipelined, each with the marker; nothing is read
 //   slow.c       one unit at a time: reads what it touches, settles, writes; for what failed and what must go alone
 //   recover.c    finds its place again: session, marker, records of ephemerals
@@ -88,7 +88,15 @@ void zs_backoff_reset(struct zs_backoff *backoff);
 
 enum { ZS_SPARE_ARENAS = 16 };
 
-// A batch between its delivery and its end.
+// A delivery that is not decoded yet.
+struct zs_waiting {
+    struct zs_waiting *next;
+    uint64_t tag;
+    size_t len;
+    uint8_t bytes[];
+};
+
+// A batch from there to its end.
 struct zs_held {
     struct zs_held *next;
     uint64_t tag;
@@ -138,13 +146,14 @@ struct zs_link {
     // the origin's broker
     struct zs_amqp *receive;
     struct zs_backoff receive_backoff;
-    bool receive_failed, waiting;
+    bool receive_failed;
     struct zs_error receive_error;
     struct zs_feedback feedback;
 
     // our place
     bool positioned, marker_exists, registered;
     bool gap;
+    bool flights_full;      // were: half of them come back before others go
     bool history_due;       // what the origin has of us is to be compared: there was a new connect
     int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
@@ -167,7 +176,8 @@ struct zs_link {
     uint64_t connects; // of the session, when we looked last
 
     // work
-    struct zs_held *held, *held_last, *fresh; // fresh: the first one that is not admitted yet
+    struct zs_waiting *waiting, *waiting_last; // in the order of their delivery
+    struct zs_held *held, *held_last, *fresh;  // fresh: the first one that is not admitted yet
     struct zs_arena *spare_arenas[ZS_SPARE_ARENAS];
     uint32_t spare_count;
     uint32_t done_count;                    // deliveries that are done and not acked yet ...
@@ -226,11 +236,13 @@ uint32_t zs_link_end_multi(struct zs_link *link, struct zs_step *steps, uint32_t
 
 // --- intake.c --------------------------------------------------------------------------------------------------------
 
-// Decodes a delivery and puts it behind the others; rejects what is no batch of this link.
+// Keeps a copy of a delivery. Without a body it is rejected: `dropped` says why.
 void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body, const char *dropped);
-void zs_intake_admit(struct zs_link *link);    // all fresh batches
-void zs_intake_readmit(struct zs_link *link);  // all held batches anew, from `position` on
-void zs_intake_drop_all(struct zs_link *link); // forgets all held batches, unacked
+// Decodes and admits until enough is planned; rejects what is no batch of this link.
+void zs_intake_admit(struct zs_link *link);
+bool zs_intake_has_work(const struct zs_link *link); // whether zs_intake_admit has something to do
+void zs_intake_readmit(struct zs_link *link);        // all held batches anew, from `position` on
+void zs_intake_drop_all(struct zs_link *link);       // forgets all that was delivered, unacked
 void zs_intake_finish(struct zs_link *link,
                       const struct zs_unit *last); // units up to and with `last` are done
 void zs_intake_ack_done(struct zs_link *link);     // what is done, if that is much or nothing is in flight

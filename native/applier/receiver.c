@@ -24,7 +24,7 @@ static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-// Also runs while requests are awaited (zs_client.wait): deliveries are taken and held, nothing is done with them.
+// Also runs while requests are awaited (zs_client.wait): deliveries are taken, nothing is done with them.
 void zs_receiver_wait(void *context, int timeout_ms) {
     struct zs_link *link = context;
     struct pollfd fds[3];
@@ -131,12 +131,11 @@ int zs_receiver_wait_ms(const struct zs_link *link) {
     if (!link->receive && link->receive_backoff.until_ms - now < wait)
         wait = link->receive_backoff.until_ms - now;
     bool slow_work = link->positioned && !link->flight_count && link->planned;
-    bool fresh_work = link->positioned && link->fresh && !(link->first && zs_image_is(&link->fresh->batch));
     // What came back while something else was awaited has been taken out of the mailbox: nothing would wake us for it.
     bool landed =
         link->positioned && link->flight_count && !link->flights[link->flight_first].request.pending;
     bool unacked = link->done_count && !link->flight_count;
-    if (wait < 0 || slow_work || fresh_work || landed || unacked)
+    if (wait < 0 || slow_work || zs_intake_has_work(link) || landed || unacked)
         wait = 0;
     return (int)wait;
 }

@@ -124,11 +124,17 @@ static void fake_submit(void *self, struct zs_request *request) {
     fake->held[fake->held_count++] = request;
 }
 
+void fake_answer(struct fake *fake, int count) {
+    assert_true(count <= fake->held_count);
+    for (int i = 0; i < count; i++)
+        answer(fake, fake->held[i]);
+    fake->held_count -= count;
+    memmove(fake->held, fake->held + count, (size_t)fake->held_count * sizeof(struct zs_request *));
+}
+
 void fake_let_go(struct fake *fake) {
     fake->hold = false;
-    for (int i = 0; i < fake->held_count; i++)
-        answer(fake, fake->held[i]);
-    fake->held_count = 0;
+    fake_answer(fake, fake->held_count);
 }
 
 static void fake_state(void *self, struct zs_target_state *out) {

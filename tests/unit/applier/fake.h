@@ -44,6 +44,8 @@ struct fake {
 void fake_open_session(struct fake *fake, struct store *store, int64_t session);
 void fake_open_link(struct fake *fake, struct store *store);
 void fake_close_link(struct fake *fake);
+// Answers the oldest `count` of those that were held back.
+void fake_answer(struct fake *fake, int count);
 // Answers what was held back, and holds nothing back any more.
 void fake_let_go(struct fake *fake);
 

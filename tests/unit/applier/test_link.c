@@ -207,6 +207,50 @@ static void acks_wait_while_multis_are_in_flight(void **state) {
     fake_close_link(&fake);
 }
 
+static int count_held(const struct zs_link *link) {
+    int count = 0;
+    for (const struct zs_held *held = link->held; held; held = held->next)
+        count++;
+    return count;
+}
+
+// fake.c's link has a window of 8 and puts one op into a multi.
+static void only_what_is_needed_soon_is_decoded_and_a_full_window_empties_by_half(void **state) {
+    (void)state;
+    enum { BATCHES = 40, WINDOW = 8, AHEAD = 6 }; // half a window, one more, and the one that is sent next
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_link *link = fake.link;
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    fake.hold = true;
+    for (int i = 0; i < BATCHES; i++)
+        fake_deliver_ops(&fake, &set, 1);
+    fake_turn(&fake);
+    assert_int_equal(link->flight_count, AHEAD);
+    assert_true(zs_intake_has_work(link)); // it does not wait now
+    assert_int_equal(zs_receiver_wait_ms(link), 0);
+    fake_turn(&fake);
+    assert_int_equal(link->flight_count, WINDOW);
+    fake_turn(&fake);
+    assert_int_equal(count_held(link), WINDOW + AHEAD);
+    assert_non_null(link->waiting);
+    assert_false(zs_intake_has_work(link));
+    fake_answer(&fake, WINDOW / 2 - 1);
+    fake_turn(&fake);
+    assert_int_equal(link->flight_count, WINDOW / 2 + 1);
+    fake_answer(&fake, 1);
+    fake_turn(&fake);
+    assert_int_equal(link->flight_count, WINDOW);
+    fake_let_go(&fake);
+    fake_turn_until_done(&fake);
+    assert_null(link->waiting);
+    assert_int_equal(store.sets[0], BATCHES);
+    fake_close_link(&fake);
+}
+
 static void who_stands_by_writes_and_reports_nothing(void **state) {
     (void)state;
     struct store store = {.marker = false};
@@ -386,6 +430,7 @@ int main(void) {
         cmocka_unit_test(what_lands_while_something_else_is_asked_is_not_slept_over),
         cmocka_unit_test(a_batch_that_comes_while_the_first_one_is_adopted),
         cmocka_unit_test(acks_wait_while_multis_are_in_flight),
+        cmocka_unit_test(only_what_is_needed_soon_is_decoded_and_a_full_window_empties_by_half),
         cmocka_unit_test(who_stands_by_writes_and_reports_nothing),
         cmocka_unit_test(a_unit_that_needs_too_much_memory_does_not_wedge),
         cmocka_unit_test(a_client_that_never_rests_does_not_make_it_lose_a_txn),
