@@ -3,8 +3,8 @@
 //
 //   bench_multis HOSTS FILE MARKER OPS DEPTH
 //
-// Every multi holds OPS ops and a setData on the znode MARKER, which is created, with as many bytes as a marker has; DEPTH
-// multis are in flight. Prints {"ops":N,"failed":N,"seconds":S,"per_s":R,"cpu_us":C}, both per op.
+// Every multi ends as an applier's does: with a setData of nothing on one of 128 znodes in turn, as the journal's slots, and one on
+// the znode MARKER with as many bytes as a marker has. Both are created. DEPTH multis are in flight. Prints {"ops":N,"failed":N,"seconds":S,"per_s":R,"cpu_us":C}, both per op.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +13,17 @@
 #include "bench_client.h"
 #include "zs_batch.h"
 
-enum { OPS_MAX = 1000, MARKER_BYTES = 190 };
+enum { OPS_MAX = 1000, END_OPS = 2, MARKER_BYTES = 190, SLOTS = 128, PATH_BYTES = 128 };
 
 struct multi {
     struct loader *loader;
-    zoo_op_result_t results[OPS_MAX + 1];
+    zoo_op_result_t results[OPS_MAX + END_OPS];
 };
 
 struct loader {
     zhandle_t *zk;
     const char *marker;
+    char slots[SLOTS][PATH_BYTES];
     struct bench_window window;
     struct zs_op *ops; // of all batches
     size_t count, room, failed;
@@ -87,7 +88,7 @@ static void on_multi(int rc, const void *context) {
 }
 
 static void send_all(struct loader *l, uint32_t ops_max) {
-    zoo_op_t ops[OPS_MAX + 1];
+    zoo_op_t ops[OPS_MAX + END_OPS];
     char json[MARKER_BYTES];
     memset(json, 'm', sizeof json);
     int32_t version = 0;
@@ -97,6 +98,7 @@ static void send_all(struct loader *l, uint32_t ops_max) {
             const struct zs_op *op = &l->ops[at];
             zoo_set_op_init(&ops[count++], op->path, (const char *)op->data.at, (int)op->data.len, -1, NULL);
         }
+        zoo_set_op_init(&ops[count++], l->slots[version % SLOTS], "", 0, -1, NULL);
         zoo_set_op_init(&ops[count++], l->marker, json, sizeof json, version, NULL);
         bench_window_take(&l->window);
         struct multi *multi = &l->multis[(uint32_t)version % l->depth];
@@ -108,6 +110,20 @@ static void send_all(struct loader *l, uint32_t ops_max) {
     bench_window_drain(&l->window);
 }
 
+static void create(struct loader *l, const char *path) {
+    int rc = zoo_create(l->zk, path, "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0);
+    if (rc != ZOK)
+        bench_die("%s: %s", path, zerror(rc));
+}
+
+static void create_ends(struct loader *l) {
+    create(l, l->marker);
+    for (int i = 0; i < SLOTS; i++) {
+        snprintf(l->slots[i], PATH_BYTES, "%s/%d", l->marker, i);
+        create(l, l->slots[i]);
+    }
+}
+
 static double cpu_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -115,7 +131,7 @@ static double cpu_seconds(void) {
 }
 
 int main(int argc, char **argv) {
-    struct loader l = {0};
+    static struct loader l;
     if (argc != 6)
         bench_die("usage: bench_multis HOSTS FILE MARKER OPS DEPTH");
     uint32_t ops_max = (uint32_t)bench_number(argv[4], 1, OPS_MAX);
@@ -128,9 +144,7 @@ int main(int argc, char **argv) {
     bench_window_init(&l.window, l.depth);
     uint8_t *bytes = load(&l, argv[2], arena);
     l.zk = bench_connect(argv[1], NULL);
-    int rc = zoo_create(l.zk, l.marker, "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0);
-    if (rc != ZOK)
-        bench_die("%s: %s", l.marker, zerror(rc));
+    create_ends(&l);
     double begin = bench_seconds(), cpu = cpu_seconds();
     send_all(&l, ops_max);
     double seconds = bench_seconds() - begin;

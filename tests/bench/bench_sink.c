@@ -1,12 +1,10 @@
 // What a RabbitMQ somewhere else looks like from here: speaks as much of AMQP 0-9-1 as ZooSpan's plugin and applier use,
-// confirms whatever is published at once and throws it away, and hands the batches of a file to whoever consumes. It keeps
-// nothing and protects nothing. It is there because a broker on the same machine takes its processor time from what is measured.
+// confirms whatever is published at once and throws it away. It keeps nothing and protects nothing. It is there because a broker on the same machine takes its processor time from what is measured.
 //
-//   bench_sink PORT [FILE]    listens on 127.0.0.1
+//   bench_sink PORT    listens on 127.0.0.1
 //
-// Who consumes zoospan.<origin>.<destination>.feedback gets a report that says "nothing is applied yet". Who consumes any other
-// queue gets FILE's batches (see bench_batches.c), as many unacknowledged ones as its prefetch allows. Each line on standard
-// input is answered by {"messages":N,"bytes":N,"left":N}: what was published so far, and what is left of FILE; its end ends the sink.
+// Who consumes zoospan.<origin>.<destination>.feedback gets a report that says "nothing is applied yet". Each line on standard
+// input is answered by {"messages":N,"bytes":N}: what was published so far; its end ends the sink.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,29 +29,26 @@ enum {
     FRAME_HEARTBEAT = 8,
     FRAME_END = 0xce,
     FRAME_BYTES_MAX = 131072,
-    OUT_ENOUGH = 1 << 20,
 };
 
 #define METHOD(class, number) ((uint32_t)(class) << 16 | (number))
 
 struct peer {
     int fd;
-    bool greeted, confirms, feeds;
+    bool greeted, confirms;
     struct zs_buffer in, out;
-    uint16_t channel, prefetch;
+    uint16_t channel;
     uint64_t published, confirmed; // messages
     bool in_message;
     uint64_t body_left;
     char consumer[128], queue[128];
-    uint64_t delivered, acked;
+    uint64_t delivered;
 };
 
 struct sink {
     int listener;
     struct peer peers[PEERS_MAX];
-    uint8_t *file;
-    size_t file_len, file_at;
-    uint64_t messages, bytes, left;
+    uint64_t messages, bytes;
 };
 
 // --- frames out ------------------------------------------------------------------------------------------------------
@@ -118,17 +113,6 @@ static void put_message(struct peer *p, const uint8_t *body, size_t len) {
     }
 }
 
-static void feed(struct sink *s, struct peer *p) {
-    while (p->feeds && p->delivered - p->acked < p->prefetch && p->out.len < OUT_ENOUGH &&
-           s->file_at < s->file_len) {
-        const uint8_t *at = s->file + s->file_at;
-        size_t len = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
-        put_message(p, at + 4, len);
-        s->file_at += 4 + len;
-        s->left--;
-    }
-}
-
 // --- methods in ------------------------------------------------------------------------------------------------------
 
 static void read_short(struct zs_reader *in, char *out, size_t size) {
@@ -157,7 +141,7 @@ static void send_report(struct peer *p) {
     zs_buffer_free(&json);
 }
 
-static void consume(struct sink *s, struct peer *p, struct zs_reader *in) {
+static void consume(struct peer *p, struct zs_reader *in) {
     zs_read_u16(in);
     read_short(in, p->queue, sizeof p->queue);
     read_short(in, p->consumer, sizeof p->consumer);
@@ -169,9 +153,6 @@ static void consume(struct sink *s, struct peer *p, struct zs_reader *in) {
     const char *end = strstr(p->queue, ".feedback");
     if (end && strncmp(p->queue, "zoospan.", strlen("zoospan.")) == 0)
         send_report(p);
-    else
-        p->feeds = true;
-    feed(s, p);
 }
 
 static void declare_queue(struct peer *p, struct zs_reader *in) {
@@ -200,14 +181,7 @@ static void open_ok(struct peer *p, uint32_t method, size_t zeros) {
     end_frame(p, at);
 }
 
-static void on_ack(struct sink *s, struct peer *p, struct zs_reader *in) {
-    uint64_t tag = zs_read_u64(in);
-    bool multiple = zs_read_u8(in) & 1;
-    p->acked = multiple || tag == p->acked + 1 ? tag : p->acked + 1;
-    feed(s, p);
-}
-
-static void on_method(struct sink *s, struct peer *p, struct zs_reader *in) {
+static void on_method(struct peer *p, struct zs_reader *in) {
     uint32_t method = zs_read_u32(in);
     switch (method) {
     case METHOD(10, 11): // start-ok
@@ -234,20 +208,15 @@ static void on_method(struct sink *s, struct peer *p, struct zs_reader *in) {
     case METHOD(40, 10):
     case METHOD(50, 20):
     case METHOD(60, 10):
-        if (method == METHOD(60, 10)) {
-            zs_read_u32(in);
-            p->prefetch = zs_read_u16(in);
-        }
         answer(p, method + 1);
         return;
     case METHOD(60, 20):
-        consume(s, p, in);
+        consume(p, in);
         return;
     case METHOD(60, 40): // publish
         p->in_message = true;
         return;
-    case METHOD(60, 80):
-        on_ack(s, p, in);
+    case METHOD(60, 80): // ack
         return;
     }
     bench_die("bench_sink: method %u of class %u is not known", method & 0xffff, method >> 16);
@@ -262,7 +231,7 @@ static void message_ends(struct sink *s, struct peer *p) {
 static void on_frame(struct sink *s, struct peer *p, uint8_t type, uint16_t channel, struct zs_reader *in) {
     if (type == FRAME_METHOD) {
         p->channel = channel;
-        on_method(s, p, in);
+        on_method(p, in);
     } else if (type == FRAME_HEADER && p->in_message) {
         zs_read_u32(in);
         p->body_left = zs_read_u64(in);
@@ -388,28 +357,12 @@ static int listen_on(int port) {
     return fd;
 }
 
-static void load(struct sink *s, const char *path) {
-    FILE *file = fopen(path, "r");
-    if (!file || fseek(file, 0, SEEK_END) != 0)
-        bench_die("bench_sink: %s: %s", path, strerror(errno));
-    s->file_len = (size_t)ftell(file);
-    rewind(file);
-    s->file = malloc(s->file_len + 1);
-    if (!s->file || fread(s->file, 1, s->file_len, file) != s->file_len)
-        bench_die("bench_sink: cannot read %s", path);
-    fclose(file);
-    for (size_t at = 0; at < s->file_len; s->left++) {
-        const uint8_t *b = s->file + at;
-        at += 4 + ((size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3]);
-    }
-}
-
 static bool asked(const struct sink *s) {
     char line[256];
     if (read(STDIN_FILENO, line, sizeof line) <= 0)
         return false;
-    printf("{\"messages\":%llu,\"bytes\":%llu,\"left\":%llu}\n", (unsigned long long)s->messages,
-           (unsigned long long)s->bytes, (unsigned long long)s->left);
+    printf("{\"messages\":%llu,\"bytes\":%llu}\n", (unsigned long long)s->messages,
+           (unsigned long long)s->bytes);
     fflush(stdout);
     return true;
 }
@@ -429,10 +382,8 @@ static void run(struct sink *s) {
         poll(fds, PEERS_MAX + 2, 1000);
         for (int i = 0; i < PEERS_MAX; i++) {
             struct peer *p = &s->peers[i];
-            if (p->fd >= 0 && fds[2 + i].revents & POLLOUT) {
+            if (p->fd >= 0 && fds[2 + i].revents & POLLOUT)
                 flush(p);
-                feed(s, p);
-            }
             if (p->fd >= 0 && fds[2 + i].revents & ~POLLOUT)
                 serve(s, p);
         }
@@ -449,16 +400,13 @@ static void run(struct sink *s) {
 
 int main(int argc, char **argv) {
     static struct sink s;
-    if (argc != 2 && argc != 3)
-        bench_die("usage: bench_sink PORT [FILE]");
+    if (argc != 2)
+        bench_die("usage: bench_sink PORT");
     for (int i = 0; i < PEERS_MAX; i++)
         s.peers[i].fd = -1;
-    if (argc == 3)
-        load(&s, argv[2]);
     s.listener = listen_on((int)bench_number(argv[1], 1, 65535));
     puts("{\"listens\":true}");
     fflush(stdout);
     run(&s);
-    free(s.file);
     return 0;
 }

@@ -33,7 +33,7 @@ def loader(ensemble, file, number):
 
 
 def apply_rate(bench):
-    """The applier replays batches of a file, handed to it by a sink; a bare loader sends the same multis."""
+    """The applier replays batches of a file; a bare loader sends the same multis."""
     nodes, txns, turns = 10000, 200000, bench.pick(3, 1)
     ensemble = bench.ensemble("destination")
     zk = stage.client(bench, ensemble)
@@ -59,16 +59,27 @@ def apply_rate(bench):
                  f"CPU per txn: the loader {cpu_us[0]:.1f} us without decoding, the applier {cpu_us[1]:.1f} us")
 
 
-def drain_once(bench, broker, ensemble, zk, name, nodes, txns, seed, ops=1):
-    """(bare loader's rate, rate of an applier that finds as much in its queue) for the same batches."""
+def fill(bench, broker, name, nodes, txns, seed, ops=1):
+    """(file, last zxid) of batches that a queue of the broker holds as well."""
     file, last = stage.batches(bench, name, nodes, txns, seed, ops)
-    base = loader(ensemble, file, name)
     tools.run("bench_amqp", broker.port, "admin", broker.passwords["admin"], "fill", name, "bj", file)
+    return file, last
+
+
+def empty(bench, broker, ensemble, zk, name, last):
+    """The rate of an applier that finds all in its queue."""
     applier = stage.applier(bench, ensemble, {name: (broker.uri("admin"), broker.passwords["admin"])}, name)
     applier.start()
-    ours = reach(zk, name, last)
+    rate = reach(zk, name, last)
     applier.stop()
-    return base["per_s"], ours
+    return rate
+
+
+def drain_once(bench, broker, ensemble, zk, name, nodes, txns, seed, ops=1):
+    """(bare loader's rate, rate of an applier that finds as much in its queue) for the same batches."""
+    file, last = fill(bench, broker, name, nodes, txns, seed, ops)
+    base = loader(ensemble, file, name)
+    return base["per_s"], empty(bench, broker, ensemble, zk, name, last)
 
 
 def drain(bench):
@@ -105,12 +116,10 @@ def tree_size(bench):
 
 
 def replay(bench, ensemble, zk, name, file, last):
-    """The rate of an applier that is handed batches by a sink, and the CPU that it takes, in microseconds."""
-    sink = stage.Sink(bench, file)
-    applier = stage.applier(bench, ensemble, {name: (sink.uri(), sink.password_file)}, name)
+    """The rate of an applier that takes its batches from a file, and the CPU that it takes, in microseconds."""
+    applier = stage.applier_of_file(bench, ensemble, name, file)
     applier.start()
     rate = reach(zk, name, last)
     seconds = cpu.process_seconds(applier.process.pid)
     applier.stop()
-    sink.stop()
     return rate, 1e6 * seconds

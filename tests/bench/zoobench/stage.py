@@ -2,6 +2,7 @@
 
 import json
 import os
+import urllib.parse
 import uuid
 
 from kazoo.client import KazooClient
@@ -54,14 +55,22 @@ def applier(bench, ensemble, origins, name="applier", site="bj", **extra):
     return made
 
 
+def applier_of_file(bench, ensemble, origin, file):
+    """An applier with a file of batches in the place of the origin's broker (bench_replay.c), not started."""
+    password = files.write_secret(os.path.join(bench.directory("replay"), "password"), "not looked at")
+    made = applier(bench, ensemble, {origin: (f"amqp://nobody@file/{urllib.parse.quote(file, safe='')}", password)}, origin)
+    made.program = tools.path("bench_replay")
+    return made
+
+
 class Sink:
     """bench_sink: see there."""
 
-    def __init__(self, bench, file=None):
+    def __init__(self, bench):
         self.port = free_port()
         directory = bench.directory("sink")
         self.password_file = files.write_secret(os.path.join(directory, "password"), "not looked at")
-        self.program = bench.running("bench_sink", self.port, *([file] if file else []))
+        self.program = bench.running("bench_sink", self.port)
         self.program.line()
 
     def uri(self, user="zoospan"):

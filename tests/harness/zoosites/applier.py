@@ -14,6 +14,7 @@ class Applier:
         self.log = os.path.join(directory, "applier.log")
         self.status_file = os.path.join(directory, "status.json")
         self.options = {}  # without the prefix "zoospan."
+        self.program = build.applier_program()
         self.process = None
 
     def write_config(self):
@@ -22,12 +23,11 @@ class Applier:
                                          if value is not None))
 
     def start(self):
-        program = build.applier_program()
-        if not os.path.exists(program):
-            raise StartError(f"{program} is missing: run tests/harness/build.sh release")
+        if not os.path.exists(self.program):
+            raise StartError(f"{self.program} is missing: run tests/harness/build.sh release")
         if os.path.exists(self.status_file):
             os.unlink(self.status_file)
-        self.process = Process.spawn([program, "--config", self.config], self.log, cwd=self.dir)
+        self.process = Process.spawn([self.program, "--config", self.config], self.log, cwd=self.dir)
 
     def status(self):
         """What it wrote last; {} before it did."""

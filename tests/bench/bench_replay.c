@@ -1,0 +1,131 @@
+// The applier with a file in the broker's place: what it costs to apply batches, without what it costs to bring them.
+//
+//   bench_replay --config FILE    as zoospan-applier
+//
+// All of zoospan-applier but native/amqp, whose interface (zs_amqp.h) stands here once more: the vhost in a link's URI is the
+// path of a file of batches (see bench_batches.c), which are handed out in order, as many unacknowledged ones as the prefetch
+// allows. What is published (reports) is dropped.
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "zs_amqp.h"
+
+enum { IDLE_MS = 1000 };
+
+struct zs_watchdog {
+    char nothing;
+};
+
+struct zs_amqp {
+    int fd; // never readable: whether there is something to hand out, zs_amqp_idle_ms says
+    uint8_t *file;
+    size_t len;
+    struct zs_reader in;
+    uint64_t delivered, acked;
+    uint16_t prefetch; // 0: does not consume
+};
+
+struct zs_watchdog *zs_watchdog_new(struct zs_error *e) {
+    struct zs_watchdog *watchdog = calloc(1, sizeof *watchdog);
+    if (!watchdog)
+        zs_fail(e, ZS_FATAL, "out of memory");
+    return watchdog;
+}
+
+void zs_watchdog_free(struct zs_watchdog *watchdog) {
+    free(watchdog);
+}
+
+static bool map(struct zs_amqp *amqp, const char *path) {
+    struct stat stat;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool found = fd >= 0 && fstat(fd, &stat) == 0;
+    if (found) {
+        amqp->len = (size_t)stat.st_size;
+        amqp->file = mmap(NULL, amqp->len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    }
+    if (fd >= 0)
+        close(fd);
+    return found && amqp->file != MAP_FAILED;
+}
+
+struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,
+                             struct zs_watchdog *watchdog, struct zs_error *e) {
+    (void)settings;
+    (void)watchdog;
+    struct zs_amqp *amqp = calloc(1, sizeof *amqp);
+    if (amqp)
+        amqp->fd = eventfd(0, EFD_CLOEXEC);
+    if (!amqp || amqp->fd < 0 || !map(amqp, address->vhost)) {
+        zs_fail(e, ZS_FATAL, "cannot read %s", address->vhost);
+        free(amqp);
+        return NULL;
+    }
+    amqp->in = zs_reader_of(amqp->file, amqp->len);
+    return amqp;
+}
+
+void zs_amqp_close(struct zs_amqp *amqp) {
+    if (!amqp)
+        return;
+    munmap(amqp->file, amqp->len);
+    close(amqp->fd);
+    free(amqp);
+}
+
+bool zs_amqp_publish(struct zs_amqp *amqp, const struct zs_amqp_message *message, uint64_t *delivery_tag,
+                     struct zs_error *e) {
+    (void)amqp;
+    (void)message;
+    (void)delivery_tag;
+    (void)e;
+    return true;
+}
+
+bool zs_amqp_consume(struct zs_amqp *amqp, const char *queue, const char *consumer_tag, bool exclusive,
+                     uint16_t prefetch, struct zs_error *e) {
+    (void)queue;
+    (void)consumer_tag;
+    (void)exclusive;
+    (void)e;
+    amqp->prefetch = prefetch;
+    return true;
+}
+
+bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, struct zs_error *e) {
+    (void)e;
+    amqp->acked = multiple ? delivery_tag : amqp->acked + 1;
+    return true;
+}
+
+int zs_amqp_fd(const struct zs_amqp *amqp) {
+    return amqp->fd;
+}
+
+static bool has_one(const struct zs_amqp *amqp) {
+    return amqp->delivered - amqp->acked < amqp->prefetch && zs_read_left(&amqp->in) > 0;
+}
+
+int zs_amqp_idle_ms(const struct zs_amqp *amqp) {
+    return has_one(amqp) ? 0 : IDLE_MS;
+}
+
+bool zs_amqp_next(struct zs_amqp *amqp, size_t body_max, struct zs_amqp_event *event, struct zs_error *e) {
+    (void)body_max;
+    (void)e;
+    *event = (struct zs_amqp_event){.type = ZS_AMQP_NONE};
+    if (!has_one(amqp))
+        return true;
+    size_t len = zs_read_u32(&amqp->in);
+    const uint8_t *at = zs_read_bytes(&amqp->in, len);
+    *event = (struct zs_amqp_event){
+        .type = ZS_AMQP_DELIVERY, .tag = ++amqp->delivered, .body = {.at = at, .len = at ? len : 0}};
+    if (!at)
+        snprintf(event->text, sizeof event->text, "the file ends in the middle of a batch");
+    return true;
+}
