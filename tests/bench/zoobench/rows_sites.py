@@ -133,7 +133,7 @@ def catch_up(bench):
         ours = rows_apply.reach(pair.bj_zk, "sh", end)
         return (before + drain()) / 2, ours
 
-    bench.say(f"  warm-up: {one_round(0, bench.pick(100000, 50000))}")
+    bench.say(f"  warm-up: {one_round(0, bench.pick(100000, 20000))}")
     yield Figure("catch-up", bench.measure(lambda number: one_round(number + 1)), 0.9, "higher", "txns/s")
 
 
