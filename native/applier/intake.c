@@ -167,6 +167,7 @@ void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body,
     else
         link->waiting = waiting;
     link->waiting_last = waiting;
+    link->heard_at = zs_mono_ms(); // not when it is decoded: that may be long after
 }
 
 static struct zs_waiting *pop_waiting(struct zs_link *link) {
@@ -214,7 +215,6 @@ static void decode_next(struct zs_link *link) {
     hear_seen(link, &held->batch);
     zs_dictionaries_hear(link, &held->batch);
     link->counters.batches++;
-    link->heard_at = zs_mono_ms();
     if (held->batch.head.last > link->counters.received)
         link->counters.received = held->batch.head.last;
     if (link->held_last)

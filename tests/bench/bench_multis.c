@@ -4,7 +4,8 @@
 //   bench_multis HOSTS FILE MARKER OPS DEPTH
 //
 // Every multi ends as an applier's does: with a setData of nothing on one of 128 znodes in turn, as the journal's slots, and one on
-// the znode MARKER with as many bytes as a marker has. Both are created. DEPTH multis are in flight. Prints {"ops":N,"failed":N,"seconds":S,"per_s":R,"cpu_us":C}, both per op.
+// the znode MARKER with as many bytes as a marker has. All are created. DEPTH multis are in flight.
+// Prints {"ops":N,"failed":N,"seconds":S,"per_s":R,"cpu_us":C}, both per op.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 // What a RabbitMQ somewhere else looks like from here: speaks as much of AMQP 0-9-1 as ZooSpan's plugin and applier use,
-// confirms whatever is published at once and throws it away. It keeps nothing and protects nothing. It is there because a broker on the same machine takes its processor time from what is measured.
+// confirms whatever is published at once and throws it away. It keeps nothing and protects nothing.
+// It is there because a broker on the same machine takes its processor time from what is measured.
 //
 //   bench_sink PORT    listens on 127.0.0.1
 //

@@ -165,6 +165,7 @@ static void all_that_is_asked_comes_back(void **state) {
             live_sleep(5);
             client.target.calls->state(client.target.self, &session);
         }
+        assert_true(session.connected);
         client.generation = session.generation;
         struct zs_request requests[REQUESTS];
         for (int k = 0; k < REQUESTS; k++) {
