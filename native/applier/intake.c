@@ -167,7 +167,8 @@ void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body,
     else
         link->waiting = waiting;
     link->waiting_last = waiting;
-    link->heard_at = zs_mono_ms(); // not when it is decoded: that may be long after
+    if (!link->hears_others)
+        link->heard_at = zs_mono_ms(); // not when it is decoded: that may be long after
 }
 
 static struct zs_waiting *pop_waiting(struct zs_link *link) {
@@ -206,11 +207,15 @@ static void decode_next(struct zs_link *link) {
     const uint64_t tag = waiting->tag;
     free(waiting);
     if (problem) {
+        link->hears_others = true;
         reject(link, tag, problem);
         if (held)
             free_held(link, held);
         return;
     }
+    if (link->hears_others)
+        link->heard_at = zs_mono_ms();
+    link->hears_others = false;
     held->tag = tag;
     hear_seen(link, &held->batch);
     zs_dictionaries_hear(link, &held->batch);
@@ -256,6 +261,8 @@ static void discard(struct zs_link *link, struct zs_held *held) {
 
 static void append(struct zs_link *link, struct zs_unit *unit) {
     zs_plan_measure(unit, &link->settings.limits);
+    unit->held->ops += unit->op_count;
+    unit->held->bytes += unit->bytes;
     if (link->last)
         link->last->next = unit;
     else
@@ -477,16 +484,19 @@ static bool admit(struct zs_link *link, struct zs_held *held) {
     return false;
 }
 
-// Whether the batches behind the one that is sent next hold as much as goes at once (fast.c sends half of the window).
+// Whether the batches behind the one that is sent next fill a multi: more is decoded once that is sent, while it is in the
+// processor's cache. Of a stream of which little is applied here, much has to be decoded for that.
 static bool enough_planned(const struct zs_link *link) {
-    const struct zs_link_settings *s = &link->settings;
-    const uint64_t multis = s->depth / 2 + 1;
-    uint64_t records = 0, bytes = 0;
+    enum { RECORDS_PER_OP = 64 };
+    const struct zs_plan_limits *limits = &link->settings.limits;
+    uint64_t records = 0, ops = 0, bytes = 0;
     const struct zs_held *held = link->planned ? link->planned->held->next : NULL;
     for (; held && held != link->fresh; held = held->next) {
         records += held->batch.head.records;
-        bytes += held->batch.head.raw_bytes;
-        if (records >= multis * s->limits.ops_max || bytes >= multis * s->limits.bytes_max)
+        ops += held->ops;
+        bytes += held->bytes;
+        if (ops >= limits->ops_max || bytes >= limits->bytes_max ||
+            records >= RECORDS_PER_OP * (uint64_t)limits->ops_max)
             return true;
     }
     return false;
@@ -515,8 +525,10 @@ void zs_intake_readmit(struct zs_link *link) {
     link->first = link->last = link->planned = link->slow_until = NULL;
     link->expected = link->position;
     link->fresh = link->held;
-    for (struct zs_held *held = link->held; held; held = held->next)
+    for (struct zs_held *held = link->held; held; held = held->next) {
         zs_arena_reset(held->rewrite);
+        held->ops = held->bytes = 0;
+    }
 }
 
 void zs_intake_drop_all(struct zs_link *link) {

@@ -103,6 +103,7 @@ struct zs_held {
     struct zs_arena *arena;   // what the batch was decoded into
     struct zs_arena *rewrite; // units and rewritten ops: made anew when the batch is admitted again
     struct zs_batch batch;
+    uint64_t ops, bytes; // of its units, as in a multi
 };
 
 // A multi on its way.
@@ -154,6 +155,7 @@ struct zs_link {
     bool positioned, marker_exists, registered;
     bool gap;
     bool flights_full;      // were: half of them come back before others go
+    bool hears_others;      // what was decoded last is no batch of this link
     bool history_due;       // what the origin has of us is to be compared: there was a new connect
     int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;

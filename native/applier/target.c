@@ -203,6 +203,7 @@ static void close_session(struct zs_zookeeper *zk) {
     for (struct zs_request *left; (left = oldest_asked(zk));) // the library's threads have ended
         finish(left, ZCLOSING);
     pthread_mutex_lock(&zk->lock);
+    zk->state.connected = false; // the old handle may have said so until it was closed
     wake_subscribers(zk);
 }
 

@@ -53,12 +53,15 @@ bool zs_history_parse(const char *text, struct zs_history *out) {
 }
 
 void zs_history_format(const struct zs_history *history, char out[static ZS_UUID_TEXT]) {
+    static const char digits[] = "0123456789abcdef"; // by hand: it is in every marker
     char *to = out;
     for (int i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             *to++ = '-';
-        to += snprintf(to, 3, "%02x", history->bytes[i]);
+        *to++ = digits[history->bytes[i] >> 4];
+        *to++ = digits[history->bytes[i] & 15];
     }
+    *to = '\0';
 }
 
 bool zs_path_covers(const char *top, const char *path) {

@@ -31,7 +31,8 @@ struct zs_plugin {
     const uint8_t *offered;
     atomic_uint_fast64_t lost;
 
-    pthread_mutex_t lock; // of what follows: taken by whoever asks or stops, never by the capture thread
+    // Of what follows. Held briefly by whoever tells or asks; the capture thread does only where the tree was exchanged.
+    pthread_mutex_t lock;
     struct zs_history history;
     bool history_refused; // and said so
     size_t link_count;

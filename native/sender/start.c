@@ -58,8 +58,7 @@ void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start)
             start, ZS_START_GAP,
             "this ensemble was restored from an older snapshot: what it commits since then has zxids that %s "
             "has applied with other txns. It needs a new history: this site's zoospan-applier makes one if "
-            "the "
-            "other site's changes come here, else run 'zoospan history renew'",
+            "the other site's changes come here, else run 'zoospan history renew --restored'",
             report->destination);
     } else if (same_history && report->applied > facts->bounds.last) {
         start->behind = true;

@@ -108,7 +108,7 @@ int zs_amqp_fd(const struct zs_amqp *amqp) {
 }
 
 static bool has_one(const struct zs_amqp *amqp) {
-    return amqp->delivered - amqp->acked < amqp->prefetch && zs_read_left(&amqp->in) > 0;
+    return amqp->delivered - amqp->acked < amqp->prefetch && !amqp->in.failed && zs_read_left(&amqp->in) > 0;
 }
 
 int zs_amqp_idle_ms(const struct zs_amqp *amqp) {

@@ -125,6 +125,16 @@ def in_turns(turns, one_turn):
     return tuple(statistics.median(values) for values in zip(*map(one_turn, range(turns))))
 
 
+def in_changing_order(number, baseline, ours):
+    """(baseline(), ours()), the one or the other first, by the turn's number, and each with what was written before on the disk."""
+    parts = (baseline, ours) if number % 2 else (ours, baseline)
+    results = []
+    for part in parts:
+        os.sync()
+        results.append(part())
+    return tuple(results if number % 2 else reversed(results))
+
+
 def tune(server, heap="1g"):
     server.jvm = [flag.format(heap) for flag in JVM]
     server.settings["preAllocSize"] = 65536  # ZooKeeper's own default

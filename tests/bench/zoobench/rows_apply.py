@@ -6,7 +6,7 @@ import statistics
 import time
 
 from . import cpu, stage, tools
-from .bench import in_turns
+from .bench import in_changing_order, in_turns
 from .figures import Figure
 
 OPS, DEPTH = 128, 8  # zoospan.multi_ops_max and zoospan.depth, as they are without configuration
@@ -34,29 +34,44 @@ def loader(ensemble, file, number):
 
 def apply_rate(bench):
     """The applier replays batches of a file; a bare loader sends the same multis."""
-    nodes, txns, turns = 10000, 200000, bench.pick(3, 1)
+    nodes, txns, turns = 10000, 200000, bench.pick(6, 2)
     ensemble = bench.ensemble("destination")
     zk = stage.client(bench, ensemble)
     tools.run("bench_zk", ensemble.connect_string, "create", "registry", nodes)
-    spent = [], []
+    spent = {"server": [], "loader": [], "applier": []}
     numbers = itertools.count(1)
+    server = ensemble.servers[0].process.pid
 
     def one_turn(_):
         number = next(numbers)
         name = f"o{number}"
         file, last = stage.batches(bench, name, nodes, txns, number * txns)
-        base = loader(ensemble, file, name)
-        rate, cpu_us = replay(bench, ensemble, zk, name, file, last)
+
+        def bare():
+            before = cpu.process_seconds(server)
+            result = loader(ensemble, file, name)
+            spent["server"].append(1e6 * (cpu.process_seconds(server) - before) / txns)
+            spent["loader"].append(result["cpu_us"])
+            return result["per_s"]
+
+        def ours():
+            rate, cpu_us = replay(bench, ensemble, zk, name, file, last)
+            spent["applier"].append(cpu_us / txns)
+            return rate
+
+        rates = in_changing_order(number, bare, ours)
         os.unlink(file)
-        spent[0].append(base["cpu_us"])
-        spent[1].append(cpu_us / txns)
-        return base["per_s"], rate
+        return rates
 
     bench.say(f"  warm-up: {one_turn(0)}")
+    for of in spent.values():
+        of.clear()
     results = bench.measure(lambda _: in_turns(turns, one_turn))
-    cpu_us = [statistics.median(of) for of in spent]
+    us = {who: statistics.median(of) for who, of in spent.items()}
+    bound = (us["server"] + us["loader"]) / (us["server"] + us["applier"])
     yield Figure("apply-rate", results, 0.95, "higher", "txns/s",
-                 f"CPU per txn: the loader {cpu_us[0]:.1f} us without decoding, the applier {cpu_us[1]:.1f} us")
+                 f"CPU per txn: the server {us['server']:.1f} us, the loader {us['loader']:.1f} without decoding, "
+                 f"the applier {us['applier']:.1f}; where they are short of processors that makes {bound:.2f}")
 
 
 def fill(bench, broker, name, nodes, txns, seed, ops=1):
@@ -111,9 +126,11 @@ def tree_size(bench):
         number = next(numbers)
         name = f"o{number}"
         file, last = stage.batches(bench, name, small, txns, number * txns)
-        few, many = (loader(ensembles[nodes], file, name)["per_s"] for nodes in (small, large))
+        few, many = in_changing_order(number, *(lambda nodes=nodes: loader(ensembles[nodes], file, name)["per_s"]
+                                                for nodes in (small, large)))
         bare.append(many / few)
-        rates = tuple(replay(bench, ensembles[nodes], clients[nodes], name, file, last)[0] for nodes in (small, large))
+        rates = in_changing_order(number, *(lambda nodes=nodes: replay(bench, ensembles[nodes], clients[nodes], name, file, last)[0]
+                                            for nodes in (small, large)))
         os.unlink(file)
         return rates
 

@@ -214,10 +214,12 @@ void fake_turn(struct fake *fake) {
 }
 
 void fake_turn_until_done(struct fake *fake) {
-    for (int i = 0; i < 100 && (fake->link->position < fake->zxid || fake->link->held); i++)
+    for (int i = 0; i < 100 && (fake->link->position < fake->zxid || fake->link->held || fake->link->waiting);
+         i++)
         fake_turn(fake);
     assert_int_equal(fake->link->position, fake->zxid);
     assert_null(fake->link->held);
+    assert_null(fake->link->waiting);
 }
 
 struct zs_op fake_op(enum zs_op_type type, const char *path) {

@@ -217,7 +217,7 @@ static int count_held(const struct zs_link *link) {
 // fake.c's link has a window of 8 and puts one op into a multi.
 static void only_what_is_needed_soon_is_decoded_and_a_full_window_empties_by_half(void **state) {
     (void)state;
-    enum { BATCHES = 40, WINDOW = 8, AHEAD = 6 }; // half a window, one more, and the one that is sent next
+    enum { BATCHES = 40, WINDOW = 8, AHEAD = 2 }; // the one that is sent next, and a multi behind it
     struct store store = {.marker = false};
     struct fake fake;
     fake_open_link(&fake, &store);
@@ -232,7 +232,8 @@ static void only_what_is_needed_soon_is_decoded_and_a_full_window_empties_by_hal
     assert_int_equal(link->flight_count, AHEAD);
     assert_true(zs_intake_has_work(link)); // it does not wait now
     assert_int_equal(zs_receiver_wait_ms(link), 0);
-    fake_turn(&fake);
+    for (int sent = AHEAD; sent < WINDOW; sent += AHEAD)
+        fake_turn(&fake);
     assert_int_equal(link->flight_count, WINDOW);
     fake_turn(&fake);
     assert_int_equal(count_held(link), WINDOW + AHEAD);
@@ -242,12 +243,64 @@ static void only_what_is_needed_soon_is_decoded_and_a_full_window_empties_by_hal
     fake_turn(&fake);
     assert_int_equal(link->flight_count, WINDOW / 2 + 1);
     fake_answer(&fake, 1);
-    fake_turn(&fake);
+    for (int sent = WINDOW / 2; sent < WINDOW; sent += AHEAD)
+        fake_turn(&fake);
     assert_int_equal(link->flight_count, WINDOW);
     fake_let_go(&fake);
     fake_turn_until_done(&fake);
     assert_null(link->waiting);
     assert_int_equal(store.sets[0], BATCHES);
+    fake_close_link(&fake);
+}
+
+static void of_a_stream_that_is_hardly_carried_more_is_decoded(void **state) {
+    (void)state;
+    enum { BATCHES = 120, CARRIED = 10, BEHIND_MAX = 64 }; // every tenth batch is carried
+    struct store store = {.marker = false};
+    struct fake fake;
+    struct zs_error e;
+    fake_open_link(&fake, &store);
+    struct zs_link *link = fake.link;
+    zs_filter_free(link->settings.filter);
+    link->settings.filter = zs_filter_new("", "/x", &e);
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a");
+    struct zs_op carried = fake_op(ZS_OP_SET, "/a"), left_out = fake_op(ZS_OP_SET, "/x");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    for (int i = 0; i < BATCHES; i++)
+        fake_deliver_ops(&fake, i % CARRIED == CARRIED - 1 ? &carried : &left_out, 1);
+    zs_intake_admit(link);
+    assert_int_equal(count_held(link), CARRIED);
+    fake_turn_until_done(&fake);
+    assert_int_equal(store.sets[0], BATCHES / CARRIED);
+
+    for (int i = 0; i < BATCHES; i++)
+        fake_deliver_ops(&fake, &left_out, 1);
+    zs_intake_admit(link);
+    assert_int_equal(count_held(link), 1 + BEHIND_MAX);
+    fake_turn_until_done(&fake);
+    fake_close_link(&fake);
+}
+
+// What is no batch must not hide that the origin is silent.
+static void only_a_batch_is_a_sign_of_life(void **state) {
+    (void)state;
+    enum { LONG_AGO = 5 };
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_link *link = fake.link;
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a");
+    const struct zs_slice nothing = {(const uint8_t *)"nothing", 7};
+    zs_intake_deliver(link, 1, nothing, NULL);
+    fake_turn(&fake);
+    link->heard_at = LONG_AGO;
+    zs_intake_deliver(link, 2, nothing, NULL);
+    fake_turn(&fake);
+    assert_int_equal(link->heard_at, LONG_AGO);
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    assert_int_not_equal(link->heard_at, LONG_AGO);
     fake_close_link(&fake);
 }
 
@@ -431,6 +484,8 @@ int main(void) {
         cmocka_unit_test(a_batch_that_comes_while_the_first_one_is_adopted),
         cmocka_unit_test(acks_wait_while_multis_are_in_flight),
         cmocka_unit_test(only_what_is_needed_soon_is_decoded_and_a_full_window_empties_by_half),
+        cmocka_unit_test(of_a_stream_that_is_hardly_carried_more_is_decoded),
+        cmocka_unit_test(only_a_batch_is_a_sign_of_life),
         cmocka_unit_test(who_stands_by_writes_and_reports_nothing),
         cmocka_unit_test(a_unit_that_needs_too_much_memory_does_not_wedge),
         cmocka_unit_test(a_client_that_never_rests_does_not_make_it_lose_a_txn),
