@@ -34,7 +34,7 @@ def loader(ensemble, file, number):
 
 def apply_rate(bench):
     """The applier replays batches of a file; a bare loader sends the same multis."""
-    nodes, txns, turns = 10000, 200000, bench.pick(6, 2)
+    nodes, txns, turns = 10000, 200000, bench.pick(6, 1)
     ensemble = bench.ensemble("destination")
     zk = stage.client(bench, ensemble)
     tools.run("bench_zk", ensemble.connect_string, "create", "registry", nodes)
@@ -122,15 +122,16 @@ def tree_size(bench):
     clients = {nodes: stage.client(bench, ensemble) for nodes, ensemble in ensembles.items()}
     numbers, bare = itertools.count(1), []
 
+    def at_both(number, measure):
+        return in_changing_order(number, lambda: measure(small), lambda: measure(large))
+
     def one_turn(_):
         number = next(numbers)
         name = f"o{number}"
         file, last = stage.batches(bench, name, small, txns, number * txns)
-        few, many = in_changing_order(number, *(lambda nodes=nodes: loader(ensembles[nodes], file, name)["per_s"]
-                                                for nodes in (small, large)))
+        few, many = at_both(number, lambda nodes: loader(ensembles[nodes], file, name)["per_s"])
         bare.append(many / few)
-        rates = in_changing_order(number, *(lambda nodes=nodes: replay(bench, ensembles[nodes], clients[nodes], name, file, last)[0]
-                                            for nodes in (small, large)))
+        rates = at_both(number, lambda nodes: replay(bench, ensembles[nodes], clients[nodes], name, file, last)[0])
         os.unlink(file)
         return rates
 

@@ -46,7 +46,7 @@ def drain(bench):
     zk = stage.client(bench, ensemble)
     tools.run("bench_zk", ensemble.connect_string, "create", "registry", NODES)
     for keys, revisions, goal in ((1, bench.pick(8000, 4000), 70), (100, bench.pick(1200, 600), 5)):
-        txns = bench.pick(400000, 100000) // keys
+        txns = bench.pick(400000, 200000) // keys
 
         def one_round(number, keys=keys, revisions=revisions, txns=txns):
             theirs = keys * mirrored_backlog(mirror, keys, revisions)

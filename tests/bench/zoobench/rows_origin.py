@@ -60,7 +60,7 @@ def origin_throughput(bench):
 def origin_latency(bench):
     plain, carrier = servers(bench)
     warm_up(bench, (plain, carrier))
-    turns, seconds = bench.pick(5, 3), turn_seconds(bench)
+    turns, seconds = bench.pick(5, 2), turn_seconds(bench)
     one_round = lambda _: both(plain, carrier, lambda e: write(e, 500, seconds)["p99_us"], turns)
     one_round(0)  # compilers, and the disk after the warm-up
     yield Figure("origin-latency", bench.measure(one_round), 1.05, "lower", "us (p99)")

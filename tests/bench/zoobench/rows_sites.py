@@ -79,7 +79,7 @@ def lag_load(bench):
         return loaded_parts(bench, pair, plain, rate, seconds, size, batches, txns), ours["p99_us"]
 
     in_turns(bench.pick(5, 1), one_turn)  # two servers' compilers
-    results = bench.measure(lambda _: in_turns(bench.pick(4, 2), one_turn))
+    results = bench.measure(lambda _: in_turns(bench.pick(4, 1), one_turn))
     yield Figure("lag-load", results, 1.5, "lower", "us (p99)", f"at {rate} writes/s")
 
 
