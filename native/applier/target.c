@@ -4,7 +4,8 @@
 // session: a keeper thread closes a dead handle and opens the next one. Not every request that was on its way comes back from
 // that: the library's thread for completions ends when it sees that the handle is being closed, and what is queued for it
 // behind that is never called. So we know what was asked, and finish the rest. The lock covers the handle: a request is
-// handed to the library under it, so a handle is never closed under somebody's feet. Completions and the watcher run in the library's thread and never call the library.
+// handed to the library under it, so a handle is never closed under somebody's feet. Completions and the watcher run in
+// the library's thread and never call the library.
 //
 // A request names the generation (= session) that it belongs to. Between a link's look at the state and its submit
 // the session may have been replaced, and the new one is not registered in the marker yet: such a request must not

@@ -62,16 +62,11 @@ static void put_four(uint32_t code, char *out) {
     out[3] = (char)(0x80 | (code & 0x3f));
 }
 
-// Copies what is ASCII from the start on, eight bytes at a time: nearly all there is. Returns how much that was.
+// Copies what is plain from the start on, eight bytes at a time. Returns how much that was.
 static size_t copy_ascii(const uint8_t *bytes, size_t len, char *out) {
-    uint64_t eight;
     size_t i = 0;
-    for (; len - i >= sizeof eight; i += sizeof eight) {
-        memcpy(&eight, bytes + i, sizeof eight);
-        if (eight & UINT64_C(0x8080808080808080))
-            break;
-        memcpy(out + i, &eight, sizeof eight);
-    }
+    for (; len - i >= 8 && eight_are_plain(bytes + i); i += 8)
+        memcpy(out + i, bytes + i, 8);
     return i;
 }
 

@@ -198,6 +198,7 @@ static void utf8(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (zs_utf8_valid(bad[i], strlen(bad[i])))
             fail_msg("bad %zu was accepted", i);
+    assert_false(zs_utf8_valid("a\0b", 3));
     char text[] = "abcdefghijklmnopqrstuvw";
     assert_true(zs_utf8_valid(text, sizeof text - 1));
     for (size_t i = 0; i < sizeof text - 1; i++) {
