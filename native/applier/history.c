@@ -3,7 +3,8 @@
 // Such an ensemble gives out zxids again that it had given out before, and the other sites would take the new txns for old
 // ones: silent loss. Its history id came back with the snapshot, so that does not tell. But the others say up to which zxid they
 // have our txns (SEEN), and zxids of one history only rise: if a txn that we write now gets a smaller one, this is not that
-// history any more. The ensemble can only have been restored while it was down, so it is looked at after each connect.
+// history any more. The ensemble can only have been restored while it was down, so it is looked at after each connect. What we
+// have heard by then may be of before the outage, so there is a second look when somebody has more than the first one wrote.
 //
 // Then the history gets a new id, and in the same multi all markers lose their places: what this site had is an older
 // state of everything, so it takes the others' images as a new site does, and they take its image.
@@ -81,26 +82,31 @@ static void begin_new_history(struct zs_link *link, int64_t here) {
     if (!zs_history_renew(&link->client, link->scratch, &e)) {
         zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link,
                 e.text);
-        link->history_due = true;
+        link->history_looks = ZS_HISTORY_LOOKS;
     }
     zs_link_lose_place(link);
 }
 
-void zs_history_tick(struct zs_link *link) {
+bool zs_history_proven(const struct zs_link *link) {
     const struct zs_record_seen *seen = &link->origin_seen;
-    if (!link->history_due || !link->positioned || !link->receive || !link->marker_exists || link->first ||
-        !zs_link_is_own(link, &seen->history))
+    bool written = link->history_looks < ZS_HISTORY_LOOKS && seen->zxid <= link->marker_changed;
+    return zs_link_is_own(link, &seen->history) && (!link->history_looks || written);
+}
+
+void zs_history_tick(struct zs_link *link) {
+    bool due = zs_link_is_own(link, &link->origin_seen.history) && !zs_history_proven(link);
+    if (!due || !link->positioned || !link->receive || !link->marker_exists || link->first)
         return;
     zs_fast_land(link);
     if (!link->positioned)
         return;
-    const int64_t theirs = seen->zxid; // heard before the write
+    const int64_t theirs = link->origin_seen.zxid; // heard before the write
     link->registered = false;
     link->marker.zxid = link->position;
     link->marker.clock = link->clock;
     if (!zs_recover_register(link) || !zs_recover_look(link))
         return;
-    link->history_due = false;
+    link->history_looks--;
     if (link->marker_changed < theirs)
         begin_new_history(link, link->marker_changed);
 }

@@ -19,8 +19,7 @@ enum {
 
 int64_t zs_journal_floor(const struct zs_link *link) {
     const struct zs_record_seen *seen = &link->origin_seen;
-    bool known = !link->history_due && zs_link_is_own(link, &seen->history);
-    return known && seen->zxid > link->journal.floor ? seen->zxid : link->journal.floor;
+    return zs_history_proven(link) && seen->zxid > link->journal.floor ? seen->zxid : link->journal.floor;
 }
 
 // --- names and texts, in the scratch arena -----------------------------------------------------------------------------

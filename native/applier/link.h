@@ -156,7 +156,7 @@ struct zs_link {
     bool gap;
     bool flights_full;      // were: half of them come back before others go
     bool hears_others;      // what was decoded last is no batch of this link
-    bool history_due;       // what the origin has of us is to be compared: there was a new connect
+    uint8_t history_looks;  // how often what the origin has of us is still to be compared since the connect
     int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
     struct zs_marker marker; // as we last wrote or read it
@@ -264,7 +264,10 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head);
 
 // --- history.c -------------------------------------------------------------------------------------------------------
 
-// Compares, once after each connect, what the origin has of this site with where this site is. Every turn.
+enum { ZS_HISTORY_LOOKS = 2 }; // after each connect
+// Whether what the origin says to have of this site is what this history of it has written, as far as one can know.
+bool zs_history_proven(const struct zs_link *link);
+// Compares, after each connect, what the origin has of this site with where this site is. Every turn.
 void zs_history_tick(struct zs_link *link);
 
 // --- fast.c, slow.c --------------------------------------------------------------------------------------------------

@@ -355,7 +355,8 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     if (!target.connected)
         return zs_fail(e, ZS_BUSY, "%s", target.detail);
     link->client.generation = target.generation;
-    link->history_due = link->history_due || target.connects != link->connects;
+    if (target.connects != link->connects)
+        link->history_looks = ZS_HISTORY_LOOKS;
     link->connects = target.connects;
     struct zs_marker found;
     bool exists;

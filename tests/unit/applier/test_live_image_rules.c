@@ -434,6 +434,26 @@ static void a_restored_ensemble_gets_a_new_history(void **state) {
     assert_int_equal(zoo_delete(live->zk, sibling, -1), ZOK);
 }
 
+// What is compared first after a connect may be older than the outage; what comes behind it counts as well.
+static void what_the_origin_says_later_is_compared_too(void **state) {
+    struct live *live = *state;
+    struct zs_history before, after;
+    struct zs_report report;
+    struct zs_slice message;
+    BEGIN_TREE(live, "a");
+    image_own_history(live, &before);
+    int64_t now = image_site_zxid(live);
+    send_seen(live, &before, now);
+    live_begin(live);
+    live_record(live, &(struct zs_record){.type = ZS_RECORD_SEEN,
+                                          .seen = {.history = before, .zxid = now + 1000000}});
+    live_end(live, &message);
+    live_send(live, message);
+    image_expect_wish(live, "/", &report);
+    image_own_history(live, &after);
+    assert_false(zs_history_equal(&before, &after));
+}
+
 // --- what is deleted meanwhile ---------------------------------------------------------------------------------------
 
 #ifdef ZS_FAILPOINTS
@@ -496,6 +516,8 @@ int run_image_rules_tests(void) {
         cmocka_unit_test_setup_teardown(a_delete_behind_the_names_is_not_undone, image_setup, live_teardown),
 #endif
         cmocka_unit_test_setup_teardown(a_restored_ensemble_gets_a_new_history, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(what_the_origin_says_later_is_compared_too, image_setup,
+                                        live_teardown),
     };
     return cmocka_run_group_tests_name("images: rules", tests, NULL, NULL);
 }
