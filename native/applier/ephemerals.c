@@ -355,14 +355,30 @@ static void rewrite_op(struct rewrite *r, const struct zs_op *op) {
         forget_and_tidy(r, known);
 }
 
+static bool carries(const struct zs_filter *filter, const struct zs_op *op) {
+    return !filter || !op->path || zs_filter_carries(filter, op->path);
+}
+
+static bool stays(struct zs_copies *copies, const struct zs_op *op) {
+    bool ephemeral =
+        op->type == ZS_OP_CLOSE_SESSION || (op->type == ZS_OP_CREATE && op->kind == ZS_EPHEMERAL);
+    return !ephemeral && !find_copy(copies, op->path);
+}
+
 bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32_t count,
                        const struct zs_filter *filter, struct zs_arena *arena, const struct zs_op **out,
                        uint32_t *out_count, struct zs_error *e) {
     struct rewrite r = {.copies = copies, .arena = arena};
+    uint32_t same = 0;
+    while (same < count && carries(filter, &ops[same]) && stays(copies, &ops[same]))
+        same++;
+    *out = ops;
+    *out_count = count;
+    if (same == count)
+        return true;
     for (uint32_t i = 0; i < count && !r.failed; i++) {
-        if (filter && ops[i].path && !zs_filter_carries(filter, ops[i].path))
-            continue;
-        rewrite_op(&r, &ops[i]);
+        if (carries(filter, &ops[i]))
+            rewrite_op(&r, &ops[i]);
     }
     if (r.failed)
         return zs_fail(e, ZS_FATAL, "a txn of %u ops does not fit into the memory set aside", count);

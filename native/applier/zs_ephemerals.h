@@ -47,7 +47,7 @@ const char *zs_copies_not_met(const struct zs_copies *copies, const char *top);
 bool zs_copies_leaves(struct zs_copies *copies, const char *path);
 
 // Turns the ops of one txn (those that the filter leaves; NULL: all) into ops of ordinary nodes and of records, in order; no
-// CLOSE_SESSION and no ephemeral CREATE is left. Errors: ZS_FATAL (no memory, arena full).
+// CLOSE_SESSION and no ephemeral CREATE is left. They live in the arena, or are `ops` if nothing had to change. Errors: ZS_FATAL (no memory, arena full).
 bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32_t count,
                        const struct zs_filter *filter, struct zs_arena *arena, const struct zs_op **out,
                        uint32_t *out_count, struct zs_error *e);

@@ -77,6 +77,17 @@ static void ordinary_nodes_pass(void **state) {
     expect(*state, ops, 5, "create /a; set /a; delete /a");
 }
 
+static void what_needs_no_change_is_not_copied(void **state) {
+    struct fixture *f = *state;
+    const struct zs_op ops[] = {NODE("/a"), SET("/a"), DELETE("/a")};
+    const struct zs_op *out;
+    uint32_t count;
+    struct zs_error e;
+    assert_true(zs_copies_rewrite(f->copies, ops, 3, f->filter, f->arena, &out, &count, &e));
+    assert_ptr_equal(out, ops);
+    assert_int_equal(count, 3);
+}
+
 static void a_copy_lives_as_long_as_its_session(void **state) {
     struct fixture *f = *state;
     const struct zs_op make[] = {EPHEMERAL("/a", 0x11), EPHEMERAL("/b%", 0x11)};
@@ -209,6 +220,7 @@ static void what_an_image_does_not_have_goes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_needs_no_change_is_not_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(ordinary_nodes_pass, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_lives_as_long_as_its_session, setup, teardown),
         cmocka_unit_test_setup_teardown(the_origin_may_name_what_it_deletes, setup, teardown),
