@@ -98,7 +98,7 @@ void zs_fast_land(struct zs_link *link) {
 
 static bool build(struct zs_link *link, const struct zs_plan *plan, struct zs_flight *flight) {
     zs_arena_reset(link->scratch);
-    struct zs_step *steps = zs_arena_take(link->scratch, plan->ops + ZS_LINK_STEPS, sizeof *steps);
+    struct zs_step *steps = zs_arena_take_raw(link->scratch, plan->ops + ZS_LINK_STEPS, sizeof *steps);
     if (!steps)
         return false;
     uint32_t count = 0;

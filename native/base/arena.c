@@ -58,7 +58,7 @@ void zs_arena_reset(struct zs_arena *arena) {
     arena->taken = 0;
 }
 
-void *zs_arena_take(struct zs_arena *arena, size_t count, size_t size) {
+void *zs_arena_take_raw(struct zs_arena *arena, size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
         return NULL;
@@ -77,13 +77,22 @@ void *zs_arena_take(struct zs_arena *arena, size_t count, size_t size) {
     void *at = block->bytes + block->used;
     block->used += bytes;
     arena->taken += bytes;
-    memset(at, 0, bytes);
+    return at;
+}
+
+void *zs_arena_take(struct zs_arena *arena, size_t count, size_t size) {
+    void *at = zs_arena_take_raw(arena, count, size);
+    if (at)
+        memset(at, 0, count * size);
     return at;
 }
 
 char *zs_arena_string(struct zs_arena *arena, const void *bytes, size_t len) {
-    char *copy = len == SIZE_MAX ? NULL : zs_arena_take(arena, len + 1, 1);
-    if (copy && len)
+    char *copy = len == SIZE_MAX ? NULL : zs_arena_take_raw(arena, len + 1, 1);
+    if (!copy)
+        return NULL;
+    if (len)
         memcpy(copy, bytes, len);
+    copy[len] = '\0';
     return copy;
 }

@@ -31,7 +31,8 @@ static uint64_t read_big_endian(struct zs_reader *r, size_t width) {
 }
 
 uint8_t zs_read_u8(struct zs_reader *r) {
-    return (uint8_t)read_big_endian(r, 1);
+    const uint8_t *byte = zs_read_bytes(r, 1);
+    return byte ? *byte : 0;
 }
 
 uint16_t zs_read_u16(struct zs_reader *r) {
@@ -55,6 +56,8 @@ int64_t zs_read_i64(struct zs_reader *r) {
 }
 
 uint64_t zs_read_varint(struct zs_reader *r) {
+    if (!r->failed && r->at < r->end && *r->at < 0x80) // most are small
+        return *r->at++;
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t byte = zs_read_u8(r);

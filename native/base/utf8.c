@@ -40,6 +40,8 @@ bool zs_utf8_valid(const void *bytes, size_t len) {
     for (size_t i = 0; i < len;) {
         if (len - i >= 8 && eight_are_plain(at + i)) {
             i += 8;
+            if (len - i < 8 && eight_are_plain(at + len - 8)) // what is left, and some of what was looked at
+                return true;
             continue;
         }
         if (at[i] != 0 && at[i] < 0x80) {

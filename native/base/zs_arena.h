@@ -15,6 +15,8 @@ void zs_arena_reset(struct zs_arena *arena);
 // `count * size` zeroed bytes, aligned for any type; NULL when the ceiling or the memory is reached, or the product
 // overflows. A request of zero bytes yields a valid pointer.
 void *zs_arena_take(struct zs_arena *arena, size_t count, size_t size);
+// The same, but not zeroed: for what is written over at once.
+void *zs_arena_take_raw(struct zs_arena *arena, size_t count, size_t size);
 // A NUL-terminated copy of `len` bytes.
 char *zs_arena_string(struct zs_arena *arena, const void *bytes, size_t len);
 

@@ -61,10 +61,15 @@ void zs_filter_free(struct zs_filter *filter) {
     free(filter);
 }
 
+static bool is_reserved(const char *path) {
+    return path[0] == '/' && path[1] == 'z' && // nearly always that tells
+           (zs_path_covers("/zookeeper", path) || zs_path_covers("/zoospan", path));
+}
+
 bool zs_filter_carries(const struct zs_filter *filter, const char *path) {
     if (path[0] != '/')
         return false;
-    if (zs_path_covers("/zookeeper", path) || zs_path_covers("/zoospan", path))
+    if (is_reserved(path))
         return false;
     if (zs_patterns_count(filter->include) > 0 && !zs_patterns_match(filter->include, path))
         return false;
@@ -72,7 +77,7 @@ bool zs_filter_carries(const struct zs_filter *filter, const char *path) {
 }
 
 bool zs_filter_may_carry_below(const struct zs_filter *filter, const char *path) {
-    if (zs_path_covers("/zookeeper", path) || zs_path_covers("/zoospan", path))
+    if (is_reserved(path))
         return false;
     if (zs_patterns_count(filter->include) > 0 && !zs_patterns_may_match_below(filter->include, path))
         return false;

@@ -116,7 +116,7 @@ static bool check_header(struct envelope *envelope, const struct zs_batch_limits
 // The records as they were before compression, in the arena; NULL and an error if they cannot be had.
 static const uint8_t *unpack(const struct envelope *envelope, struct zs_arena *arena, struct zs_error *e) {
     size_t len = envelope->head.raw_bytes;
-    uint8_t *raw = zs_arena_take(arena, len, 1);
+    uint8_t *raw = zs_arena_take_raw(arena, len, 1);
     if (!raw) {
         zs_fail(e, ZS_FATAL, "the batch needs more memory than its arena may take");
         return NULL;

@@ -64,6 +64,17 @@ bool wire_read_site(struct zs_reader *in, struct zs_error *e, char out[static ZS
            (zs_site_valid(out) || zs_fail(e, ZS_CORRUPT, "a site's name is not [a-z][a-z0-9-]{0,14}"));
 }
 
+// Where a path is to be looked at from: the last '/' in what it shares with the one before, which has been looked at.
+static size_t looked_at(const char *path, size_t shared) {
+    const char *slash = shared ? memrchr(path, '/', shared) : NULL;
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+static bool path_valid(const char *path, size_t len, size_t from) {
+    bool slash_at_end = from > 0 && from + 1 == len; // alone it would be the root
+    return !slash_at_end && zs_utf8_valid(path + from, len - from) && zs_path_valid(path + from);
+}
+
 static bool read_path(struct cursor *c, const char **out) {
     uint64_t shared = zs_read_varint(&c->in), rest = zs_read_varint(&c->in);
     const uint8_t *bytes = rest <= SIZE_MAX ? zs_read_bytes(&c->in, (size_t)rest) : NULL;
@@ -79,13 +90,14 @@ static bool read_path(struct cursor *c, const char **out) {
         return true;
     }
     size_t len = (size_t)shared + (size_t)rest;
-    char *path = zs_arena_take(c->arena, len + 1, 1);
+    char *path = zs_arena_take_raw(c->arena, len + 1, 1);
     if (!path)
         return full(c);
     if (shared)
         memcpy(path, c->path, (size_t)shared);
     memcpy(path + shared, bytes, (size_t)rest);
-    if (!zs_utf8_valid(path, len) || !zs_path_valid(path))
+    path[len] = '\0';
+    if (!path_valid(path, len, looked_at(path, (size_t)shared)))
         return corrupt(c, "a path is malformed");
     *out = c->path = path;
     c->path_len = len;

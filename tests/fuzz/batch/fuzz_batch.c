@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "zs_batch.h"
+#include "zs_utf8.h"
 
 #undef NDEBUG // asserts are what this program is for
 #include <assert.h>
@@ -45,6 +46,16 @@ static void check_round_trip(const struct zs_batch *batch) {
     zs_batch_writer_free(first);
 }
 
+static void check_paths(const struct zs_batch *batch) {
+    for (uint32_t i = 0; i < batch->head.records; i++) {
+        const struct zs_record *record = &batch->records[i];
+        for (uint32_t k = 0; record->type == ZS_RECORD_TXN && k < record->txn.op_count; k++) {
+            const char *path = record->txn.ops[k].path;
+            assert(!path || (zs_path_valid(path) && zs_utf8_valid(path, strlen(path))));
+        }
+    }
+}
+
 static void know_dictionary(void) {
     uint8_t bytes[256];
     struct zs_dictionary dictionary;
@@ -67,10 +78,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     }
     struct zs_error e = {ZS_OK, ""};
     struct zs_batch batch;
-    if (zs_batch_decode(message, len, &LIMITS, arena, &batch, &e))
+    if (zs_batch_decode(message, len, &LIMITS, arena, &batch, &e)) {
+        check_paths(&batch);
         check_round_trip(&batch);
-    else
+    } else {
         assert(e.code == ZS_CORRUPT && e.text[0]); // never ZS_FATAL: the arena has the promised size
+    }
     free(message);
     zs_arena_free(arena);
     return 0;

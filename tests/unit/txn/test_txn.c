@@ -207,6 +207,14 @@ static void utf8(void **state) {
         assert_false(zs_utf8_valid(text, sizeof text - 1));
         text[i] = '\x80';
         assert_false(zs_utf8_valid(text, sizeof text - 1));
+        text[i] = '\xc3'; // alone, and as the first of two
+        assert_false(zs_utf8_valid(text, sizeof text - 1));
+        if (i + 1 < sizeof text - 1) {
+            const char next = text[i + 1];
+            text[i + 1] = '\xa9';
+            assert_true(zs_utf8_valid(text, sizeof text - 1));
+            text[i + 1] = next;
+        }
         text[i] = was;
     }
 }

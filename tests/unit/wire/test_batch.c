@@ -257,6 +257,54 @@ static void a_path_counts_in_full(void **state) {
     zs_batch_writer_free(writer);
 }
 
+// Whether a batch with these two paths, of which the second is written as what differs from the first, is taken.
+static bool takes_paths(const char *first, const char *second) {
+    struct zs_batch_writer *writer = begun(1000, 1000);
+    const struct zs_op ops[] = {{.type = ZS_OP_DELETE, .path = first},
+                                {.type = ZS_OP_DELETE, .path = second}};
+    struct zs_record records[] = {set(101, &ops[0]), set(102, &ops[1])};
+    struct zs_arena *arena = zs_arena_new(1 << 20);
+    struct zs_slice message;
+    struct zs_batch batch;
+    assert_int_equal(zs_batch_writer_add(writer, &records[0]), ZS_ADDED);
+    assert_int_equal(zs_batch_writer_add(writer, &records[1]), ZS_ADDED);
+    assert_true(zs_batch_writer_finish(writer, 102, 6000, &message, NULL, NULL));
+    bool taken = zs_batch_decode(message.at, message.len, &LIMITS, arena, &batch, NULL);
+    if (taken)
+        assert_string_equal(batch.records[1].txn.ops[0].path, second);
+    zs_arena_free(arena);
+    zs_batch_writer_free(writer);
+    return taken;
+}
+
+static void what_is_shared_does_not_hide_a_malformed_path(void **state) {
+    (void)state;
+    static const char *const good[][2] = {
+        {"/a/b", "/a/bc"}, {"/a/b", "/a"},   {"/", "/a"},
+        {"/a", "/"},       {"/a/b", "/c"},   {"/a/.b", "/a/.c"},
+        {"/a", "/a"},      {"/a/b", "/a.b"}, {"/a/\xc3\xa9", "/a/\xc3\xaa"}};
+    static const char *const bad[][2] = {{"/a/b", "/a/"},
+                                         {"/a/b", "/a//b"},
+                                         {"/a/.b", "/a/."},
+                                         {"/a/..b", "/a/.."},
+                                         {"/a/b", "/a/../b"},
+                                         {"/", "//"},
+                                         {"/a", "/a/"},
+                                         {"/a", "a"},
+                                         {"/\xc3\xa9", "/\xc3x"},
+                                         {"/a/\xc3\xa9", "/a/\xc3"},
+                                         {"/a/b/\xc3\xa9", "/a/b/\xff"},
+                                         {"/a", "/a\xff"}};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (!takes_paths(good[i][0], good[i][1]))
+            fail_msg("%s behind %s was rejected", good[i][1], good[i][0]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (takes_paths(bad[i][0], bad[i][1]))
+            fail_msg("%s behind %s was accepted", bad[i][1], bad[i][0]);
+    }
+}
+
 static void limits_of_the_reader(void **state) {
     (void)state;
     const struct zs_op op = {.type = ZS_OP_DELETE, .path = "/a"};
@@ -417,6 +465,7 @@ int batch_tests(void) {
         cmocka_unit_test(a_large_node_finds_room_behind_what_it_belongs_to),
         cmocka_unit_test(a_record_too_large_leaves_an_empty_batch_usable),
         cmocka_unit_test(a_path_counts_in_full),
+        cmocka_unit_test(what_is_shared_does_not_hide_a_malformed_path),
         cmocka_unit_test(a_small_batch_refers_to_a_dictionary),
         cmocka_unit_test(a_large_batch_needs_no_dictionary),
         cmocka_unit_test(the_newest_dictionaries_are_kept),
