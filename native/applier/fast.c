@@ -155,15 +155,9 @@ static bool checkpoint_due(const struct zs_link *link) {
     return passed >= link->settings.checkpoint_txns;
 }
 
-// ZooKeeper puts into one fsync what has come while it was at the one before: once the window was full, several go at a time.
-static bool waits_for_others(struct zs_link *link) {
-    link->flights_full = link->flight_count == link->settings.depth ||
-                         (link->flights_full && link->flight_count > link->settings.depth / 2);
-    return link->flights_full;
-}
-
 void zs_fast_fill(struct zs_link *link) {
-    while (link->positioned && link->planned && !link->slow_until && !waits_for_others(link)) {
+    while (link->positioned && link->planned && !link->slow_until &&
+           link->flight_count < link->settings.depth) {
         if (link->position < link->doubt.until) {
             link->slow_until = link->flight_count ? NULL : link->planned;
             return;

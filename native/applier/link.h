@@ -154,7 +154,6 @@ struct zs_link {
     // our place
     bool positioned, marker_exists, registered;
     bool gap;
-    bool flights_full;      // were: half of them come back before others go
     bool hears_others;      // what was decoded last is no batch of this link
     uint8_t history_looks;  // how often what the origin has of us is still to be compared since the connect
     int32_t marker_version; // that the next multi expects
