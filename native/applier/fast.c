@@ -26,6 +26,7 @@ static void land_first(struct zs_link *link) {
     link->counters.ops += flight->ops;
     link->durable = flight->zxid;
     link->marker_fence = flight->request.changed;
+    zs_history_wrote(link, flight->theirs, flight->request.changed);
     zs_journal_landed(&link->journal, flight->request.changed);
     ZS_FAILPOINT("applier_landed");
     zs_intake_finish(link, flight->last);
@@ -140,6 +141,7 @@ static void take_off(struct zs_link *link, const struct zs_plan *plan) {
     link->planned = flight->last->next;
     link->marker_version++;
     link->flight_count++;
+    flight->theirs = zs_history_theirs(link);
     flight->sent_ms = zs_mono_ms();
     ZS_FAILPOINT("applier_submit");
     zs_client_submit(&link->client, &flight->request);

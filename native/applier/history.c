@@ -3,8 +3,9 @@
 // Such an ensemble gives out zxids again that it had given out before, and the other sites would take the new txns for old
 // ones: silent loss. Its history id came back with the snapshot, so that does not tell. But the others say up to which zxid they
 // have our txns (SEEN), and zxids of one history only rise: if a txn that we write now gets a smaller one, this is not that
-// history any more. The ensemble can only have been restored while it was down, so it is looked at after each connect. What we
-// have heard by then may be of before the outage, so there is a second look when somebody has more than the first one wrote.
+// history any more. Each multi tells when it lands. So that a link without multis knows as well, the marker is written after
+// each connect (the ensemble can only have been restored while it was down), and once more when the other site has more than that
+// gave: what had been heard first may have been of before the outage.
 //
 // Then the history gets a new id, and in the same multi all markers lose their places: what this site had is an older
 // state of everything, so it takes the others' images as a new site does, and they take its image.
@@ -87,26 +88,40 @@ static void begin_new_history(struct zs_link *link, int64_t here) {
     zs_link_lose_place(link);
 }
 
-bool zs_history_proven(const struct zs_link *link) {
+int64_t zs_history_theirs(const struct zs_link *link) {
     const struct zs_record_seen *seen = &link->origin_seen;
-    bool written = link->history_looks < ZS_HISTORY_LOOKS && seen->zxid <= link->marker_changed;
-    return zs_link_is_own(link, &seen->history) && (!link->history_looks || written);
+    return zs_link_is_own(link, &seen->history) ? seen->zxid : 0;
 }
 
-void zs_history_tick(struct zs_link *link) {
-    bool due = zs_link_is_own(link, &link->origin_seen.history) && !zs_history_proven(link);
-    if (!due || !link->positioned || !link->receive || !link->marker_exists || link->first)
-        return;
-    zs_fast_land(link);
-    if (!link->positioned)
-        return;
-    const int64_t theirs = link->origin_seen.zxid; // heard before the write
+bool zs_history_proven(const struct zs_link *link) {
+    bool written = link->history_looks < ZS_HISTORY_LOOKS && zs_history_theirs(link) <= link->marker_changed;
+    return !link->history_looks || written;
+}
+
+void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid) {
+    link->marker_changed = zxid;
+    if (zxid < theirs)
+        link->history_broken_at = zxid;
+}
+
+// Writes the marker where it is, to see which zxid that gives.
+static bool look(struct zs_link *link) {
+    const int64_t theirs = zs_history_theirs(link); // heard before the write
     link->registered = false;
     link->marker.zxid = link->position;
     link->marker.clock = link->clock;
     if (!zs_recover_register(link) || !zs_recover_look(link))
-        return;
+        return false;
     link->history_looks--;
-    if (link->marker_changed < theirs)
-        begin_new_history(link, link->marker_changed);
+    zs_history_wrote(link, theirs, link->marker_changed);
+    return true;
+}
+
+void zs_history_tick(struct zs_link *link) {
+    bool look_due = !link->first && zs_history_theirs(link) && !zs_history_proven(link);
+    if (!link->positioned || !link->receive || !link->marker_exists || !(link->history_broken_at || look_due))
+        return;
+    zs_fast_land(link);
+    if (link->positioned && (link->history_broken_at || look(link)) && link->history_broken_at)
+        begin_new_history(link, link->history_broken_at);
 }

@@ -18,8 +18,8 @@ enum {
 };
 
 int64_t zs_journal_floor(const struct zs_link *link) {
-    const struct zs_record_seen *seen = &link->origin_seen;
-    return zs_history_proven(link) && seen->zxid > link->journal.floor ? seen->zxid : link->journal.floor;
+    const int64_t theirs = zs_history_theirs(link);
+    return zs_history_proven(link) && theirs > link->journal.floor ? theirs : link->journal.floor;
 }
 
 // --- names and texts, in the scratch arena -----------------------------------------------------------------------------

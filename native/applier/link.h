@@ -113,6 +113,7 @@ struct zs_flight {
     int64_t zxid; // where it moves the marker to
     zs_clock clock;
     uint32_t ops;
+    int64_t theirs;  // zs_history_theirs when it was sent
     int64_t sent_ms; // monotonic
 };
 
@@ -159,7 +160,7 @@ struct zs_link {
     int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
     struct zs_marker marker; // as we last wrote or read it
-    int64_t marker_changed;  // its mzxid, when it was looked at last ...
+    int64_t marker_changed;  // its mzxid, as far as we know ...
     int64_t marker_fence;    // ... and the one of its newest write with effects
     int64_t durable;         // zxid of the newest marker that is known to be written
     int64_t position;        // done, with or without effect
@@ -175,6 +176,8 @@ struct zs_link {
     struct zs_history own_history;
     struct zs_record_seen origin_seen;
     uint64_t connects; // of the session, when we looked last
+    int64_t
+        history_broken_at; // the zxid of a write of ours that the origin says to have had before it was made; 0: none
 
     // work
     struct zs_waiting *waiting, *waiting_last; // in the order of their delivery
@@ -264,8 +267,12 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head);
 // --- history.c -------------------------------------------------------------------------------------------------------
 
 enum { ZS_HISTORY_LOOKS = 2 }; // after each connect
-// Whether what the origin says to have of this site is what this history of it has written, as far as one can know.
+// Up to which zxid of this site the origin says to have its txns; 0: it has not said so, or of another history.
+int64_t zs_history_theirs(const struct zs_link *link);
+// Whether that is what this history of the site has written, as far as one can know.
 bool zs_history_proven(const struct zs_link *link);
+// The marker was written with this zxid, when the origin had said `theirs`.
+void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid);
 // Compares, after each connect, what the origin has of this site with where this site is. Every turn.
 void zs_history_tick(struct zs_link *link);
 

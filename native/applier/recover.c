@@ -358,6 +358,7 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     if (target.connects != link->connects)
         link->history_looks = ZS_HISTORY_LOOKS;
     link->connects = target.connects;
+    link->history_broken_at = 0;
     struct zs_marker found;
     bool exists;
     if (!read_marker(link, &found, &exists, e))

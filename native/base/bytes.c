@@ -56,7 +56,7 @@ int64_t zs_read_i64(struct zs_reader *r) {
 }
 
 uint64_t zs_read_varint(struct zs_reader *r) {
-    if (!r->failed && r->at < r->end && *r->at < 0x80) // most are small
+    if (!r->failed && r->at != r->end && *r->at < 0x80) // most are small
         return *r->at++;
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {

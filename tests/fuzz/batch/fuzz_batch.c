@@ -46,13 +46,17 @@ static void check_round_trip(const struct zs_batch *batch) {
     zs_batch_writer_free(first);
 }
 
+static void check_path(const char *path) {
+    assert(!path || (zs_path_valid(path) && zs_utf8_valid(path, strlen(path))));
+}
+
 static void check_paths(const struct zs_batch *batch) {
     for (uint32_t i = 0; i < batch->head.records; i++) {
         const struct zs_record *record = &batch->records[i];
-        for (uint32_t k = 0; record->type == ZS_RECORD_TXN && k < record->txn.op_count; k++) {
-            const char *path = record->txn.ops[k].path;
-            assert(!path || (zs_path_valid(path) && zs_utf8_valid(path, strlen(path))));
-        }
+        for (uint32_t k = 0; record->type == ZS_RECORD_TXN && k < record->txn.op_count; k++)
+            check_path(record->txn.ops[k].path);
+        if (record->type == ZS_RECORD_NODE)
+            check_path(record->node.path);
     }
 }
 

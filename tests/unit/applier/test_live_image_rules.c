@@ -377,15 +377,21 @@ static void a_checkpoint_makes_an_idle_place_durable(void **state) {
     expect_durable(live, stat.version + 2);
 }
 
-static void send_seen(struct live *live, const struct zs_history *history, int64_t zxid) {
+static void send_seen(struct live *live, const struct zs_history *history, int64_t zxid, bool txn) {
     struct zs_slice message;
     struct zs_record record = {.type = ZS_RECORD_SEEN, .seen = {.history = *history, .zxid = zxid}};
-    struct zs_op op = live_set(live_path("%s/a", live->root), "x"); // by which it shows that it was heard
+    struct zs_op op = live_set(live_path("%s/a", live->root), "x");
     live_begin(live);
     live_record(live, &record);
-    live_txn(live, &op, 1);
+    if (txn)
+        live_txn(live, &op, 1);
     live_end(live, &message);
     live_send(live, message);
+}
+
+// With a txn, by which it shows that it was heard.
+static void expect_seen(struct live *live, const struct zs_history *history, int64_t zxid) {
+    send_seen(live, history, zxid, true);
     live_expect_applied(live);
     live_sleep(300);
 }
@@ -401,10 +407,10 @@ static void a_restored_ensemble_gets_a_new_history(void **state) {
     live_client_create(live, sibling, "anything", ZOO_PERSISTENT);
     image_own_history(live, &before);
     int64_t now = image_site_zxid(live);
-    send_seen(live, &other, now + 1000000);
+    expect_seen(live, &other, now + 1000000);
     image_own_history(live, &after);
     assert_true(zs_history_equal(&before, &after)); // of another history
-    send_seen(live, &before, now);
+    expect_seen(live, &before, now);
     image_own_history(live, &after);
     assert_true(zs_history_equal(&before, &after)); // not above
     image_expect_marker(live, &marker, &stat);
@@ -412,12 +418,7 @@ static void a_restored_ensemble_gets_a_new_history(void **state) {
     assert_int_equal(live_stop_applier(live, 0), 0); // it is looked at after each connect
     live_start_applier(live, 0);
     live_expect_state(live, 0, "LIVE");
-    struct zs_slice message;
-    live_begin(live);
-    live_record(live, &(struct zs_record){.type = ZS_RECORD_SEEN,
-                                          .seen = {.history = before, .zxid = now + 1000000}});
-    live_end(live, &message);
-    live_send(live, message);
+    send_seen(live, &before, now + 1000000, false);
     image_expect_wish(live, "/", &report);
     assert_int_equal(report.applied, 0);
     image_own_history(live, &after);
@@ -434,24 +435,56 @@ static void a_restored_ensemble_gets_a_new_history(void **state) {
     assert_int_equal(zoo_delete(live->zk, sibling, -1), ZOK);
 }
 
+static void expect_new_history(struct live *live, const struct zs_history *before) {
+    struct zs_report report;
+    struct zs_history after;
+    image_expect_wish(live, "/", &report);
+    image_own_history(live, &after);
+    assert_false(zs_history_equal(before, &after));
+}
+
+// Waits until the applier has written the marker without moving it, by which it has the zxid to compare.
+static void expect_look(struct live *live, int32_t version) {
+    struct zs_marker marker;
+    struct Stat stat = {.version = version};
+    for (int i = 0; i < 100 && stat.version <= version + 1; i++, live_sleep(100))
+        image_expect_marker(live, &marker, &stat);
+    assert_true(stat.version > version + 1);
+}
+
+static int32_t marker_version(struct live *live) {
+    struct zs_marker marker;
+    struct Stat stat;
+    image_expect_marker(live, &marker, &stat);
+    return stat.version;
+}
+
 // What is compared first after a connect may be older than the outage; what comes behind it counts as well.
 static void what_the_origin_says_later_is_compared_too(void **state) {
     struct live *live = *state;
-    struct zs_history before, after;
-    struct zs_report report;
-    struct zs_slice message;
+    struct zs_history before;
     BEGIN_TREE(live, "a");
     image_own_history(live, &before);
-    int64_t now = image_site_zxid(live);
-    send_seen(live, &before, now);
-    live_begin(live);
-    live_record(live, &(struct zs_record){.type = ZS_RECORD_SEEN,
-                                          .seen = {.history = before, .zxid = now + 1000000}});
-    live_end(live, &message);
-    live_send(live, message);
-    image_expect_wish(live, "/", &report);
-    image_own_history(live, &after);
-    assert_false(zs_history_equal(&before, &after));
+    const int32_t version = marker_version(live);
+    const int64_t now = image_site_zxid(live);
+    send_seen(live, &before, now, false);
+    expect_look(live, version);
+    send_seen(live, &before, now + 1000000, false);
+    expect_new_history(live, &before);
+}
+
+static void a_multi_tells_of_a_restored_ensemble_at_any_time(void **state) {
+    struct live *live = *state;
+    struct zs_history before;
+    BEGIN_TREE(live, "a");
+    image_own_history(live, &before);
+    for (int looks = 0; looks < 2; looks++) {
+        const int32_t version = marker_version(live);
+        send_seen(live, &before, image_site_zxid(live), false);
+        expect_look(live, version);
+    }
+    send_seen(live, &before, image_site_zxid(live) + 1000000, true);
+    expect_new_history(live, &before);
 }
 
 // --- what is deleted meanwhile ---------------------------------------------------------------------------------------
@@ -517,6 +550,8 @@ int run_image_rules_tests(void) {
 #endif
         cmocka_unit_test_setup_teardown(a_restored_ensemble_gets_a_new_history, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_the_origin_says_later_is_compared_too, image_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(a_multi_tells_of_a_restored_ensemble_at_any_time, image_setup,
                                         live_teardown),
     };
     return cmocka_run_group_tests_name("images: rules", tests, NULL, NULL);
