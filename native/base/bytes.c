@@ -22,29 +22,31 @@ const uint8_t *zs_read_bytes(struct zs_reader *r, size_t len) {
     return bytes;
 }
 
-static uint64_t read_big_endian(struct zs_reader *r, size_t width) {
-    const uint8_t *bytes = zs_read_bytes(r, width);
-    uint64_t v = 0;
-    for (size_t i = 0; bytes && i < width; i++)
-        v = v << 8 | bytes[i];
-    return v;
-}
-
 uint8_t zs_read_u8(struct zs_reader *r) {
     const uint8_t *byte = zs_read_bytes(r, 1);
     return byte ? *byte : 0;
 }
 
 uint16_t zs_read_u16(struct zs_reader *r) {
-    return (uint16_t)read_big_endian(r, 2);
+    const uint8_t *at = zs_read_bytes(r, 2);
+    if (!at)
+        return 0;
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+// In a form that compilers know as one load and one swap.
+static uint32_t four_bytes(const uint8_t *at) {
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
 uint32_t zs_read_u32(struct zs_reader *r) {
-    return (uint32_t)read_big_endian(r, 4);
+    const uint8_t *at = zs_read_bytes(r, 4);
+    return at ? four_bytes(at) : 0;
 }
 
 uint64_t zs_read_u64(struct zs_reader *r) {
-    return read_big_endian(r, 8);
+    const uint8_t *at = zs_read_bytes(r, 8);
+    return at ? (uint64_t)four_bytes(at) << 32 | four_bytes(at + 4) : 0;
 }
 
 int32_t zs_read_i32(struct zs_reader *r) {

@@ -123,7 +123,7 @@ static char *read_string(struct cursor *c, const char *what, size_t *out_len) {
     if (!read_count(c, what, 1, NULL, &len))
         return NULL;
     const uint8_t *bytes = zs_read_bytes(&c->in, len);
-    char *text = zs_arena_take(c->arena, len + 1, 1);
+    char *text = zs_arena_take_raw(c->arena, len + 1, 1);
     if (!text) {
         full(c);
         return NULL;
