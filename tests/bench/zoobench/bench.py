@@ -24,7 +24,7 @@ JVM = ["-XX:TieredStopAtLevel=4", "-Xms{0}", "-Xmx{0}"]
 class Bench:
     def __init__(self, arguments):
         self.quick, self.keep = arguments.quick, arguments.keep
-        self.rounds = arguments.rounds or (3 if self.quick else 5)
+        self.rounds = arguments.rounds or (2 if self.quick else 5)
         self.broken = False
         self.row = contextlib.ExitStack()
         self.numbers = itertools.count(1)

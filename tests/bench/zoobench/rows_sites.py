@@ -15,7 +15,7 @@ BATCH_OF_ONE = 480  # bytes of a batch with one set of a node of the registry
 def end_to_end(bench):
     """What the destination shows when the origin stops writing at its limit, against what the origin wrote."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(8, 4)
+    seconds = bench.pick(8, 3)
     late = []
 
     def one_round(_, seconds=seconds):
@@ -134,7 +134,7 @@ def catch_up(bench):
         return (before + drain()) / 2, ours
 
     bench.say(f"  warm-up: {one_round(0, bench.pick(100000, 20000))}")
-    results = bench.measure(lambda number: one_round(number + 1), bench.pick(None, 2))
+    results = bench.measure(lambda number: one_round(number + 1))
     yield Figure("catch-up", results, 0.9, "higher", "txns/s")
 
 
@@ -161,7 +161,7 @@ def wire(bench):
 def idle(bench):
     """What a link costs while nobody writes: the applier, and the plugin's own threads in the server; a processor is 1."""
     pair = stage.Pair(bench, NODES)
-    seconds = bench.pick(8, 4)
+    seconds = bench.pick(8, 3)
 
     def spent():
         threads = cpu.thread_seconds(pair.sh.servers[0].process.pid)
@@ -187,7 +187,7 @@ MIB = 1 << 20
 
 def memory_plugin(bench):
     """What a server with the plugin holds more than one without, beyond the backlog, after a long outage of the broker."""
-    txns, backlog = bench.pick(500000, 150000), 64 * MIB
+    txns, backlog = bench.pick(500000, 120000), 64 * MIB
     nobody = stage.Sink(bench)
     nobody.stop()
 
