@@ -1,8 +1,8 @@
 """Reads a server's txn log, as an oracle that shares no code with ZooSpan: what was committed, by which session, and
 what kind of node every path is (a client is not told which nodes are containers or have a TTL).
 
-An observer's log holds committed txns only, so it is the one to read. The servers must not purge or skip their logs,
-and be at rest."""
+An observer's log holds committed txns only, so it is the one to read; what the observer shows to clients may be there
+a moment before it is in the log. The servers must not purge or skip their logs, and be at rest."""
 
 import glob
 import os
@@ -132,21 +132,8 @@ def read(data_dir):
 
 
 def kinds(data_dir):
-    """path -> kind of every node there is."""
-    found, sessions = {}, {}
-    for txn in read(data_dir):
-        for op in txn.ops:
-            if op.type in CREATES:
-                found[op.path] = op.kind
-                if op.kind == "ephemeral":
-                    sessions.setdefault(txn.session, set()).add(op.path)
-            elif op.type in (DELETE, DELETE_CONTAINER):
-                found.pop(op.path, None)
-        if txn.type == CLOSE_SESSION:  # without paths in the txn it still takes its ephemerals with it
-            for path in sessions.pop(txn.session, ()):
-                if found.get(path) == "ephemeral":
-                    found.pop(path)
-    return found
+    """path -> the kind as which it was last created, also of nodes that are gone."""
+    return {op.path: op.kind for txn in read(data_dir) for op in txn.ops if op.type in CREATES}
 
 
 def beneath(path, tops):
