@@ -370,15 +370,14 @@ bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32
                        uint32_t *out_count, struct zs_error *e) {
     struct rewrite r = {.copies = copies, .arena = arena};
     uint32_t same = 0;
-    bool carried = true;
-    while (same < count && (carried = carries(filter, &ops[same])) && stays(copies, &ops[same]))
+    while (same < count && carries(filter, &ops[same]) && stays(copies, &ops[same]))
         same++;
     *out = ops;
     *out_count = count;
     if (same == count)
         return true;
     for (uint32_t i = 0; i < count && !r.failed; i++) {
-        if (i < same || (i == same ? carried : carries(filter, &ops[i])))
+        if (i < same || carries(filter, &ops[i]))
             rewrite_op(&r, &ops[i]);
     }
     if (r.failed)

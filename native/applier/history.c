@@ -16,6 +16,7 @@
 
 #include "history.h"
 #include "link.h"
+#include "zs_failpoint.h"
 
 enum { RESET_BYTES_MAX = 4096 };
 
@@ -49,11 +50,19 @@ static bool plan(const struct zs_request *markers, int32_t version, struct zs_sl
     return true;
 }
 
-bool zs_history_renew(struct zs_client *client, struct zs_arena *arena, struct zs_error *e) {
+static bool is_still(const struct zs_request *history, const struct zs_history *broken) {
+    struct zs_history found;
+    zs_history_of(history->data, &found);
+    return zs_history_equal(&found, broken);
+}
+
+bool zs_history_renew(struct zs_client *client, const struct zs_history *broken, struct zs_arena *arena,
+                      struct zs_error *e) {
     struct zs_request history = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
     struct zs_request markers = {.type = ZS_REQUEST_CHILDREN, .path = ZS_APPLIED_PATH};
     struct zs_request write = {.type = ZS_REQUEST_STEPS};
     bool read = zs_client_ask(client, &history) == ZS_DONE && zs_client_ask(client, &markers) == ZS_DONE;
+    bool needed = !read || !broken || is_still(&history, broken);
     const struct zs_marker nowhere = {.image = true};
     struct zs_buffer reset;
     zs_buffer_init(&reset, RESET_BYTES_MAX);
@@ -63,7 +72,8 @@ bool zs_history_renew(struct zs_client *client, struct zs_arena *arena, struct z
     if (!read)
         zs_fail(e, ZS_RETRY, "cannot read %s and %s: %s", ZS_HISTORY_PATH, ZS_APPLIED_PATH,
                 zs_rc_text(history.rc ? history.rc : markers.rc));
-    if (fine && zs_client_ask(client, &write) != ZS_DONE)
+    ZS_FAILPOINT("applier_history_write");
+    if (fine && needed && zs_client_ask(client, &write) != ZS_DONE)
         fine = zs_fail(e, ZS_RETRY, "cannot write %s: %s", ZS_HISTORY_PATH, zs_rc_text(write.rc));
     zs_buffer_free(&reset);
     zs_request_clear(&history);
@@ -72,19 +82,18 @@ bool zs_history_renew(struct zs_client *client, struct zs_arena *arena, struct z
     return fine;
 }
 
-static void begin_new_history(struct zs_link *link, int64_t here) {
+static void begin_new_history(struct zs_link *link) {
     struct zs_error e;
     zs_logf(link->log, ZS_LEVEL_ERROR,
             "%s: this site's ensemble is at 0x%" PRIx64 ", but %s has its txns up to 0x%" PRIx64
             ": it was restored from an older snapshot. Gives it a new history, and asks the other sites for "
             "images",
-            link->names.link, (uint64_t)here, link->settings.origin, (uint64_t)link->origin_seen.zxid);
+            link->names.link, (uint64_t)link->broken.zxid, link->settings.origin,
+            (uint64_t)link->origin_seen.zxid);
     zs_arena_reset(link->scratch);
-    if (!zs_history_renew(&link->client, link->scratch, &e)) {
+    if (!zs_history_renew(&link->client, &link->broken.history, link->scratch, &e))
         zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link,
                 e.text);
-        link->history_looks = ZS_HISTORY_LOOKS;
-    }
     zs_link_lose_place(link);
 }
 
@@ -100,8 +109,10 @@ bool zs_history_proven(const struct zs_link *link) {
 
 void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid) {
     link->marker_changed = zxid;
-    if (zxid < theirs)
-        link->history_broken_at = zxid;
+    if (zxid < theirs) {
+        link->broken.zxid = zxid;
+        link->broken.history = link->own_history;
+    }
 }
 
 // Writes the marker where it is, to see which zxid that gives.
@@ -119,9 +130,9 @@ static bool look(struct zs_link *link) {
 
 void zs_history_tick(struct zs_link *link) {
     bool look_due = !link->first && zs_history_theirs(link) && !zs_history_proven(link);
-    if (!link->positioned || !link->receive || !link->marker_exists || !(link->history_broken_at || look_due))
+    if (!link->positioned || !link->receive || !link->marker_exists || !(link->broken.zxid || look_due))
         return;
     zs_fast_land(link);
-    if (link->positioned && (link->history_broken_at || look(link)) && link->history_broken_at)
-        begin_new_history(link, link->history_broken_at);
+    if (link->positioned && (link->broken.zxid || look(link)) && link->broken.zxid)
+        begin_new_history(link);
 }

@@ -3,9 +3,12 @@
 
 #include "client.h"
 #include "zs_arena.h"
+#include "zs_text.h"
 
 // Gives this site's ensemble a new history id and takes all markers their places, in one multi: for an ensemble that was
-// restored from an older snapshot. Errors: ZS_RETRY, ZS_FATAL.
-bool zs_history_renew(struct zs_client *client, struct zs_arena *arena, struct zs_error *e);
+// restored from an older snapshot. Only if what it has is `broken`, where that is given (not NULL): otherwise somebody else
+// did it. Errors: ZS_RETRY, ZS_FATAL.
+bool zs_history_renew(struct zs_client *client, const struct zs_history *broken, struct zs_arena *arena,
+                      struct zs_error *e);
 
 #endif

@@ -176,8 +176,12 @@ struct zs_link {
     struct zs_history own_history;
     struct zs_record_seen origin_seen;
     uint64_t connects; // of the session, when we looked last
-    int64_t
-        history_broken_at; // the zxid of a write of ours that the origin says to have had before it was made; 0: none
+    // The zxid of a write of ours that the origin says to have had before it was made, and the history that it proves to
+    // be broken; zxid 0: none.
+    struct {
+        int64_t zxid;
+        struct zs_history history;
+    } broken;
 
     // work
     struct zs_waiting *waiting, *waiting_last; // in the order of their delivery

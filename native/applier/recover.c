@@ -358,13 +358,14 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     if (target.connects != link->connects)
         link->history_looks = ZS_HISTORY_LOOKS;
     link->connects = target.connects;
-    link->history_broken_at = 0;
     struct zs_marker found;
     bool exists;
     if (!read_marker(link, &found, &exists, e))
         return false;
     if (!read_own_history(link, e))
         return false;
+    if (!zs_link_is_own(link, &link->broken.history))
+        link->broken.zxid = 0;
     ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))
         return false;

@@ -487,14 +487,40 @@ static void a_multi_tells_of_a_restored_ensemble_at_any_time(void **state) {
     expect_new_history(live, &before);
 }
 
-// --- what is deleted meanwhile ---------------------------------------------------------------------------------------
+// --- what happens meanwhile ------------------------------------------------------------------------------------------
 
 #ifdef ZS_FAILPOINTS
+static void expect_stopped(struct live *live) {
+    int status;
+    assert_int_equal(waitpid(live->appliers[0], &status, WUNTRACED), live->appliers[0]);
+    assert_true(WIFSTOPPED(status));
+}
+
+// When the history is written at last, this ensemble's zxids may have passed what the origin has of it.
+static void a_broken_history_is_remembered_until_it_is_renewed(void **state) {
+    enum { AHEAD = 30 };
+    struct live *live = *state;
+    struct zs_history before;
+    char history[ZS_UUID_TEXT];
+    setenv("ZOOSPAN_FAILPOINTS", "applier_history_write=stop:1", 1);
+    BEGIN_TREE(live, "a");
+    unsetenv("ZOOSPAN_FAILPOINTS");
+    image_own_history(live, &before);
+    send_seen(live, &before, image_site_zxid(live) + AHEAD, true);
+    expect_stopped(live);
+    zs_history_format(&before, history);
+    assert_int_equal(zoo_set(live->zk, ZS_HISTORY_PATH, history, ZS_UUID_TEXT - 1, -1),
+                     ZOK); // its version is another now
+    for (int i = 0; i < 2 * AHEAD; i++)
+        assert_int_equal(zoo_set(live->zk, live_path("%s/a", live->root), "x", 1, -1), ZOK);
+    live_signal_applier(live, 0, SIGCONT);
+    expect_new_history(live, &before);
+}
+
 // A client deletes a node when the image's third level has not been read yet. The origin has not seen that, and is told of it.
 static void delete_when_stopped(struct live *live, const char *point) {
     static const char *const names[] = {"", "/a", "/a/x"};
     struct zs_report report;
-    int status;
     setenv("ZOOSPAN_FAILPOINTS", point, 1);
     BEGIN_TREE(live, "a", "a/x");
     unsetenv("ZOOSPAN_FAILPOINTS");
@@ -508,8 +534,7 @@ static void delete_when_stopped(struct live *live, const char *point) {
         image_add(&image, &node);
     }
     image_end(&image);
-    assert_int_equal(waitpid(live->appliers[0], &status, WUNTRACED), live->appliers[0]);
-    assert_true(WIFSTOPPED(status));
+    expect_stopped(live);
     assert_int_equal(zoo_delete(live->zk, live_path("%s/a/x", live->root), -1), ZOK);
     live_signal_applier(live, 0, SIGCONT);
     image_expect_wish(live, live_path("%s/a/x", live->root), &report); // in doubt
@@ -544,6 +569,8 @@ int run_image_rules_tests(void) {
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_checkpoint_makes_an_idle_place_durable, image_setup, live_teardown),
 #ifdef ZS_FAILPOINTS
+        cmocka_unit_test_setup_teardown(a_broken_history_is_remembered_until_it_is_renewed, image_setup,
+                                        live_teardown),
         cmocka_unit_test_setup_teardown(a_delete_before_the_names_are_read_is_not_undone, image_setup,
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_delete_behind_the_names_is_not_undone, image_setup, live_teardown),
