@@ -39,7 +39,8 @@ test_preset() {
 }
 
 unit() {
-    step "unit, Java, golden (dev)" test_preset dev -LE lint
+    # The applier's tests against real servers are the longest: once is enough, with sanitizers.
+    step "unit, Java, golden (dev)" test_preset dev -LE lint -E '^unit[.]applier_live$'
     step "unit (ASan + UBSan)" test_preset asan-ubsan -LE lint
     step "unit, threads (TSan)" test_preset tsan
 }

@@ -7,12 +7,14 @@ import os
 import pathlib
 import sys
 import tempfile
+import urllib.error
 import urllib.parse
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
 
+from helpers import eventually  # noqa: E402
 from zoosites.broker import Broker  # noqa: E402
 from zoosites.judge import Judge  # noqa: E402
 from zoosites.processes import stop_all  # noqa: E402
@@ -62,9 +64,17 @@ class Brokers:
 def wipe(broker):
     """Removes what earlier scenarios declared: every ensemble is a new one, so their queues mean nothing to it."""
     for kind in ("queues", "exchanges"):
-        for one in broker.api("GET", f"/api/{kind}/%2F"):
-            if one["name"].startswith("zoospan."):
-                broker.api("DELETE", f"/api/{kind}/%2F/{urllib.parse.quote(one['name'], safe='')}")
+        ours = lambda: [one["name"] for one in broker.api("GET", f"/api/{kind}/%2F") if one["name"].startswith("zoospan.")]
+        eventually(lambda: not [name for name in ours() if not remove(broker, kind, name)], what=f"the end of old {kind}")
+
+
+def remove(broker, kind, name):
+    """False: its owner's connection has not ended yet, or it went with that."""
+    try:
+        broker.api("DELETE", f"/api/{kind}/%2F/{urllib.parse.quote(name, safe='')}")
+    except urllib.error.HTTPError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")

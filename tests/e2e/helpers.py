@@ -4,19 +4,22 @@ import contextlib
 import json
 import time
 
-from zoosites import markers, txnlog, verdict, workload
+from kazoo.exceptions import NoNodeError
+
+from zoosites import markers, txnlog, verdict, wire, workload
 
 # Options of plugin and applier, for faults that are over soon.
 QUICK = {"amqp_heartbeat": "2s", "amqp_timeout": "3s", "retry_max": "1s"}
 
 
 def eventually(condition, timeout_s=30, pause_s=0.1, what="the condition"):
-    """Waits until condition() is true and returns its value."""
+    """Waits until condition() is true and returns its value. A client that loses its connection meanwhile asks again."""
     deadline = time.monotonic() + timeout_s
     while True:
-        value = condition()
-        if value:
-            return value
+        with contextlib.suppress(*wire.INTERRUPTED):
+            value = condition()
+            if value:
+                return value
         assert time.monotonic() < deadline, f"{what} did not come about within {timeout_s} s"
         time.sleep(pause_s)
 
@@ -25,6 +28,11 @@ def plugin_link(site, destination, server=None):
     """What the plugin says of one link; {} while it says nothing."""
     status = (server or site.zk.carriers[0]).plugin_status() or {}
     return next((link for link in status.get("links", []) if link["destination"] == destination), {})
+
+
+def link_of(site, destination, server=None):
+    """The same, of a server that may take its time to answer."""
+    return eventually(lambda: plugin_link(site, destination, server), what=f"a word about {site.name}->{destination}")
 
 
 def wait_state(site, destination, state, timeout_s=30, server=None):
@@ -73,16 +81,30 @@ def wait_live(world, timeout_s=40):
                 wait_state(site, other.name, "LIVE", timeout_s)
 
 
-def wait_seen(client, path, data=None, timeout_s=20):
+def wait_confirmed(site, destination, server=None):
+    """Until RabbitMQ has all that the site has committed by now."""
+    newest = site.zk.zxid()
+    eventually(lambda: int(link_of(site, destination, server)["confirmed"], 16) >= newest,
+               what=f"{site.name}->{destination} confirmed up to {newest:#x}")
+
+
+def purge(world, origin="sh", destination="bj", dead=True):
+    """RabbitMQ loses what it has for the destination. `dead`: nobody publishes any more; what was on its way comes first."""
+    broker, queue = world.brokers[origin], f"zoospan.{origin}.{destination}"
+    if dead:
+        eventually(lambda: f"{queue}.lock" not in broker.queues(), 60, what=f"the end of the connection that held {queue}.lock")
+    broker.api("DELETE", f"/api/queues/%2F/{queue}/contents")
+
+
+def wait_seen(client, path, data=None, timeout_s=40):
     """Waits until a node is there (with this data)."""
     def seen():
-        if client.exists(path) is None:
-            return False
-        return data is None or client.get(path)[0] == data
+        with contextlib.suppress(NoNodeError):
+            return client.exists(path) is not None and (data is None or client.get(path)[0] == data)
     eventually(seen, timeout_s, 0.02, f"{path} with {data!r}")
 
 
-def wait_gone(client, path, timeout_s=20):
+def wait_gone(client, path, timeout_s=40):
     eventually(lambda: client.exists(path) is None, timeout_s, 0.02, f"the end of {path}")
 
 
@@ -98,12 +120,25 @@ def log_moves(site, move, server=None):
 
 
 def marker(client, origin):
-    """Up to which zxid of the origin a site has applied."""
-    return int(json.loads(client.get(f"/zoospan/applied/{origin}")[0])["zxid"], 16)
+    """Up to which zxid of the origin a site has applied. Waits for its first batch."""
+    path = f"/zoospan/applied/{origin}"
+    wait_seen(client, path)
+    return int(json.loads(client.get(path)[0])["zxid"], 16)
+
+
+def check_quick(client, path, seconds=2):
+    """ZooKeeper does not wait for RabbitMQ. (For its disk it may: of three creates in a row one is quick.) Returns the last one."""
+    took = []
+    for number in range(3):
+        started = time.monotonic()
+        client.create(f"{path}-{number}", b"x")
+        took.append(time.monotonic() - started)
+    assert min(took) < seconds, f"ZooKeeper must not wait for RabbitMQ: {took}"
+    return f"{path}-{number}"
 
 
 def published(site, destination):
-    return plugin_link(site, destination)["txns"]
+    return link_of(site, destination)["txns"]
 
 
 def expected(site, **which):
@@ -111,14 +146,17 @@ def expected(site, **which):
     return len(txnlog.local_writes(site.zk.carriers[0].data_dir, **which))
 
 
-def check_nothing_republished(world, timeout_s=10):
-    """Every link has published each local txn once, and no other."""
+def wait_published(site, destination, timeout_s=30, **which):
+    """Until the link has published each local txn once, and no other."""
+    eventually(lambda: published(site, destination) == expected(site, **which), timeout_s,
+               what=f"{site.name}->{destination}: as many txns published as its own clients have in the log")
+
+
+def check_nothing_republished(world):
     for site in world.sites:
         for other in world.sites:
             if other is not site:
-                eventually(lambda: published(site, other.name) == expected(site), timeout_s,
-                           what=f"{site.name}->{other.name}: {published(site, other.name)} txns published, "
-                                f"{expected(site)} of its own clients in the log")
+                wait_published(site, other.name)
 
 
 def check_idle(world, seconds=3.0):
@@ -127,11 +165,18 @@ def check_idle(world, seconds=3.0):
     assert not found, found
 
 
-def under_load(world, judge, disturb, seconds=6, seed=3):
+def begin_writers(sites, name, **settings):
+    """Writers in the midst of it, one for each site."""
+    writers = [workload.Writer(site, name, root=f"/{name}-{site.name}", **settings).start() for site in sites]
+    for writer in writers:
+        writer.wait_writing()
+    time.sleep(0.5)
+    return writers
+
+
+def under_load(world, judge, disturb, seconds=6):
     """Writers on both sites while `disturb` runs; then both trees must be equal and hold what was acknowledged."""
-    writers = [workload.Writer(site, f"{seed}/{disturb.__name__}", seconds=seconds,
-                               root=f"/{disturb.__name__}-{site.name}").start() for site in world.sites]
-    time.sleep(0.7)
+    writers = begin_writers(world.sites, disturb.__name__, seconds=seconds)
     disturb()
     for writer in writers:
         writer.join(90)
@@ -144,10 +189,8 @@ def judged(world, judge, disturb, images=False, name=None, timeout_s=90, acls=Tr
     """Writers on both sites until `disturb` is over, markers watched all the while; then the whole verdict."""
     name = name or disturb.__name__
     watch = markers.Watch(world.sites, judge.clients).start()
-    writers = [workload.Writer(site, name, seconds=1e9, root=f"/{name}-{site.name}",
-                               pause_s=0.01, acls=acls).start() for site in world.sites]
+    writers = begin_writers(world.sites, name, seconds=1e9, pause_s=0.01, acls=acls)
     try:
-        time.sleep(0.7)
         disturb()
     finally:
         for writer in writers:

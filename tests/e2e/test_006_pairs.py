@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from helpers import check_nothing_republished, eventually, plugin_link, wait_seen, wait_state
+from helpers import active, eventually, plugin_link, wait_seen, wait_state
 from zoosites.applier import Applier
 
 
@@ -30,18 +30,18 @@ def test_one_publishes_and_the_other_stands_by(world, clients):
 
 def test_the_other_takes_over(world, clients, judges):
     site = world["sh"]
-    active = site.zk.carriers[states(site, "bj").index("LIVE")]
-    standby = next(server for server in site.zk.carriers if server is not active)
+    first = eventually(lambda: active(site, "bj"), 40, what="an active server")
+    standby = next(server for server in site.zk.carriers if server is not first)
     client = clients(site)
     client.create("/takeover", b"0")
-    active.kill()
+    first.kill()
     for number in range(1, 200):
         client.set("/takeover", b"%d" % number)
     wait_state(site, "bj", "LIVE", 40, standby)
     wait_seen(clients(world["bj"]), "/takeover", b"199", 30)
-    active.start()
-    active.wait_serving()
-    wait_state(site, "bj", "STANDBY", 40, active)
+    first.start()
+    first.wait_serving()
+    wait_state(site, "bj", "STANDBY", 40, first)
     judges(world).wait_equal(30)
 
 

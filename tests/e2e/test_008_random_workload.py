@@ -29,5 +29,5 @@ def test_trees_are_equal_after_a_minute_of_everything(world, judges):
     for site in world.sites:
         for link in site.applier.status()["links"]:
             assert link["quarantined"] == 0, link
-    check_nothing_republished(world, 20)
+    check_nothing_republished(world)
     check_idle(world)

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from helpers import wait_live
+from helpers import eventually, wait_live, wait_seen
 from zoosites import files
 
 
@@ -57,6 +57,7 @@ def test_not_in_configuration_nor_status(world, secrets):
 def test_not_in_the_trees(world, secrets):
     client = world["sh"].client()
     for path in ("/zoospan/history", "/zoospan/applied/bj"):
+        wait_seen(client, path)
         assert not told(secrets, client.get(path)[0].decode())
     client.stop()
     client.close()
@@ -73,7 +74,6 @@ def test_a_wrong_password_is_reported_without_repeating_it(world, secrets):
     site.applier.start()
     site.applier.wait_ready()
     try:
-        from helpers import eventually
         eventually(lambda: "ACCESS_REFUSED" in site.applier.read_log() or "refused" in site.applier.read_log(), 20,
                    what="a word about the refused login")
         assert "9731" not in site.applier.read_log()

@@ -8,7 +8,7 @@ import pytest
 from kazoo.exceptions import KazooException
 from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, make_digest_acl
 
-from helpers import eventually, plugin_link, wait_live, wait_seen
+from helpers import eventually, link_of, wait_confirmed, wait_live, wait_seen
 from zoosites import build, files
 
 SMALL = 300 * 1000  # jute.maxbuffer of the destination's servers; the applier is not told
@@ -105,7 +105,8 @@ def test_a_node_that_the_applier_may_not_write(world, sh, bj):
 
     bj.set_acls("/theirs", OPEN_ACL_UNSAFE)
     eventually(lambda: sh.get_acls("/theirs")[0] == OPEN_ACL_UNSAFE, what="the ACL at the origin")
-    sent, marker = plugin_link(world["bj"], "sh")["txns"], bj.get("/zoospan/applied/sh")[0]
+    wait_confirmed(world["bj"], "sh")
+    sent, marker = link_of(world["bj"], "sh")["txns"], bj.get("/zoospan/applied/sh")[0]
     assert zoospan(world, "quarantine", "retry", "sh", record["zxid"]) == "applied\n"
     data, stat = bj.get("/theirs")
     assert data == b"1" and bj.exists("/zoospan/applied/sh").mzxid >= stat.mzxid
@@ -114,7 +115,7 @@ def test_a_node_that_the_applier_may_not_write(world, sh, bj):
     # It was the origin's write and is not sent back; what a client writes next is.
     bj.create("/after-retry")
     wait_seen(sh, "/after-retry")
-    eventually(lambda: plugin_link(world["bj"], "sh")["txns"] == sent + 1, what="one txn, the client's")
+    eventually(lambda: link_of(world["bj"], "sh")["txns"] == sent + 1, what="one txn, the client's")
     assert sh.exists("/theirs").version == 1 and json.loads(marker)["zxid"] != "0x0"
 
 

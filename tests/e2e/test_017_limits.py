@@ -15,7 +15,7 @@ import uuid
 
 import pytest
 
-from helpers import QUICK, eventually, frozen, judged, marker, plugin_link, wait_gone, wait_live, wait_seen, wait_state
+from helpers import QUICK, eventually, frozen, judged, link_of, marker, plugin_link, wait_gone, wait_live, wait_seen
 from zoosites import build, files, wire
 
 GOLDEN = pathlib.Path(build.ROOT) / "tests" / "golden" / "batch"
@@ -53,7 +53,7 @@ def publish(world, payload, exchange="zoospan.sh"):
     """As a client of sh's broker who may write to its exchange."""
     answer = world.brokers["sh"].api("POST", f"/api/exchanges/%2F/{exchange}/publish",
                                      {"properties": {}, "routing_key": "bj", "payload_encoding": "base64",
-                                      "payload": base64.b64encode(payload).decode()}, timeout_s=20)
+                                      "payload": base64.b64encode(payload).decode()})
     assert answer["routed"]
 
 
@@ -109,8 +109,8 @@ def test_batches_that_are_none(world, judge):
         for payload in [batch.read_bytes() for batch in BAD + bombs * 10] + junk:
             publish(world, payload)
         sent = len(BAD) + 10 * len(bombs) + len(junk)
-        eventually(lambda: counter(world, "rejected") == before + sent, 30,
-                   what=f"{sent} refusals ({counter(world, 'rejected') - before})")
+        # (What is not acked yet when a connection ends comes again.)
+        eventually(lambda: counter(world, "rejected") >= before + sent, 60, what=f"{sent} refusals")
         assert world["bj"].applier.read_log().count("batch rejected: ") >= 10
         assert resident_mb(world) < memory + 32
         assert marker(judge.clients["bj"], "sh") >= last
@@ -177,14 +177,21 @@ def test_reports_that_are_none_or_forged(world, judge):
     known = json.loads(judge.clients["bj"].get("/zoospan/applied/sh")[0])
     begin = {"origin": "sh", "destination": "bj", "history": known["history"], "applied": known["zxid"], "clock": "0x0",
              "time": 0, "vector": {}, "sessions": [], "need": {"kind": "none"}}
-    for payload in (b"", b"{", os.urandom(300), b"[" * 100000, json.dumps(dict(begin, origin="gz")).encode(),
-                    json.dumps(dict(begin, need={"kind": "everything"})).encode(), b" " * (1 << 20)):
-        publish(world, payload, exchange)
-    eventually(lambda: "ignores a report" in world["sh"].zk.servers[0].read_log(), 20, what="a report that is ignored")
-    rewinds = plugin_link(world["sh"], "bj")["rewinds"]
-    old = f"{int(known['zxid'], 16) - 1:#x}"
-    publish(world, json.dumps(dict(begin, applied=old, need={"kind": "from"})).encode(), exchange)
-    eventually(lambda: plugin_link(world["sh"], "bj")["rewinds"] > rewinds, 20, what="a rewind")
+    junk = (b"", b"{", os.urandom(300), b"[" * 100000, json.dumps(dict(begin, origin="gz")).encode(),
+            json.dumps(dict(begin, need={"kind": "everything"})).encode(), b" " * (1 << 20))
+    old = json.dumps(dict(begin, applied=f"{int(known['zxid'], 16) - 1:#x}", need={"kind": "from"})).encode()
+    rewinds = link_of(world["sh"], "bj")["rewinds"]
+
+    def ignored():  # the queue keeps the newest report only: the applier's own may come before it is read
+        for payload in junk:
+            publish(world, payload, exchange)
+        return "ignores a report" in world["sh"].zk.servers[0].read_log()
+
+    def obeyed():
+        publish(world, old, exchange)
+        return link_of(world["sh"], "bj")["rewinds"] > rewinds
+    eventually(ignored, 40, 1, what="a report that is ignored")
+    eventually(obeyed, 40, 1, what="a rewind")
     goes_on(world, judge, "/after-forged-reports")
     assert judge.clients["bj"].exists("/reported").version == 1
 
@@ -193,8 +200,11 @@ def test_reports_that_are_none_or_forged(world, judge):
 
 def test_the_appliers_session_expires(world, judge):
     def expired():
+        server = world["bj"].zk.servers[0]
+        expiries = lambda: server.read_log().count("timeout of 3000ms exceeded")  # the applier's
+        before = expiries()
         with frozen(world["bj"].applier):
-            time.sleep(5)
+            eventually(lambda: expiries() > before, what="the end of the applier's session")
         eventually(lambda: "the session has expired" in world["bj"].applier.read_log(), 20, what="the applier's word")
     judged(world, judge, expired)
 
@@ -212,15 +222,17 @@ def another_password(broker, user):
     tell(files.read_secret(broker.passwords[user]))
 
 
+def says(link, state, *words):
+    return link.get("state") == state and any(word in link["detail"] for word in words)
+
+
 def test_rabbitmq_knows_another_password(world, judge):
     sh, applier = world["sh"], world["bj"].applier
 
     def strangers():
         with another_password(sh.broker, "zoospan"), another_password(sh.broker, "zoospan-bj"):
-            link = wait_state(sh, "bj", "DOWN")
-            eventually(lambda: "403" in plugin_link(sh, "bj")["detail"], 20, what=f"{link} with RabbitMQ's refusal")
-            eventually(lambda: "403" in applier.status()["links"][0]["detail"], 20, what="the same at the applier")
-            assert applier.status()["links"][0]["state"] == "BROKER"
+            eventually(lambda: says(plugin_link(sh, "bj"), "DOWN", "403"), what="a link with RabbitMQ's refusal")
+            eventually(lambda: says(applier.status()["links"][0], "BROKER", "403"), what="the same at the applier")
             judge.clients["sh"].create("/written-by-a-stranger", b"x")
     judged(world, judge, strangers)
 
@@ -239,12 +251,11 @@ def test_the_applier_is_not_the_superuser(world, judge):
         secret = files.read_secret(bj.auth_file)
         restart("digest:super:wrong")
         try:
-            eventually(lambda: bj.applier.status()["links"][0]["state"] == "RECOVER", 20, what="no right to go on")
+            eventually(lambda: says(bj.applier.status()["links"][0], "RECOVER", "denied", "not authenticated"),
+                       what="no right to go on")
             stands = marker(judge.clients["bj"], "sh")
             time.sleep(2)
             assert marker(judge.clients["bj"], "sh") == stands
-            assert "denied" in bj.applier.status()["links"][0]["detail"] or \
-                "not authenticated" in bj.applier.status()["links"][0]["detail"]
         finally:
             restart(secret)
     judged(world, judge, somebody_else)

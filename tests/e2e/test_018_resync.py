@@ -9,8 +9,8 @@ import time
 import pytest
 from kazoo.security import make_acl
 
-from helpers import eventually, log_of, plugin_link, under_load, wait_live, wait_seen
-from zoosites import build, workload
+from helpers import eventually, purge, under_load, wait_live, wait_seen
+from zoosites import build
 
 QUICK = {"heartbeat": "1s", "backlog_bytes_max": str(32 << 20)}
 
@@ -77,7 +77,7 @@ def test_two_filled_sites_meet(world, judge, clients):
     trees = judge.wait_equal(60)
     assert len(trees["sh"]) >= 5004
     assert trees["sh"]["/both"].data == b"later"
-    assert images(world["sh"]) >= 1 and images(world["bj"]) >= 1
+    eventually(lambda: images(world["sh"]) >= 1 and images(world["bj"]) >= 1, what="an image at each site")
 
 
 def lose_the_range(world, origin, destination, disturb):
@@ -87,7 +87,7 @@ def lose_the_range(world, origin, destination, disturb):
     disturb()
     server.kill()
     shutil.rmtree(os.path.join(server.data_dir, "version-2"))
-    world.brokers[origin].api("DELETE", f"/api/queues/%2F/zoospan.{origin}.{destination}/contents")
+    purge(world, origin, destination)
     server.start()
     server.wait_serving()
     world[destination].applier.start()

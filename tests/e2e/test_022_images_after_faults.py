@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from helpers import QUICK
-from spoil import fall_behind, fill, flip_a_bit, purge, resynced, zero_a_page
+from helpers import QUICK, purge
+from spoil import fall_behind, fill, flip_a_bit, resynced, zero_a_page
 from zoosites import build, txnlog
 
 COMMIT_LOG_COUNT = 2000

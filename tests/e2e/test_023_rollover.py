@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from helpers import QUICK, active, eventually, judged, log_moves, plugin_link, wait_seen
+from helpers import QUICK, active, eventually, judged, link_of, log_moves, wait_seen
 from zoosites import txnlog
 
 LAST = 0xffffffff
@@ -24,7 +24,7 @@ def world(make_world):
     for server in (first, second):
         server.start()
     second.wait_serving()
-    assert second.mode() == "leader"
+    assert world["sh"].zk.leader() is second
     for server in (third, observer):
         server.start()
     for site in world.sites:
@@ -52,6 +52,16 @@ def past_the_hole(world):
         client.close()
 
 
+def new_epoch(site):
+    """The first epoch that begins at 1 behind another one. (Server 2 may lead once more: then that one begins near its end.)"""
+    zxids = [txn.zxid for txn in txnlog.read(site.zk.carriers[0].log_dir)]
+    return next((zxid >> 32 for zxid in zxids if zxid & LAST == 1 and zxid >> 32 > 1), None)
+
+
+def last_of(site, epoch):
+    return max(txn.zxid & LAST for txn in txnlog.read(site.zk.carriers[0].log_dir) if txn.zxid >> 32 == epoch)
+
+
 def test_a_new_epoch_begins_when_the_counter_is_used_up(world, judges):
     site, gaps = world["sh"], lambda: world["bj"].applier.status()["links"][0]["gaps"]
     before, judge = gaps(), judges(world)
@@ -59,12 +69,11 @@ def test_a_new_epoch_begins_when_the_counter_is_used_up(world, judges):
     def rolls_over():
         client = judge.clients["sh"]
         assert client.exists("/zoospan/history").czxid > LAST - LEFT
-        eventually(lambda: site.zk.zxid() >> 32 > 1, 60, what="a new epoch")
+        eventually(lambda: new_epoch(site), 120, 0.5, what="a new epoch that begins at 1")
         eventually(lambda: active(site, "bj"), 40, what="a link that is LIVE")
         client.create("/in-the-new-epoch", b"x")
         wait_seen(judge.clients["bj"], "/in-the-new-epoch")
     judged(world, judge, rolls_over)
-    zxids = [txn.zxid for txn in txnlog.read(site.zk.carriers[0].log_dir)]
-    assert (1 << 32 | LAST - 1) in zxids and 2 << 32 | 1 in zxids
+    assert last_of(site, new_epoch(site) - 1) > LAST - 100  # what no other server had yet was truncated
     assert gaps() == before and not log_moves(site, "-> GAP")
-    assert plugin_link(site, "bj")["rewinds"] == 0
+    assert link_of(site, "bj")["rewinds"] == 0

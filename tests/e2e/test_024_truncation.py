@@ -1,8 +1,8 @@
 """The only server of a site that carries the plugin led, and logged what was never committed. When it comes back its tree is exchanged
 for one without that, and what its log says proves nothing: an image makes the destination whole."""
 
-from helpers import QUICK, bring_back
-from spoil import purge, resynced, write_tail
+from helpers import QUICK, bring_back, purge
+from spoil import resynced, write_tail
 
 
 def test_rejoins_by_a_truncation(make_world, judges):
@@ -14,7 +14,7 @@ def test_rejoins_by_a_truncation(make_world, judges):
     first, second, leader = site.zk.servers
     world["bj"].zk.start()
     bring_back(second, leader)
-    assert leader.mode() == "leader"
+    assert site.zk.leader() is leader
     first.start()
     for one in world.sites:
         one.zk.wait_serving()

@@ -65,7 +65,7 @@ public final class CuratorClient {
     }
 
     private static void kinds(CuratorFramework here, CuratorFramework there) throws Exception {
-        here.create().withTtl(1500).withMode(CreateMode.PERSISTENT_WITH_TTL).forPath("/curator-ttl", bytes("t"));
+        here.create().withTtl(6000).withMode(CreateMode.PERSISTENT_WITH_TTL).forPath("/curator-ttl", bytes("t"));
         eventually("a node with a TTL", () -> there.checkExists().forPath("/curator-ttl") != null);
         eventually("its end", () -> there.checkExists().forPath("/curator-ttl") == null);
         String path = here.create().withProtection().withMode(CreateMode.EPHEMERAL_SEQUENTIAL).forPath("/curator-e-");

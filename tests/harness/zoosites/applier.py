@@ -48,5 +48,4 @@ class Applier:
         self.process.kill()
 
     def read_log(self):
-        with open(self.log, errors="replace") as log:
-            return log.read()
+        return files.read_log(self.log)

@@ -134,7 +134,7 @@ class Broker:
     def ready(self):
         """The management API answers and knows of an AMQP listener."""
         try:
-            listeners = self.api("GET", "/api/overview").get("listeners", [])
+            listeners = self.api("GET", "/api/overview", timeout_s=5).get("listeners", [])
         except (OSError, ValueError):
             return False
         return any(listener.get("protocol") == "amqp" for listener in listeners)
@@ -142,7 +142,7 @@ class Broker:
     def wait_ready(self, timeout_s=90):
         wait_for(f"RabbitMQ of site {self.site}", timeout_s, self.ready, self.process, pause_s=0.25)
 
-    def api(self, method, path, body=None, timeout_s=5):
+    def api(self, method, path, body=None, timeout_s=30):
         """One call of the management API as the administrator; None for an empty answer."""
         credentials = f"{ADMIN}:{files.read_secret(self.passwords[ADMIN])}".encode()
         request = urllib.request.Request(
@@ -169,3 +169,6 @@ class Broker:
 
     def kill(self):
         self.process.kill()
+
+    def read_log(self):
+        return files.read_log(self.log)

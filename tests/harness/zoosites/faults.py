@@ -38,7 +38,7 @@ def _freeze(owner, label, seconds):
                  lambda: owner.process is not None and owner.process.thaw(), seconds)
 
 
-class _Voters:
+class Voters:
     """When a voting server may be killed: ZooKeeper 3.8.0 itself loses committed txns where servers synchronise under load
     (ZOOKEEPER-4394, -4785: a follower's log gets a hole, its tree differs from the others' from then on), and then nothing can
     be judged. So not before all have served for a while again, which is longer where the tree is larger."""
@@ -65,7 +65,7 @@ class _Voters:
 
 
 def _server_faults(site):
-    voters = _Voters(site)
+    voters = Voters(site)
     for server in site.zk.servers:
         label = f"{site.name}/zk{server.number} ({server.role})"
         kill, freeze = _kill(server, label, lambda: None, (0.5, 8)), _freeze(server, label, (1, 12))

@@ -24,6 +24,12 @@ def write_json(path, value, mode=0o644):
     return write(path, json.dumps(value, indent=2) + "\n", mode)
 
 
+def read_log(path):
+    """What a process has said so far, whatever bytes it used."""
+    with open(path, errors="replace") as log:
+        return log.read()
+
+
 def read_secret(path):
     with open(path) as secret:
         return secret.readline().rstrip("\n")

@@ -6,7 +6,7 @@ import time
 
 from kazoo.exceptions import NoNodeError
 
-from . import wire  # noqa: F401  (it teaches kazoo to read the names that Java writes)
+from . import wire  # it also teaches kazoo to read the names that Java writes
 
 LEFT_OUT = ("/zookeeper", "/zoospan")
 WINDOW = 200
@@ -93,8 +93,11 @@ class Judge:
         """Waits until the trees are equal and returns them. Raises AssertionError with what differs."""
         deadline, pause = time.monotonic() + timeout_s, 0.2
         while True:
-            trees = self.trees(root)
-            found = differences(trees)
+            try:
+                trees = self.trees(root)
+                found = differences(trees)
+            except wire.INTERRUPTED as error:
+                found = [f"not read: {error!r}"]
             if not found:
                 return trees
             if time.monotonic() > deadline:

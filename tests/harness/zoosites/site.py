@@ -33,7 +33,7 @@ class Site:
 
     def client(self, auth=True, **settings):
         """A connected kazoo client; `auth` makes it the superuser."""
-        settings.setdefault("timeout", 10)
+        settings.setdefault("timeout", 20)
         client = KazooClient(hosts=settings.pop("hosts", self.zk.connect_string),
                              auth_data=[("digest", self.zk.auth)] if auth else None,
                              handler=SequentialThreadingHandler(), **settings)

@@ -10,7 +10,7 @@ class Diverged(Exception):
     """The servers of one ensemble hold different trees: what a site holds depends on whom one asks."""
 
 
-def check_ensembles(world, timeout_s=30):
+def check_ensembles(world, timeout_s):
     """Raises Diverged for an ensemble whose servers differ among themselves by the number of nodes, though all is at rest."""
     deadline = time.monotonic() + timeout_s
     for site in world.sites:
@@ -26,7 +26,7 @@ def complaints(world, judge, writers, watch, timeout_s, say=lambda text: None, r
     say("waits until every link is live")
     world.wait_live(timeout_s)
     say("compares the trees")
-    check_ensembles(world)
+    check_ensembles(world, timeout_s)
     trees = judge.wait_equal(timeout_s)
     found = [f"{site.name}: {line}" for writer in writers for site in world.sites
              for line in workload.missing(writer, trees[site.name])]

@@ -4,12 +4,16 @@ multi, a session that dies without saying goodbye, and names as Java writes them
 import socket
 import struct
 
-from kazoo.exceptions import EXCEPTIONS
+from kazoo.exceptions import EXCEPTIONS, ConnectionClosedError, ConnectionLoss, SessionExpiredError
+from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol import serialization as kz
 from kazoo.security import OPEN_ACL_UNSAFE
 
 PERSISTENT, EPHEMERAL, SEQUENTIAL, EPHEMERAL_SEQUENTIAL = 0, 1, 2, 3
 CONTAINER, TTL, TTL_SEQUENTIAL = 4, 5, 6
+
+# The connection was lost, and what became of the request is not known.
+INTERRUPTED = (ConnectionLoss, SessionExpiredError, ConnectionClosedError, KazooTimeoutError)
 
 
 def _read_string(buffer, offset):

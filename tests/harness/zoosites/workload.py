@@ -51,13 +51,17 @@ class Writer:
         self.acked = {}  # path -> data, or None once it was deleted; only nodes that live until somebody deletes them
         self.lost = set()  # paths whose last request has no known outcome
         self.counts, self.errors, self.failure = {}, {}, None
-        self.stop_asked = threading.Event()
+        self.writing, self.stop_asked = threading.Event(), threading.Event()
 
     # --- running ------------------------------------------------------------------------------------------------
 
     def start(self):
         self.thread.start()
         return self
+
+    def wait_writing(self, timeout_s=60):
+        """Until it is in the midst of it, so that what happens then happens to its writes."""
+        assert self.writing.wait(timeout_s) or self.failure, f"writer of {self.site.name} has not begun"
 
     def join(self, timeout_s=None):
         """Waits for its end and raises what made it fail, if anything did."""
@@ -76,6 +80,7 @@ class Writer:
             if self.client.exists(self.root) is None:
                 self._create(self.root, b"", None, wire.PERSISTENT)
             self.paths.append(self.root)
+            self.writing.set()
             self._loop()
         except Exception as failure:  # told to the caller by join()
             self.failure = failure
@@ -109,7 +114,7 @@ class Writer:
             except (KazooException, KazooTimeoutError) as error:
                 name = type(error).__name__
                 self.errors[name] = self.errors.get(name, 0) + 1
-                if name in ("ConnectionLoss", "SessionExpiredError", "ConnectionClosedError", "KazooTimeoutError"):
+                if isinstance(error, wire.INTERRUPTED):
                     time.sleep(0.1)
 
     # --- one request, and what we may believe after it ---------------------------------------------------------------
@@ -118,10 +123,8 @@ class Writer:
         """Runs `send`; a lost connection leaves the path's state unknown."""
         try:
             return send()
-        except (KazooTimeoutError, KazooException) as error:
-            if type(error).__name__ in ("ConnectionLoss", "SessionExpiredError", "ConnectionClosedError",
-                                        "KazooTimeoutError"):
-                self.lost.add(path)
+        except wire.INTERRUPTED:
+            self.lost.add(path)
             raise
 
     def _create(self, path, data, acl, flags, ttl_ms=0, stat=False):

@@ -28,7 +28,7 @@ def digest(user, password):
     return f"{user}:{base64.b64encode(hashed).decode()}"
 
 
-def four_letter(port, word, timeout_s=2):
+def four_letter(port, word, timeout_s=5):
     """Asks a server without opening a client session; "" if it does not answer."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
@@ -130,7 +130,7 @@ class Server:
                 return int(line.split()[1])
         return None
 
-    def admin(self, command, timeout_s=5):
+    def admin(self, command, timeout_s=15):
         """An AdminServer command's answer. Raises OSError when there is none."""
         url = f"http://127.0.0.1:{self.admin_port}/commands/{command}"
         with urllib.request.urlopen(url, timeout=timeout_s) as answer:
@@ -153,8 +153,7 @@ class Server:
         self.process.kill()
 
     def read_log(self):
-        with open(self.log, errors="replace") as log:
-            return log.read()
+        return files.read_log(self.log)
 
 
 class Ensemble:
@@ -194,11 +193,10 @@ class Ensemble:
         for server in self.servers:
             server.wait_serving(timeout_s)
 
-    def leader(self):
-        for server in self.servers:
-            if server.mode() in ("leader", "standalone"):
-                return server
-        return None
+    def leader(self, timeout_s=40):
+        """Who leads at the moment, or does as soon as somebody does."""
+        leads = lambda server: server.mode() in ("leader", "standalone")
+        return wait_for(f"a leader in {self.dir}", timeout_s, lambda: next(filter(leads, self.servers), None))
 
     def zxid(self):
         return max((server.zxid() or 0) for server in self.servers)
