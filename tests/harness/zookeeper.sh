@@ -17,8 +17,10 @@ here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 write_config() {
     mkdir -p "$dir/data"
     python3 "$here/zoosites/ports.py" 1 >"$dir/port"
+    # Short ticks: what a test lets expire does so at once. But a session may outlive the stalls of a loaded machine.
     cat >"$dir/zoo.cfg" <<CONF
 tickTime=500
+maxSessionTimeout=60000
 dataDir=$dir/data
 clientPort=$(cat "$dir/port")
 clientPortAddress=127.0.0.1

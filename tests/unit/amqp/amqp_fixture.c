@@ -62,19 +62,25 @@ void fixture_ctl(const struct fixture *f, const char *arguments) {
     assert_int_equal(system(command), 0);
 }
 
-struct zs_amqp *open_as(const struct fixture *f, const char *user, int heartbeat_s, int call_timeout_ms) {
-    struct zs_amqp_address address = fixture_address(f, user);
+struct zs_amqp *try_to_open(const struct fixture *f, const struct zs_amqp_address *address, int heartbeat_s,
+                            int call_timeout_ms, struct zs_error *e) {
     const struct zs_amqp_settings settings = {
         .name = "unit test", .heartbeat_s = heartbeat_s, .call_timeout_ms = call_timeout_ms};
-    struct zs_error e = {0};
-    struct zs_amqp *amqp = zs_amqp_open(&address, &settings, f->watchdog, &e);
+    *e = (struct zs_error){0};
+    return zs_amqp_open(address, &settings, f->watchdog, e);
+}
+
+struct zs_amqp *open_as(const struct fixture *f, const char *user) {
+    const struct zs_amqp_address address = fixture_address(f, user);
+    struct zs_error e;
+    struct zs_amqp *amqp = try_to_open(f, &address, 0, CALL_MS, &e);
     if (!amqp)
         fail_msg("%s", e.text);
     return amqp;
 }
 
 struct zs_amqp *open_plain(const struct fixture *f) {
-    return open_as(f, "tester", 0, 10000);
+    return open_as(f, "tester");
 }
 
 void make_queue(struct zs_amqp *amqp, const char *name) {

@@ -15,7 +15,7 @@
 
 #include "zs_amqp.h"
 
-enum { WAIT_MS = 15000, BODY_MAX = 64 * 1024 * 1024 };
+enum { WAIT_MS = 60000, CALL_MS = 30000, BODY_MAX = 64 * 1024 * 1024 };
 
 struct fixture {
     char dir[512];
@@ -31,8 +31,11 @@ struct zs_amqp_address fixture_address(const struct fixture *f, const char *user
 // Runs rabbitmqctl.
 void fixture_ctl(const struct fixture *f, const char *arguments);
 
-struct zs_amqp *open_as(const struct fixture *f, const char *user, int heartbeat_s, int call_timeout_ms);
-struct zs_amqp *open_plain(const struct fixture *f); // as tester, no heartbeats, 10 s
+// NULL with the error if that fails.
+struct zs_amqp *try_to_open(const struct fixture *f, const struct zs_amqp_address *address, int heartbeat_s,
+                            int call_timeout_ms, struct zs_error *e);
+struct zs_amqp *open_as(const struct fixture *f, const char *user); // no heartbeats, CALL_MS
+struct zs_amqp *open_plain(const struct fixture *f);                // as tester
 // A fresh queue without bounds.
 void make_queue(struct zs_amqp *amqp, const char *name);
 // To the default exchange, mandatory.
@@ -50,5 +53,6 @@ void a_forced_close_says_why(void **state);
 void a_deleted_queue_cancels_the_consumer(void **state);
 void an_alarm_blocks_and_unblocks(void **state);
 void nobody_there_is_said_in_time(void **state);
+int let_broker_run(void **state); // the teardown of those that stop it
 
 #endif

@@ -1,6 +1,7 @@
 #include "live.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +12,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "zs_text.h"
 
 enum { WAIT_MS = 90000, STEP_MS = 10 };
 
@@ -55,11 +58,38 @@ void live_zookeeper(const char *command) {
     assert_int_equal(system(line), 0);
 }
 
-void live_broker(const char *arguments) {
+static bool broker(const char *arguments) {
     char line[1024];
     snprintf(line, sizeof line, "'%s/harness/broker.sh' ctl '%s' %s", ZS_TESTS_DIR, getenv("ZS_BROKER_DIR"),
              arguments);
-    assert_int_equal(system(line), 0);
+    return system(line) == 0;
+}
+
+void live_broker(const char *arguments) {
+    assert_true(broker(arguments));
+}
+
+void live_expect_delivered(struct live *live, int batches) {
+    const int64_t until = zs_mono_ms() + WAIT_MS;
+    char look[400];
+    snprintf(look, sizeof look,
+             "list_queues name messages_ready messages_unacknowledged |"
+             " awk '$1 == \"%s\" && $2 == 0 && $3 >= %d { sent = 1 } END { exit !sent }'",
+             live->names.queue, batches);
+    while (!broker(look)) {
+        if (zs_mono_ms() > until)
+            fail_msg("the broker keeps what it should send");
+        nap();
+    }
+}
+
+// The directory goes with the test: what the appliers said last is for who looks into a failure.
+static void show_logs(const struct live *live) {
+    char line[400];
+    fflush(stdout);
+    snprintf(line, sizeof line, "tail -n 40 '%s'/log* >&2", live->dir);
+    if (system(line) != 0)
+        fprintf(stderr, "no logs in %s\n", live->dir);
 }
 
 // --- the appliers ----------------------------------------------------------------------------------------------------
@@ -72,60 +102,84 @@ static void write_text(const char *path, const char *text, mode_t mode) {
     assert_int_equal(chmod(path, mode), 0);
 }
 
+static void file_of(const struct live *live, int which, const char *name, char out[static 300]) {
+    snprintf(out, 300, "%s/%s%d", live->dir, name, which);
+}
+
 static void write_config(struct live *live, int which, char *path, size_t size) {
-    char text[4096], auth[300], password[300], secret[128];
+    char text[4096], auth[300], password[300], status[300], secret[128];
     read_word(getenv("ZS_BROKER_DIR"), "password", secret, sizeof secret);
     snprintf(auth, sizeof auth, "%s/auth", live->dir);
     write_text(auth, "digest:super:secret\n", 0600);
     snprintf(password, sizeof password, "%s/password", live->dir);
     write_text(password, secret, 0600);
+    file_of(live, which, "status", status);
     snprintf(path, size, "%s/applier%d.conf", live->dir, which);
     snprintf(text, sizeof text,
              "zoospan.site = dst\nzoospan.links = %s\nzoospan.zookeeper = 127.0.0.1:%s\n"
-             "zoospan.zookeeper_session = 4s\nzoospan.zookeeper_auth_file = %s\n"
+             "zoospan.zookeeper_session = %ds\nzoospan.zookeeper_auth_file = %s\n"
              "zoospan.link.%s.amqp_uri = amqp://consumer@127.0.0.1:%s/%%2F\nzoospan.amqp_password_file = %s\n"
-             "zoospan.status_file = %s/status%d\nzoospan.feedback = 200ms\nzoospan.retry_max = 1s\n"
+             "zoospan.status_file = %s\nzoospan.feedback = 200ms\nzoospan.retry_max = 1s\n"
              "zoospan.log_level = debug\n%s",
-             live->origin, zookeeper_port(), auth, live->origin, broker_port(), password, live->dir, which,
-             live->extra);
+             live->origin, zookeeper_port(), live->session_s, auth, live->origin, broker_port(), password,
+             status, live->extra);
     write_text(path, text, 0644);
 }
 
 void live_start_applier(struct live *live, int which) {
-    char config[300], log[300];
+    char config[300], log[300], status[300];
+    const char *applier = getenv("ZS_APPLIER");
     write_config(live, which, config, sizeof config);
-    snprintf(log, sizeof log, "%s/log%d", live->dir, which);
+    file_of(live, which, "status", status);
+    unlink(status); // of the one before
+    file_of(live, which, "log", log);
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid == 0) {
-        if (!freopen(log, "a", stderr))
-            _exit(127);
-        execl(getenv("ZS_APPLIER"), "zoospan-applier", "--config", config, (char *)NULL);
+    if (pid == 0) { // the client library's threads may hold any lock here: nothing that takes one
+        if (dup2(fd, STDERR_FILENO) >= 0)
+            execl(applier, "zoospan-applier", "--config", config, (char *)NULL);
         _exit(127);
     }
+    close(fd);
     live->appliers[which] = pid;
+}
+
+// Waits until it has ended, or all of it stands still.
+static int await_status(struct live *live, int which) {
+    int status = 0;
+    for (int i = 0; i < WAIT_MS / STEP_MS; i++) {
+        if (waitpid(live->appliers[which], &status, WNOHANG | WUNTRACED) == live->appliers[which]) {
+            if (!WIFSTOPPED(status))
+                live->appliers[which] = 0;
+            return status;
+        }
+        nap();
+    }
+    show_logs(live);
+    fail_msg("the applier goes on");
+    return status;
+}
+
+void live_expect_death(struct live *live, int which) {
+    int status = await_status(live, which);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+void live_expect_stopped(struct live *live, int which) {
+    assert_true(WIFSTOPPED(await_status(live, which)));
 }
 
 void live_signal_applier(struct live *live, int which, int number) {
     assert_true(live->appliers[which] > 0);
     assert_int_equal(kill(live->appliers[which], number), 0);
+    if (number == SIGSTOP)
+        live_expect_stopped(live, which);
     if (number == SIGSTOP || number == SIGCONT)
         return;
     waitpid(live->appliers[which], NULL, 0);
     live->appliers[which] = 0;
-}
-
-void live_expect_death(struct live *live, int which) {
-    int status = 0;
-    for (int i = 0; i < WAIT_MS / STEP_MS; i++) {
-        if (waitpid(live->appliers[which], &status, WNOHANG) == live->appliers[which]) {
-            live->appliers[which] = 0;
-            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-            return;
-        }
-        nap();
-    }
-    fail_msg("the applier lives");
 }
 
 int live_stop_applier(struct live *live, int which) {
@@ -144,7 +198,7 @@ static void open_broker(struct live *live) {
     address.port = atoi(broker_port());
     read_word(getenv("ZS_BROKER_DIR"), "password", address.password, sizeof address.password);
     struct zs_amqp_settings settings = {
-        .name = "the test's origin", .heartbeat_s = 0, .call_timeout_ms = 10000};
+        .name = "the test's origin", .heartbeat_s = 0, .call_timeout_ms = 30000};
     live->amqp = zs_amqp_open(&address, &settings, live->watchdog, &e);
     assert_non_null(live->amqp);
 }
@@ -177,6 +231,7 @@ int live_setup(void **state) {
     snprintf(live->origin, sizeof live->origin, "o%09x",
              (unsigned)(now.tv_nsec ^ now.tv_sec << 20) & 0xfffffff);
     snprintf(live->root, sizeof live->root, "/%s", live->origin);
+    live->session_s = 30;
     zs_link_names(live->origin, "dst", &live->names);
     live->watchdog = zs_watchdog_new(&e);
     assert_non_null(live->watchdog);
@@ -264,6 +319,10 @@ void live_publish(struct live *live, const struct zs_op *ops, uint32_t count) {
     live_send(live, message);
 }
 
+void live_go_back(struct live *live, int64_t zxid) {
+    live->zxid = live->head.prev = zxid;
+}
+
 const char *live_path(const char *format, ...) {
     static char paths[64][256];
     static int next;
@@ -308,14 +367,20 @@ void live_client_create(struct live *live, const char *path, const char *data, i
     fail_msg("%s: %s", path, zerror(rc));
 }
 
+// Whether it is an answer, for a loop around a read: the connection may be lost for a moment.
+static bool answered(int rc) {
+    if (rc == ZOK || rc == ZNONODE)
+        return true;
+    nap();
+    return false;
+}
+
 bool live_exists(struct live *live, const char *path, struct Stat *stat) {
     struct Stat own;
-    int rc = ZCONNECTIONLOSS;
-    for (int i = 0; i < WAIT_MS / STEP_MS && rc != ZOK && rc != ZNONODE; i++) {
+    int rc, tries = WAIT_MS / STEP_MS;
+    do
         rc = zoo_exists(live->zk, path, 0, stat ? stat : &own);
-        if (rc != ZOK && rc != ZNONODE)
-            nap();
-    }
+    while (!answered(rc) && --tries);
     assert_true(rc == ZOK || rc == ZNONODE);
     return rc == ZOK;
 }
@@ -333,8 +398,11 @@ void live_expect_gone(struct live *live, const char *path) {
 
 void live_expect_data(struct live *live, const char *path, const char *data) {
     static char found[2 << 20];
-    int len = sizeof found - 1;
-    int rc = live_exists(live, path, NULL) ? zoo_get(live->zk, path, 0, found, &len, NULL) : ZNONODE;
+    int len, rc, tries = WAIT_MS / STEP_MS;
+    do {
+        len = sizeof found - 1;
+        rc = zoo_get(live->zk, path, 0, found, &len, NULL);
+    } while (!answered(rc) && --tries);
     if (rc != ZOK)
         fail_msg("%s: %s", path, zerror(rc));
     if (!data) {
@@ -348,7 +416,7 @@ void live_expect_data(struct live *live, const char *path, const char *data) {
 
 static json_t *load_link(struct live *live, int which) {
     char path[300];
-    snprintf(path, sizeof path, "%s/status%d", live->dir, which);
+    file_of(live, which, "status", path);
     json_t *all = json_load_file(path, 0, NULL);
     json_t *link = json_incref(json_array_get(json_object_get(all, "links"), 0));
     json_decref(all);
@@ -366,21 +434,18 @@ int64_t live_counter(struct live *live, int which, const char *name) {
     return number;
 }
 
+void live_expect_counter(struct live *live, int which, const char *name, int64_t value) {
+    for (int i = 0; i < WAIT_MS / STEP_MS && live_counter(live, which, name) != value; i++)
+        nap();
+    assert_int_equal(live_counter(live, which, name), value);
+}
+
 static bool some_applier_is_at(struct live *live, int64_t zxid) {
     for (int i = 0; i < LIVE_APPLIERS; i++) {
         if (live->appliers[i] && live_counter(live, i, "applied") >= zxid)
             return true;
     }
     return false;
-}
-
-// The directory goes with the test: what the appliers said last is for who looks into a failure.
-static void show_logs(const struct live *live) {
-    char line[400];
-    fflush(stdout);
-    snprintf(line, sizeof line, "tail -n 40 '%s'/log* >&2", live->dir);
-    if (system(line) != 0)
-        fprintf(stderr, "no logs in %s\n", live->dir);
 }
 
 void live_expect_applied(struct live *live) {
@@ -408,20 +473,26 @@ void live_expect_state(struct live *live, int which, const char *name) {
     fail_msg("state %s, not %s", last, name);
 }
 
-void live_expect_report(struct live *live, enum zs_need need, struct zs_report *out) {
+void live_next_report(struct live *live, struct zs_report *out) {
     struct zs_error e;
-    struct zs_amqp_event event;
-    for (int i = 0; i < WAIT_MS / STEP_MS; i++) {
+    struct zs_amqp_event event = {.type = ZS_AMQP_NONE};
+    for (int i = 0; i < WAIT_MS / STEP_MS && event.type != ZS_AMQP_DELIVERY; i++) {
         assert_true(zs_amqp_next(live->amqp, 1 << 20, &event, &e));
-        if (event.type != ZS_AMQP_DELIVERY) {
+        if (event.type != ZS_AMQP_DELIVERY)
             nap();
-            continue;
-        }
-        uint64_t tag = event.tag;
-        assert_true(zs_report_decode(event.body.at, event.body.len, out, &e));
-        assert_true(zs_amqp_ack(live->amqp, tag, false, &e));
-        if (out->need == need)
-            return;
     }
-    fail_msg("no report with need %d", (int)need);
+    if (event.type != ZS_AMQP_DELIVERY)
+        fail_msg("no report");
+    uint64_t tag = event.tag;
+    assert_true(zs_report_decode(event.body.at, event.body.len, out, &e));
+    assert_true(zs_amqp_ack(live->amqp, tag, false, &e));
+}
+
+void live_expect_report(struct live *live, enum zs_need need, struct zs_report *out) {
+    const int64_t until = zs_mono_ms() + WAIT_MS;
+    do {
+        if (zs_mono_ms() > until)
+            fail_msg("no report with need %d", (int)need);
+        live_next_report(live, out);
+    } while (out->need != need);
 }

@@ -24,6 +24,7 @@ struct live {
     char origin[ZS_SITE_MAX + 1];
     char root[32];   // every test writes beneath its own path
     char extra[512]; // more lines for the applier's file
+    int session_s;   // the appliers' own
     struct zs_link_names names;
     struct zs_watchdog *watchdog;
     struct zs_amqp *amqp;
@@ -40,13 +41,17 @@ int live_setup(void **state);
 int live_teardown(void **state);
 
 void live_start_applier(struct live *live, int which);
-void live_signal_applier(struct live *live, int which,
-                         int signal);                 // waits for its end, but on SIGSTOP and SIGCONT
-void live_expect_death(struct live *live, int which); // by SIGKILL, as a failpoint does it
-int live_stop_applier(struct live *live, int which);  // SIGTERM; yields the exit status
-void live_address(char out[static 64]);               // host:port of the ZooKeeper
-void live_zookeeper(const char *command);             // zookeeper.sh
-void live_broker(const char *arguments);              // broker.sh ctl
+// Waits for what the signal does, but on SIGCONT.
+void live_signal_applier(struct live *live, int which, int signal);
+void live_expect_death(struct live *live, int which);   // by SIGKILL, as a failpoint does it
+void live_expect_stopped(struct live *live, int which); // by SIGSTOP, the same
+int live_stop_applier(struct live *live, int which);    // SIGTERM; yields the exit status
+void live_address(char out[static 64]);                 // host:port of the ZooKeeper
+void live_zookeeper(const char *command);               // zookeeper.sh
+void live_broker(const char *arguments);                // broker.sh ctl
+// Waits until the broker has sent all that it has, and at least so much of it is not acked: a consumer that is stopped
+// need not have read it.
+void live_expect_delivered(struct live *live, int batches);
 void live_sleep(int ms);
 
 // One txn; its ops are copied.
@@ -56,6 +61,7 @@ void live_record(struct live *live, const struct zs_record *record);
 void live_end(struct live *live, struct zs_slice *message); // ends the batch, without sending it
 void live_send(struct live *live, struct zs_slice message);
 void live_publish(struct live *live, const struct zs_op *ops, uint32_t count); // a batch of one txn
+void live_go_back(struct live *live, int64_t zxid); // the origin's cursor: to where the destination is
 
 const char *live_path(const char *format, ...)
     __attribute__((format(printf, 1, 2))); // a few of them stay valid
@@ -71,9 +77,12 @@ void live_expect_absent(struct live *live, const char *path);
 void live_expect_gone(struct live *live, const char *path); // soon
 // Waits until all that was published is applied.
 void live_expect_applied(struct live *live);
-// A member of the link's object in the status file, of both appliers the one that is asked for.
+// A member of the link's object in the status file, of both appliers the one that is asked for. The file may be a
+// second old.
 int64_t live_counter(struct live *live, int which, const char *name);
+void live_expect_counter(struct live *live, int which, const char *name, int64_t value); // soon
 void live_expect_state(struct live *live, int which, const char *name);
+void live_next_report(struct live *live, struct zs_report *out); // in their order: it may be an old one
 // The newest report that fits: waits until `need` is what the newest one says.
 void live_expect_report(struct live *live, enum zs_need need, struct zs_report *out);
 

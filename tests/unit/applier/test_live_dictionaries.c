@@ -144,7 +144,7 @@ static void what_refers_to_an_unknown_one_is_asked_for_again(void **state) {
     live_expect_report(live, ZS_NEED_FROM, &report);
     assert_int_equal(report.applied, place);
     assert_int_equal(report.dictionary_count, 0);
-    live->zxid = live->head.prev = place; // the origin goes back, and refers to nothing
+    live_go_back(live, place); // and refers to nothing
     live_publish(live, &op, 1);
     live_publish(live, &op, 1);
     live_expect_applied(live);

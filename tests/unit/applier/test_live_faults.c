@@ -129,6 +129,7 @@ static void an_answer_that_never_comes(void **state) {
     struct live *live = *state;
     static const int multis[] = {1, 5, 6}; // while it starts, and of the stream
     enum { COUNT = sizeof multis / sizeof *multis };
+    live->session_s = 4; // twice that long an answer may be owed
     for (int i = 0; i < COUNT; i++) {
         char setting[64];
         snprintf(setting, sizeof setting, "applier_swallow=limit:%d", multis[i]);
@@ -205,13 +206,14 @@ static void zookeeper_dies_and_returns(void **state) {
 
 static void the_session_expires(void **state) {
     struct live *live = *state;
+    live->session_s = 4;
     live_start_applier(live, 0);
     begin_stream(live);
     publish_stream(live, 0, 500);
     live_expect_applied(live);
     live_signal_applier(live, 0, SIGSTOP);
     publish_stream(live, 500, 1000);
-    live_sleep(7000); // the session's timeout is 4 s
+    live_sleep(7000);
     live_signal_applier(live, 0, SIGCONT);
     expect_stream(live, 1000);
 }
@@ -220,6 +222,7 @@ static void connections_are_cut(void **state) {
     struct live *live = *state;
     live_start_applier(live, 0);
     begin_stream(live);
+    live_expect_state(live, 0, "LIVE");
     for (int i = 0; i < 3; i++) {
         publish_stream(live, TXNS * i / 3, TXNS * (i + 1) / 3);
         // Only the applier's: the test's own connection belongs to another user.
@@ -256,6 +259,7 @@ static void an_old_applier_wakes_up(void **state) {
     live_signal_applier(live, 0, SIGSTOP);
     live_broker("close_all_user_connections consumer test");
     live_start_applier(live, 1);
+    live_expect_state(live, 1, "LIVE");
     live_expect_applied(live);
     publish_stream(live, TXNS / 2, TXNS);
     live_signal_applier(live, 0, SIGCONT);

@@ -349,10 +349,12 @@ static void parts_that_wait_are_taken_together(void **state) {
             image_cut(&image);
     }
     image_end(&image);
+    live_expect_delivered(live, PARTS);
     live_signal_applier(live, 0, SIGCONT);
     image_expect_taken(live, image.zxid);
     for (int i = 0; i < PARTS * NODES; i++)
         live_expect_data(live, live_path("%s/%d/%d", root, i / NODES, i % NODES), "new");
+    live_expect_counter(live, 0, "images", 1); // and with it what has been counted on the way there
     live_expect_state(live, 0, "LIVE");
     assert_int_equal(live_counter(live, 0, "image_set"), 1);
     assert_in_range(live_counter(live, 0, "multis") - before, 4, PARTS / 2);

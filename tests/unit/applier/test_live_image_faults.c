@@ -52,12 +52,23 @@ static void start_to_die(struct live *live, const char *point) {
     unsetenv("ZOOSPAN_FAILPOINTS");
 }
 
-// A report of the applier that has just been started: it asks for an image, or has all that it needs.
-static void expect_wish_again(struct live *live, int64_t started_ms, struct zs_report *report) {
-    do
-        live_expect_report(live, ZS_NEED_IMAGE, report);
-    while (report->time_ms < started_ms || report->image_run);
-    assert_string_equal(report->image_path, "/");
+// As an origin does: sends an image when one is asked for. The broker gives the dead applier's image to the new one as well,
+// which may take that before it asks, or instead of what is sent then.
+static void take_it_anew(struct live *live, int64_t started_ms, int64_t before, int round) {
+    enum { SENT_MS = 2000, WAIT_MS = 90000 };
+    struct zs_report report;
+    int64_t heard_ms = started_ms; // what was said earlier is nothing new
+    do {
+        assert_true(zs_wall_ms() < started_ms + WAIT_MS);
+        live_next_report(live, &report);
+        if (report.need != ZS_NEED_IMAGE || report.image_run || report.time_ms < heard_ms)
+            continue;
+        assert_string_equal(report.image_path, "/");
+        assert_true(report.fence > 0);
+        send_image(live, round);
+        heard_ms = zs_wall_ms() + SENT_MS;
+    } while (report.need != ZS_NEED_NONE || report.applied <= before);
+    live_go_back(live, report.applied);
 }
 
 static void die_and_take_it_anew(struct live *live, const char *point, int round) {
@@ -65,27 +76,26 @@ static void die_and_take_it_anew(struct live *live, const char *point, int round
     struct zs_report report;
     struct zs_marker marker;
     struct Stat stat;
-    int64_t at = live->zxid, started = zs_wall_ms();
+    const int64_t before = live->zxid;
+    int64_t at = before;
     start_to_die(live, point);
-    image_broken(live, at);
+    image_broken(live, before);
     if (!before_wish) {
-        expect_wish_again(live, started, &report);
+        image_expect_wish(live, "/", &report);
         at = send_image(live, round);
     }
     live_expect_death(live, 0);
     image_expect_marker(live, &marker, &stat);
     assert_int_equal(marker.image, !before_wish && !after_end);
     assert_int_equal(marker.zxid == at, before_wish || after_end);
-    started = zs_wall_ms();
+    const int64_t started_ms = zs_wall_ms();
     live_start_applier(live, 0);
-    if (!after_end) {
-        if (before_wish)
-            image_broken(live, at); // the origin says so with each sign of life
-        expect_wish_again(live, started, &report);
-        assert_true(report.fence > 0);
-        at = send_image(live, round);
-    }
-    image_expect_taken(live, at);
+    if (before_wish)
+        image_broken(live, before); // the origin says so with each sign of life
+    if (after_end)
+        image_expect_taken(live, at);
+    else
+        take_it_anew(live, started_ms, before, round);
     expect_tree(live, round);
     live_publish(live, (struct zs_op[]){live_set(live_path("%s/dir", live->root), "by the stream")}, 1);
     live_expect_applied(live);

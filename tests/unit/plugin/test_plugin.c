@@ -170,7 +170,7 @@ static bool link_is(struct zs_plugin *plugin, const char *detail) {
 }
 
 static void wait_until_link_is(struct zs_plugin *plugin, const char *detail) {
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 6000; i++) {
         if (link_is(plugin, detail))
             return;
         usleep(10000);
