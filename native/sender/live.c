@@ -11,6 +11,7 @@ enum {
     REWIND_AGAIN_MS = 5000,
     REST_MS = 2,
     PATIENCE_MS = 4,
+    BUSY_HEARTBEATS = 10, // a busy link's heartbeats are so much rarer
 };
 
 // --- reports ---------------------------------------------------------------------------------------------------------
@@ -234,7 +235,8 @@ static bool go_back_behind_refused(struct zs_sender *s) {
     return false;
 }
 
-// What this site has of the destination goes along with heartbeats, to one whose version knows SEEN.
+// What this site has of the destination goes along with heartbeats, to one whose version knows SEEN. So they are not left out
+// for ever where batches never pause: a destination that was restored, or whose applier began anew, has to hear it.
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
     const struct zs_record_seen seen = {.history = s->marker.history, .zxid = s->marker.zxid};
     bool tells = s->reported && s->report.takes_images && s->has_marker && zs_history_known(&seen.history);
@@ -260,6 +262,8 @@ bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
         zs_trail_left(&s->trail, head->last, wall);
     s->confirmed_since_publish = false;
     s->heartbeat_at = zs_mono_ms() + s->settings.heartbeat_ms;
+    if (s->outgoing.heartbeat)
+        s->busy_heartbeat_at = zs_mono_ms() + BUSY_HEARTBEATS * s->settings.heartbeat_ms;
     s->status.batches++;
     s->status.raw_bytes += head->raw_bytes;
     s->status.wire_bytes += s->outgoing.message.len;
@@ -280,7 +284,7 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
     bool full = s->entry_waits || zs_outbound_full(s->outbound);
     bool clocked = s->window.count == 0 || s->confirmed_since_publish || now >= s->patient_until;
     bool txns = something_waits(s);
-    bool heartbeat = now >= s->heartbeat_at || s->heartbeat_owed;
+    bool heartbeat = now >= s->heartbeat_at || now >= s->busy_heartbeat_at || s->heartbeat_owed;
     if (!full && !(txns && clocked) && !heartbeat)
         return true;
     s->rest_until = full ? 0 : now + REST_MS;

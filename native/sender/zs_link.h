@@ -108,8 +108,9 @@ struct zs_sender {
     int64_t beginning;
     int64_t stuck_zxid; // a txn that cannot be sent; 0: none
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
-    int64_t rest_until;    // reads nothing more: a batch has just left
-    int64_t patient_until; // waits for a confirm before the next batch
+    int64_t busy_heartbeat_at; // when a heartbeat goes along although batches leave without a pause
+    int64_t rest_until;        // reads nothing more: a batch has just left
+    int64_t patient_until;     // waits for a confirm before the next batch
     int64_t rewound_to;
     int failures; // in a row, for the backoff
     unsigned int jitter;

@@ -71,6 +71,20 @@ static void a_heartbeat_is_not_starved_by_full_batches(void **state) {
     assert_int_equal(scene.seen, seen + 1);
 }
 
+static void a_link_that_is_never_idle_tells_it_now_and_then(void **state) {
+    (void)state;
+    const struct zs_report report = scene_report_at(BASE + 2);
+    scene_tell(&report);
+    scene_turn();
+    const int seen = scene.seen;
+    for (int64_t i = 3; i < 53; i++) { // a heartbeat is due after 1,000 ms without a batch
+        scene.now += 999;
+        scene_offer(BASE + i, CLIENT, TIME_MS, "/a", 1);
+        scene_turn();
+    }
+    assert_int_equal(scene.seen, seen + 4);
+}
+
 // --- when a batch leaves ---------------------------------------------------------------------------------------------
 
 static void stream_and_rest(void) {
@@ -211,6 +225,7 @@ int main(void) {
         SCENE_TEST(heartbeats_tell_what_this_site_has_of_the_destination),
         SCENE_TEST(gap_and_snapshot_tell_it_too),
         SCENE_TEST(a_heartbeat_is_not_starved_by_full_batches),
+        SCENE_TEST(a_link_that_is_never_idle_tells_it_now_and_then),
         SCENE_TEST(txns_gather_for_a_moment_behind_a_small_batch),
         SCENE_TEST(a_broker_that_is_slow_to_confirm_is_not_waited_for_long),
         SCENE_TEST(behind_a_refused_batch_new_txns_wake_nobody),
