@@ -3,12 +3,13 @@
 // Such an ensemble gives out zxids again that it had given out before, and the other sites would take the new txns for old
 // ones: silent loss. Its history id came back with the snapshot, so that does not tell. But the others say up to which zxid they
 // have our txns (SEEN), and zxids of one history only rise: if a txn that we write now gets a smaller one, this is not that
-// history any more. Each multi tells when it lands. So that a link without multis knows as well, the marker is written after
-// each connect (the ensemble can only have been restored while it was down), and once more when the other site has more than that
-// gave: what had been heard first may have been of before the outage.
+// history any more. Each multi with the marker tells when it lands. A link that has nothing to write looks: it writes the
+// marker where it is, whenever the other site has more than its newest write gave. Seldom, but at once after a connect,
+// because the ensemble can only have been restored while it was down.
 //
 // Then the history gets a new id, and in the same multi all markers lose their places: what this site had is an older
-// state of everything, so it takes the others' images as a new site does, and they take its image.
+// state of everything, so it takes the others' images as a new site does, and they take its image. Multis of other links may
+// be in flight then; the leap of their markers' versions refuses all of them (link.h, 3.).
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ static bool plan(const struct zs_request *markers, int32_t version, struct zs_sl
                  struct zs_arena *arena, struct zs_request *out, struct zs_error *e) {
     struct zs_history history;
     char *text = zs_arena_take(arena, ZS_UUID_TEXT, 1);
-    struct zs_step *steps = zs_arena_take(arena, (size_t)markers->name_count + 1, sizeof *steps);
+    const size_t most = 1 + (size_t)markers->name_count * ZS_RECOVER_LEAP;
+    struct zs_step *steps = zs_arena_take(arena, most, sizeof *steps);
     if (!text || !steps)
         return zs_fail(e, ZS_FATAL, "out of memory");
     if (!zs_history_make(&history, e))
@@ -44,7 +46,8 @@ static bool plan(const struct zs_request *markers, int32_t version, struct zs_sl
         const char *kept = zs_arena_string(arena, path, (size_t)len);
         if (!kept)
             return zs_fail(e, ZS_FATAL, "out of memory");
-        steps[count++] = (struct zs_step){.type = ZS_STEP_SET, .path = kept, .data = reset, .version = -1};
+        zs_recover_leap(kept, reset, -1, steps + count);
+        count += ZS_RECOVER_LEAP;
     }
     *out = (struct zs_request){.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
     return true;
@@ -88,13 +91,15 @@ static void begin_new_history(struct zs_link *link) {
             "%s: this site's ensemble is at 0x%" PRIx64 ", but %s has its txns up to 0x%" PRIx64
             ": it was restored from an older snapshot. Gives it a new history, and asks the other sites for "
             "images",
-            link->names.link, (uint64_t)link->broken.zxid, link->settings.origin,
+            link->names.link, (uint64_t)link->history_broken_at, link->settings.origin,
             (uint64_t)link->origin_seen.zxid);
     zs_arena_reset(link->scratch);
-    if (!zs_history_renew(&link->client, &link->broken.history, link->scratch, &e))
-        zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link,
-                e.text);
-    zs_link_lose_place(link);
+    if (zs_history_renew(&link->client, &link->own_history, link->scratch, &e)) {
+        zs_link_lose_place(link);
+        return;
+    }
+    zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link, e.text);
+    zs_recover_later(link);
 }
 
 int64_t zs_history_theirs(const struct zs_link *link) {
@@ -103,36 +108,33 @@ int64_t zs_history_theirs(const struct zs_link *link) {
 }
 
 bool zs_history_proven(const struct zs_link *link) {
-    bool written = link->history_looks < ZS_HISTORY_LOOKS && zs_history_theirs(link) <= link->marker_changed;
-    return !link->history_looks || written;
+    return zs_history_theirs(link) <= link->marker_changed;
 }
 
 void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid) {
     link->marker_changed = zxid;
-    if (zxid < theirs) {
-        link->broken.zxid = zxid;
-        link->broken.history = link->own_history;
-    }
+    if (zxid <= theirs)
+        link->history_broken_at = zxid;
 }
 
 // Writes the marker where it is, to see which zxid that gives.
-static bool look(struct zs_link *link) {
+static void look(struct zs_link *link) {
     const int64_t theirs = zs_history_theirs(link); // heard before the write
     link->registered = false;
     link->marker.zxid = link->position;
     link->marker.clock = link->clock;
-    if (!zs_recover_register(link) || !zs_recover_look(link))
-        return false;
-    link->history_looks--;
-    zs_history_wrote(link, theirs, link->marker_changed);
-    return true;
+    zs_backoff_fail(&link->look_backoff);
+    if (zs_recover_register(link) && zs_recover_look(link))
+        zs_history_wrote(link, theirs, link->marker_changed);
 }
 
 void zs_history_tick(struct zs_link *link) {
-    bool look_due = !link->first && zs_history_theirs(link) && !zs_history_proven(link);
-    if (!link->positioned || !link->receive || !link->marker_exists || !(link->broken.zxid || look_due))
+    bool look_due = !link->first && !zs_history_proven(link) && zs_mono_ms() >= link->look_backoff.until_ms;
+    if (!link->positioned || !link->receive || !link->marker_exists || !(link->history_broken_at || look_due))
         return;
     zs_fast_land(link);
-    if (link->positioned && (link->broken.zxid || look(link)) && link->broken.zxid)
+    if (link->positioned && !link->history_broken_at)
+        look(link);
+    if (link->positioned && link->history_broken_at)
         begin_new_history(link);
 }

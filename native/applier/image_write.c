@@ -89,6 +89,8 @@ static void land_first(struct sending *s) {
     }
     if (s->outcome != ZS_DONE)
         return;
+    // Nothing is heard while runs are sent.
+    zs_history_wrote(s->link, zs_history_theirs(s->link), group->request.changed);
     zs_journal_landed(&s->link->journal, group->request.changed);
     s->done += group->count;
     s->link->counters.multis++;

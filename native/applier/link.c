@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { SCRATCH_BYTES_MAX = 256 * 1024 * 1024, MARKER_BYTES_MAX = 2048, REPORT_BYTES_MAX = 65536 };
+enum { LOOK_MS_MIN = 1000, LOOK_MS_MAX = 60000 }; // see zs_history_tick
 enum { SLACK = 1024 };
 static_assert(MARKER_BYTES_MAX + ZS_JOURNAL_BYTES + SLACK <= ZS_PLAN_MARKER_ROOM,
               "a multi's end has no room");
@@ -220,6 +221,9 @@ static void init_backoffs(struct zs_link *link) {
     struct zs_backoff backoff = {.min_ms = s->retry_min_ms, .max_ms = s->retry_max_ms};
     backoff.seed = (uint32_t)zs_fnv1a((uint64_t)zs_mono_ms(), s->origin, strlen(s->origin));
     link->receive_backoff = link->recover_backoff = link->feedback.backoff = backoff;
+    backoff.min_ms = LOOK_MS_MIN;
+    backoff.max_ms = LOOK_MS_MAX;
+    link->look_backoff = backoff;
 }
 
 static bool init_parts(struct zs_link *link, struct zs_error *e) {

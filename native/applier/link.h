@@ -156,7 +156,6 @@ struct zs_link {
     bool positioned, marker_exists, registered;
     bool gap;
     bool hears_others;      // what was decoded last is no batch of this link
-    uint8_t history_looks;  // how often what the origin has of us is still to be compared since the connect
     int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
     struct zs_marker marker; // as we last wrote or read it
@@ -175,13 +174,10 @@ struct zs_link {
     // this site's own history, and what the origin has of it
     struct zs_history own_history;
     struct zs_record_seen origin_seen;
-    uint64_t connects; // of the session, when we looked last
-    // The zxid of a write of ours that the origin says to have had before it was made, and the history that it proves to
-    // be broken; zxid 0: none.
-    struct {
-        int64_t zxid;
-        struct zs_history history;
-    } broken;
+    uint64_t connects;              // of the session, when we found our place last
+    struct zs_backoff look_backoff; // between looks, since that connect
+    // The zxid of a write of ours that the origin says to have had before it was made: own_history is broken. 0: none.
+    int64_t history_broken_at;
 
     // work
     struct zs_waiting *waiting, *waiting_last; // in the order of their delivery
@@ -263,6 +259,11 @@ bool zs_recover_register(struct zs_link *link); // before every write; true: may
 void zs_recover_later(struct zs_link *link);
 // The marker's version is so high that its node has to be made anew, which registering does.
 bool zs_recover_version_exhausted(const struct zs_link *link);
+// Steps that set a marker and let its version leap by more than anybody can have in flight (see above, 3.). `version`: what
+// it must be before; -1: any. The JSON stands in the first and the last one, nothing in between.
+enum { ZS_RECOVER_LEAP = 300 }; // more than zoospan.depth can be
+void zs_recover_leap(const char *path, struct zs_slice json, int32_t version,
+                     struct zs_step steps[static ZS_RECOVER_LEAP]);
 // Reads what the marker's node says of its writes: marker_changed, marker_fence. False: the place is lost.
 bool zs_recover_look(struct zs_link *link);
 // The first batch ever: makes the marker.
@@ -270,14 +271,13 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head);
 
 // --- history.c -------------------------------------------------------------------------------------------------------
 
-enum { ZS_HISTORY_LOOKS = 2 }; // after each connect
 // Up to which zxid of this site the origin says to have its txns; 0: it has not said so, or of another history.
 int64_t zs_history_theirs(const struct zs_link *link);
-// Whether that is what this history of the site has written, as far as one can know.
+// Whether this history of the site has come as far as that: there is a write of ours with a higher zxid.
 bool zs_history_proven(const struct zs_link *link);
 // The marker was written with this zxid, when the origin had said `theirs`.
 void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid);
-// Compares, after each connect, what the origin has of this site with where this site is. Every turn.
+// Looks, where nothing else is written, whether this history has come as far as the origin says. Every turn.
 void zs_history_tick(struct zs_link *link);
 
 // --- fast.c, slow.c --------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@
 enum {
     MARKER_VERSION_MAX = 1 << 30, // far below the wrap, where -1 would mean "any version"
     READS_AT_ONCE = 64,
-    LEAP = 300, // more than zoospan.depth can be
 };
 
 static bool fail(const struct zs_request *request, const char *what, const char *path, struct zs_error *e) {
@@ -72,13 +71,18 @@ bool zs_recover_version_exhausted(const struct zs_link *link) {
     return link->marker_version >= ZS_FAILPOINT_LIMIT("applier_marker_version_max", MARKER_VERSION_MAX);
 }
 
+void zs_recover_leap(const char *path, struct zs_slice json, int32_t version,
+                     struct zs_step steps[static ZS_RECOVER_LEAP]) {
+    for (uint32_t i = 0; i < ZS_RECOVER_LEAP; i++)
+        steps[i] = (struct zs_step){.type = ZS_STEP_SET, .path = path, .version = -1};
+    steps[0].version = version;
+    steps[0].data = steps[ZS_RECOVER_LEAP - 1].data = json;
+}
+
 // The steps that leave the marker at its position and take it over (see link.h): the first one makes sure that nobody
-// else has moved it since it was read, the rest let its version leap. The marker's JSON stands in the first and the
-// last one, nothing in between. At a very high version the node is made anew instead.
+// else has moved it since it was read. At a very high version the node is made anew.
 static uint32_t register_steps(const struct zs_link *link, struct zs_slice json,
-                               struct zs_step steps[static LEAP]) {
-    struct zs_step set = {
-        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
+                               struct zs_step steps[static ZS_RECOVER_LEAP]) {
     struct zs_step create = {
         .type = ZS_STEP_CREATE, .path = link->marker_path, .data = json, .acls = link->settings.acls};
     if (!link->marker_exists) {
@@ -87,18 +91,13 @@ static uint32_t register_steps(const struct zs_link *link, struct zs_slice json,
     }
     if (zs_recover_version_exhausted(link)) {
         ZS_FAILPOINT("applier_marker_reset");
-        steps[0] = set;
-        steps[0].type = ZS_STEP_DELETE;
+        steps[0] = (struct zs_step){
+            .type = ZS_STEP_DELETE, .path = link->marker_path, .version = link->marker_version};
         steps[1] = create;
         return 2;
     }
-    steps[0] = set;
-    set.version = -1;
-    steps[LEAP - 1] = set;
-    set.data = (struct zs_slice){.at = NULL};
-    for (uint32_t i = 1; i < LEAP - 1; i++)
-        steps[i] = set;
-    return LEAP;
+    zs_recover_leap(link->marker_path, json, link->marker_version, steps);
+    return ZS_RECOVER_LEAP;
 }
 
 static bool register_session(struct zs_link *link, struct zs_error *e) {
@@ -106,7 +105,7 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
     if (link->marker_exists && !zs_recover_look(link))
         return zs_fail(e, ZS_RETRY, "cannot read the marker %s", link->marker_path);
     zs_arena_reset(link->scratch);
-    struct zs_step *steps = zs_arena_take(link->scratch, LEAP, sizeof *steps);
+    struct zs_step *steps = zs_arena_take(link->scratch, ZS_RECOVER_LEAP, sizeof *steps);
     int64_t fence = link->marker_exists ? link->marker_fence : 0; // this write has no effect
     bool encoded = zs_link_encode_marker(link, link->marker.zxid, link->marker.clock, fence, &json);
     if (!steps || !encoded)
@@ -117,7 +116,8 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
     bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
     ZS_FAILPOINT("applier_registered");
     if (fine) {
-        link->marker_version = request.step_count == LEAP ? link->marker_version + LEAP : 0;
+        link->marker_version =
+            request.step_count == ZS_RECOVER_LEAP ? link->marker_version + ZS_RECOVER_LEAP : 0;
         link->marker_exists = link->registered = true;
         link->durable = link->marker.zxid;
     } else if (request.outcome == ZS_REFUSED &&
@@ -344,9 +344,15 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
 static bool read_own_history(struct zs_link *link, struct zs_error *e) {
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
     bool fine = zs_client_ask(&link->client, &read) != ZS_UNKNOWN || fail(&read, "read", ZS_HISTORY_PATH, e);
-    zs_history_of(read.data, &link->own_history); // not there yet, or not a history: not known
+    struct zs_history found; // not there yet, or not a history: not known
+    zs_history_of(read.data, &found);
     zs_request_clear(&read);
-    return fine;
+    if (!fine)
+        return false;
+    if (!zs_history_equal(&found, &link->own_history))
+        link->history_broken_at = 0; // it was another one's
+    link->own_history = found;
+    return true;
 }
 
 static bool recover(struct zs_link *link, struct zs_error *e) {
@@ -356,7 +362,7 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
         return zs_fail(e, ZS_BUSY, "%s", target.detail);
     link->client.generation = target.generation;
     if (target.connects != link->connects)
-        link->history_looks = ZS_HISTORY_LOOKS;
+        zs_backoff_reset(&link->look_backoff);
     link->connects = target.connects;
     struct zs_marker found;
     bool exists;
@@ -364,8 +370,6 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
         return false;
     if (!read_own_history(link, e))
         return false;
-    if (!zs_link_is_own(link, &link->broken.history))
-        link->broken.zxid = 0;
     ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))
         return false;

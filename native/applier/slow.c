@@ -159,12 +159,14 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     if (!total)
         return LOST;
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = all, .step_count = total};
+    const int64_t theirs = zs_history_theirs(link);
     ZS_FAILPOINT("applier_slow_write");
     ask(w, &request, zs_plan_request_bytes(all, total));
     ZS_FAILPOINT("applier_slow_written");
     uint32_t failed = request.failed_step;
     enum written result = judge(w, &request, failed < count ? steps[failed].path : link->marker_path);
     if (result == WRITTEN) {
+        zs_history_wrote(link, theirs, request.changed);
         zs_journal_landed(&link->journal, request.changed);
         link->marker_fence = link->image.run ? link->marker_fence : request.changed;
         link->marker_version++;

@@ -140,7 +140,7 @@ int cli_history_renew(struct cli *cli, int argc, char **argv) {
     if (status != CLI_OK)
         return status;
     struct zs_error e;
-    struct zs_arena *arena = zs_arena_new(1 << 20);
+    struct zs_arena *arena = zs_arena_new(16 << 20);
     if (!arena || !zs_history_renew(&cli->client, NULL, arena, &e))
         status = cli_fail("%s", arena ? e.text : "out of memory");
     else

@@ -76,6 +76,14 @@ static void answer(struct fake *fake, struct zs_request *request) {
     if (request->type == ZS_REQUEST_STEPS || request->type == ZS_REQUEST_BARE) {
         if (!lost || fake->lost_is_done)
             do_steps(store, request);
+    } else if (request->type == ZS_REQUEST_READ && strcmp(request->path, ZS_HISTORY_PATH) == 0 &&
+               store->history) {
+        request->data =
+            (struct zs_slice){.at = (const uint8_t *)store->history, .len = strlen(store->history)};
+    } else if (request->type == ZS_REQUEST_CHILDREN) {
+        static char name[] = "sh", *names[] = {name};
+        request->names = names;
+        request->name_count = 1;
     } else if (request->type == ZS_REQUEST_READ && !is_marker(request->path)) {
         request->rc = ZNONODE;
     } else if (request->type == ZS_REQUEST_READ) {

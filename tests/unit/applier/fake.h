@@ -24,6 +24,7 @@ struct store { // what both appliers of a test share
     int sets[PATHS_MAX];       // how often each was set
     int path_count, writes;
     int64_t zxid;
+    const char *history; // what the history's node holds; NULL: there is none
     int32_t busy; // not 0: counts the reads of versions, all of which a client outdates before they are used
 };
 

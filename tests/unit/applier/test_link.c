@@ -1,5 +1,6 @@
 // A link over the fake target: what it does in every order of events.
 #include "fake.h"
+#include "history.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,66 @@ static void who_takes_over_shuts_out_all_that_is_under_way(void **state) {
     assert_int_equal(store.sets[0], 4);
     fake_close_link(&old);
     fake_close_link(&new);
+}
+
+static const char HISTORY[] = "2f351c75-703f-47a0-b3e2-ab8b057dc29c";
+
+// A new history takes all markers their places. What other links have under way must not land behind that.
+static void a_new_history_shuts_out_all_that_is_under_way(void **state) {
+    (void)state;
+    struct store store = {.history = HISTORY};
+    struct fake fake, operator;
+    struct zs_error e;
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), sets[4];
+    for (int i = 0; i < 4; i++)
+        sets[i] = fake_op(ZS_OP_SET, "/a");
+    fake_open_link(&fake, &store);
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    fake.hold = true;
+    fake_deliver_ops(&fake, sets, 4);
+    fake_turn(&fake);
+    assert_int_equal(fake.held_count, 4);
+    fake_answer(&fake, 1);
+    fake_open_session(&operator, & store, 0x88);
+    assert_true(zs_history_renew(&operator.link->client, NULL, operator.link->scratch, &e));
+    fake_let_go(&fake);
+    assert_int_equal(store.sets[0], 1);
+    struct zs_marker marker;
+    assert_true(zs_marker_decode(store.json, store.json_len, &marker, NULL));
+    assert_true(marker.image && marker.zxid == 0);
+    zs_fast_collect(fake.link);
+    assert_false(fake.link->positioned);
+    fake_close_link(&fake);
+    fake_close_link(&operator);
+}
+
+// SEEN as of `ahead` txns behind all that was written here.
+static void hear(struct fake *fake, int64_t ahead) {
+    struct zs_link *link = fake->link;
+    link->origin_seen =
+        (struct zs_record_seen){.history = link->own_history, .zxid = fake->store->zxid + ahead};
+}
+
+static void every_write_with_the_marker_tells_of_a_broken_history(void **state) {
+    (void)state;
+    static const char *const paths[] = {"/a", "/not-there"}; // the fast path, and the slow one
+    for (int slow = 0; slow < 2; slow++) {
+        for (int64_t ahead = 0; ahead < 2; ahead++) {
+            struct store store = {.history = HISTORY};
+            struct fake fake;
+            struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, paths[slow]);
+            fake_open_link(&fake, &store);
+            fake_deliver_ops(&fake, &create, 1);
+            fake_turn_until_done(&fake);
+            hear(&fake, ahead); // with 1, it has the txn already that is written now
+            fake_deliver_ops(&fake, &set, 1);
+            fake_turn_until_done(&fake);
+            assert_int_equal(fake.link->history_broken_at, ahead ? store.zxid : 0);
+            assert_true(zs_history_proven(fake.link));
+            fake_close_link(&fake);
+        }
+    }
 }
 
 static void an_op_that_does_not_fit_takes_the_slow_path(void **state) {
@@ -490,6 +551,8 @@ int main(void) {
         cmocka_unit_test(a_txn_of_very_many_deletes_is_admitted),
         cmocka_unit_test(a_stream_is_applied),
         cmocka_unit_test(who_takes_over_shuts_out_all_that_is_under_way),
+        cmocka_unit_test(a_new_history_shuts_out_all_that_is_under_way),
+        cmocka_unit_test(every_write_with_the_marker_tells_of_a_broken_history),
         cmocka_unit_test(an_op_that_does_not_fit_takes_the_slow_path),
         cmocka_unit_test(an_unknown_outcome_is_looked_up),
         cmocka_unit_test(what_has_no_effect_writes_a_checkpoint_only),

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 int run_image_rules_tests(void);
 
@@ -94,11 +93,6 @@ static struct image deeper_image(struct live *live, const char *path) {
     return image;
 }
 
-// The origin's cursor is back where the destination is.
-static void go_back(struct live *live, int64_t zxid) {
-    live->zxid = live->head.prev = zxid;
-}
-
 static void an_image_of_a_deeper_path_leaves_the_place_alone(void **state) {
     struct live *live = *state;
     struct zs_report report;
@@ -121,7 +115,7 @@ static void an_image_of_a_deeper_path_leaves_the_place_alone(void **state) {
     live_expect_data(live, live_path("%s/a/set", root), "new");
     EXPECT_ALL(live, true, "a/made", "b");
     EXPECT_ALL(live, false, "a/gone");
-    go_back(live, at);
+    live_go_back(live, at);
     publish_and_wait(live, live_set(live_path("%s/b", root), "by the stream"));
     live_expect_data(live, live_path("%s/b", root), "by the stream");
     assert_int_equal(live_counter(live, 0, "gaps"), 0);
@@ -158,7 +152,7 @@ static void a_wider_request_is_not_forgotten(void **state) {
     image_begin(&image);
     image_put(&image, a, "old");
     image_end(&image);
-    go_back(live, at);
+    live_go_back(live, at);
     image_expect_wish(live, "/", &report);
     image = image_new(live, image_site_zxid(live));
     image_begin(&image);
@@ -272,13 +266,13 @@ static void the_stream_goes_on_before_a_requested_image(void **state) {
     ask(live, "--no-wait");
     image_expect_wish(live, "/", &report);
     begin_and_cut(live, &image);
-    live_sleep(1500);
+    live_sleep(8000);
     live_begin(live);
     live_record(live,
                 &(struct zs_record){.type = ZS_RECORD_SNAPSHOT_PART, .part = {.run = image.run, .index = 2}});
     image_end(&image);            // a part is missing
     image_expect_taken(live, at); // which says: it asks for none
-    go_back(live, at);
+    live_go_back(live, at);
     publish_and_wait(live, live_set(live_path("%s/a", live->root), "meanwhile"));
     image_expect_wish(live, "/", &report); // after as long as the run took
     assert_int_equal(live_counter(live, 0, "images"), 0);
@@ -447,7 +441,7 @@ static void expect_new_history(struct live *live, const struct zs_history *befor
 static void expect_look(struct live *live, int32_t version) {
     struct zs_marker marker;
     struct Stat stat = {.version = version};
-    for (int i = 0; i < 100 && stat.version <= version + 1; i++, live_sleep(100))
+    for (int i = 0; i < 900 && stat.version <= version + 1; i++, live_sleep(100))
         image_expect_marker(live, &marker, &stat);
     assert_true(stat.version > version + 1);
 }
@@ -459,17 +453,20 @@ static int32_t marker_version(struct live *live) {
     return stat.version;
 }
 
-// What is compared first after a connect may be older than the outage; what comes behind it counts as well.
+enum { STALE = 3 };
+
+// What is compared first after a connect may be older than the outage, and so may what follows; all of it counts.
 static void what_the_origin_says_later_is_compared_too(void **state) {
     struct live *live = *state;
     struct zs_history before;
     BEGIN_TREE(live, "a");
     image_own_history(live, &before);
-    const int32_t version = marker_version(live);
-    const int64_t now = image_site_zxid(live);
-    send_seen(live, &before, now, false);
-    expect_look(live, version);
-    send_seen(live, &before, now + 1000000, false);
+    for (int i = 0; i < STALE; i++) {
+        const int32_t version = marker_version(live);
+        send_seen(live, &before, image_site_zxid(live), false);
+        expect_look(live, version);
+    }
+    send_seen(live, &before, image_site_zxid(live) + 1000000, false);
     expect_new_history(live, &before);
 }
 
@@ -478,11 +475,6 @@ static void a_multi_tells_of_a_restored_ensemble_at_any_time(void **state) {
     struct zs_history before;
     BEGIN_TREE(live, "a");
     image_own_history(live, &before);
-    for (int looks = 0; looks < 2; looks++) {
-        const int32_t version = marker_version(live);
-        send_seen(live, &before, image_site_zxid(live), false);
-        expect_look(live, version);
-    }
     send_seen(live, &before, image_site_zxid(live) + 1000000, true);
     expect_new_history(live, &before);
 }
@@ -490,12 +482,6 @@ static void a_multi_tells_of_a_restored_ensemble_at_any_time(void **state) {
 // --- what happens meanwhile ------------------------------------------------------------------------------------------
 
 #ifdef ZS_FAILPOINTS
-static void expect_stopped(struct live *live) {
-    int status;
-    assert_int_equal(waitpid(live->appliers[0], &status, WUNTRACED), live->appliers[0]);
-    assert_true(WIFSTOPPED(status));
-}
-
 // When the history is written at last, this ensemble's zxids may have passed what the origin has of it.
 static void a_broken_history_is_remembered_until_it_is_renewed(void **state) {
     enum { AHEAD = 30 };
@@ -507,7 +493,7 @@ static void a_broken_history_is_remembered_until_it_is_renewed(void **state) {
     unsetenv("ZOOSPAN_FAILPOINTS");
     image_own_history(live, &before);
     send_seen(live, &before, image_site_zxid(live) + AHEAD, true);
-    expect_stopped(live);
+    live_expect_stopped(live, 0);
     zs_history_format(&before, history);
     assert_int_equal(zoo_set(live->zk, ZS_HISTORY_PATH, history, ZS_UUID_TEXT - 1, -1),
                      ZOK); // its version is another now
@@ -534,7 +520,7 @@ static void delete_when_stopped(struct live *live, const char *point) {
         image_add(&image, &node);
     }
     image_end(&image);
-    expect_stopped(live);
+    live_expect_stopped(live, 0);
     assert_int_equal(zoo_delete(live->zk, live_path("%s/a/x", live->root), -1), ZOK);
     live_signal_applier(live, 0, SIGCONT);
     image_expect_wish(live, live_path("%s/a/x", live->root), &report); // in doubt
