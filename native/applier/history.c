@@ -2,7 +2,7 @@
 //
 // Such an ensemble gives out zxids again that it had given out before, and the other sites would take the new txns for old
 // ones: silent loss. Its history id came back with the snapshot, so that does not tell. But the others say up to which zxid they
-// have our txns (SEEN), and zxids of one history only rise: if a txn that we write now gets a smaller one, this is not that
+// have our txns (SEEN), and zxids of one history only rise: if a txn that we write now gets no higher one, this is not that
 // history any more. Each multi with the marker tells when it lands. A link that has nothing to write looks: it writes the
 // marker where it is, whenever the other site has more than its newest write gave. Seldom, but at once after a connect,
 // because the ensemble can only have been restored while it was down.
@@ -94,12 +94,12 @@ static void begin_new_history(struct zs_link *link) {
             link->names.link, (uint64_t)link->history_broken_at, link->settings.origin,
             (uint64_t)link->origin_seen.zxid);
     zs_arena_reset(link->scratch);
-    if (zs_history_renew(&link->client, &link->own_history, link->scratch, &e)) {
-        zs_link_lose_place(link);
-        return;
+    if (!zs_history_renew(&link->client, &link->own_history, link->scratch, &e)) {
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link,
+                e.text);
+        zs_backoff_fail(&link->renew_backoff);
     }
-    zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link, e.text);
-    zs_recover_later(link);
+    zs_link_lose_place(link);
 }
 
 int64_t zs_history_theirs(const struct zs_link *link) {
@@ -119,22 +119,22 @@ void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid) {
 
 // Writes the marker where it is, to see which zxid that gives.
 static void look(struct zs_link *link) {
-    const int64_t theirs = zs_history_theirs(link); // heard before the write
-    link->registered = false;
-    link->marker.zxid = link->position;
-    link->marker.clock = link->clock;
+    struct zs_step step;
     zs_backoff_fail(&link->look_backoff);
-    if (zs_recover_register(link) && zs_recover_look(link))
-        zs_history_wrote(link, theirs, link->marker_changed);
+    zs_arena_reset(link->scratch);
+    if (zs_recover_register(link) && !zs_recover_touch(link, &step, 0))
+        zs_recover_later(link);
 }
 
 void zs_history_tick(struct zs_link *link) {
-    bool look_due = !link->first && !zs_history_proven(link) && zs_mono_ms() >= link->look_backoff.until_ms;
-    if (!link->positioned || !link->receive || !link->marker_exists || !(link->history_broken_at || look_due))
+    const int64_t now = zs_mono_ms();
+    bool look_due = !link->first && !zs_history_proven(link) && now >= link->look_backoff.until_ms;
+    bool renew_due = link->history_broken_at && now >= link->renew_backoff.until_ms;
+    if (!link->positioned || !link->receive || !link->marker_exists || !(look_due || renew_due))
         return;
     zs_fast_land(link);
     if (link->positioned && !link->history_broken_at)
         look(link);
-    if (link->positioned && link->history_broken_at)
+    if (link->positioned && link->history_broken_at && now >= link->renew_backoff.until_ms)
         begin_new_history(link);
 }

@@ -163,10 +163,12 @@ static bool write_one(struct zs_link *link, const struct zs_step *step) {
     enum zs_outcome outcome = request.outcome;
     enum zs_refusal refusal = zs_refusal_of(request.rc, NULL);
     bool fenced = outcome == ZS_REFUSED && request.failed_step >= 1;
-    if (outcome == ZS_DONE)
+    if (outcome == ZS_DONE) {
+        zs_history_wrote(link, zs_history_theirs(link), request.changed);
         zs_journal_landed(&link->journal, request.changed);
-    else
+    } else {
         zs_journal_failed(&link->journal);
+    }
     zs_request_clear(&request);
     link->marker_version += outcome == ZS_DONE;
     link->counters.multis += outcome == ZS_DONE;

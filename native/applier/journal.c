@@ -190,19 +190,11 @@ void zs_journal_failed(struct zs_journal *journal) {
     journal->drops = 0;
 }
 
-// Steps that change nothing but the journal, with the marker, which stays at its place. `steps` has room for one more.
+// Steps that change nothing but the journal. `steps` has room for one more.
 static bool write_steps(struct zs_link *link, struct zs_step *steps, uint32_t count) {
-    struct zs_slice json;
-    if (!zs_link_encode_marker(link, link->position, link->clock, link->marker_fence, &json))
-        return false;
-    steps[count++] = (struct zs_step){
-        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
-    struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
     ZS_FAILPOINT("applier_journal_write");
-    bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
+    bool fine = zs_recover_touch(link, steps, count);
     ZS_FAILPOINT("applier_journal_written");
-    link->marker_version += fine;
-    zs_request_clear(&request);
     return fine;
 }
 

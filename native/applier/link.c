@@ -220,7 +220,7 @@ static void init_backoffs(struct zs_link *link) {
     const struct zs_link_settings *s = &link->settings;
     struct zs_backoff backoff = {.min_ms = s->retry_min_ms, .max_ms = s->retry_max_ms};
     backoff.seed = (uint32_t)zs_fnv1a((uint64_t)zs_mono_ms(), s->origin, strlen(s->origin));
-    link->receive_backoff = link->recover_backoff = link->feedback.backoff = backoff;
+    link->receive_backoff = link->recover_backoff = link->renew_backoff = link->feedback.backoff = backoff;
     backoff.min_ms = LOOK_MS_MIN;
     backoff.max_ms = LOOK_MS_MAX;
     link->look_backoff = backoff;

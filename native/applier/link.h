@@ -174,8 +174,9 @@ struct zs_link {
     // this site's own history, and what the origin has of it
     struct zs_history own_history;
     struct zs_record_seen origin_seen;
-    uint64_t connects;              // of the session, when we found our place last
-    struct zs_backoff look_backoff; // between looks, since that connect
+    uint64_t connects;               // of the session, when we found our place last
+    struct zs_backoff look_backoff;  // between looks, since that connect
+    struct zs_backoff renew_backoff; // while a broken history cannot be renewed
     // The zxid of a write of ours that the origin says to have had before it was made: own_history is broken. 0: none.
     int64_t history_broken_at;
 
@@ -261,9 +262,12 @@ void zs_recover_later(struct zs_link *link);
 bool zs_recover_version_exhausted(const struct zs_link *link);
 // Steps that set a marker and let its version leap by more than anybody can have in flight (see above, 3.). `version`: what
 // it must be before; -1: any. The JSON stands in the first and the last one, nothing in between.
-enum { ZS_RECOVER_LEAP = 300 }; // more than zoospan.depth can be
+enum { ZS_RECOVER_LEAP = 2 * ZS_JOURNAL_DEPTH };
 void zs_recover_leap(const char *path, struct zs_slice json, int32_t version,
                      struct zs_step steps[static ZS_RECOVER_LEAP]);
+// Writes the marker where it is, behind `count` other steps; `steps` has room for one more. For who is registered and has
+// nothing in flight. False: the place is to be recovered.
+bool zs_recover_touch(struct zs_link *link, struct zs_step *steps, uint32_t count);
 // Reads what the marker's node says of its writes: marker_changed, marker_fence. False: the place is lost.
 bool zs_recover_look(struct zs_link *link);
 // The first batch ever: makes the marker.
@@ -273,7 +277,8 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head);
 
 // Up to which zxid of this site the origin says to have its txns; 0: it has not said so, or of another history.
 int64_t zs_history_theirs(const struct zs_link *link);
-// Whether this history of the site has come as far as that: there is a write of ours with a higher zxid.
+// Whether this history of the site has come as far as that: the marker's newest write has no lower zxid. (The same at rest: the
+// origin has that write too.)
 bool zs_history_proven(const struct zs_link *link);
 // The marker was written with this zxid, when the origin had said `theirs`.
 void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid);

@@ -112,12 +112,15 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
         return zs_fail(e, ZS_FATAL, "the marker does not fit");
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps};
     request.step_count = register_steps(link, json, steps);
+    const bool leaps = request.step_count == ZS_RECOVER_LEAP;
+    const int64_t theirs = zs_history_theirs(link);
     ZS_FAILPOINT("applier_register");
     bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
     ZS_FAILPOINT("applier_registered");
     if (fine) {
-        link->marker_version =
-            request.step_count == ZS_RECOVER_LEAP ? link->marker_version + ZS_RECOVER_LEAP : 0;
+        link->marker_version = leaps ? link->marker_version + ZS_RECOVER_LEAP : 0;
+        if (leaps) // of a node that is made, no zxid is told
+            zs_history_wrote(link, theirs, request.changed);
         link->marker_exists = link->registered = true;
         link->durable = link->marker.zxid;
     } else if (request.outcome == ZS_REFUSED &&
@@ -156,6 +159,24 @@ bool zs_recover_register(struct zs_link *link) {
     zs_link_set_state(link, ZS_APPLY_RECOVER, e.text);
     zs_recover_later(link);
     return false;
+}
+
+bool zs_recover_touch(struct zs_link *link, struct zs_step *steps, uint32_t count) {
+    struct zs_slice json;
+    if (!zs_link_encode_marker(link, link->position, link->clock, link->marker_fence, &json))
+        return false;
+    steps[count++] = (struct zs_step){
+        .type = ZS_STEP_SET, .path = link->marker_path, .data = json, .version = link->marker_version};
+    struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
+    const int64_t theirs = zs_history_theirs(link);
+    bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
+    if (fine) {
+        link->marker_version++;
+        link->durable = link->position;
+        zs_history_wrote(link, theirs, request.changed);
+    }
+    zs_request_clear(&request);
+    return fine;
 }
 
 bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
@@ -349,8 +370,10 @@ static bool read_own_history(struct zs_link *link, struct zs_error *e) {
     zs_request_clear(&read);
     if (!fine)
         return false;
-    if (!zs_history_equal(&found, &link->own_history))
-        link->history_broken_at = 0; // it was another one's
+    if (!zs_history_equal(&found, &link->own_history)) { // what was broken was another one
+        link->history_broken_at = 0;
+        zs_backoff_reset(&link->renew_backoff);
+    }
     link->own_history = found;
     return true;
 }
