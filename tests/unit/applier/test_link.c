@@ -21,25 +21,31 @@ static void a_stream_is_applied(void **state) {
     fake_close_link(&fake);
 }
 
-// The former owner has multis under way that expect version v, v + 1, v + 2. The new one moves the marker in between:
-// not one of them may find the version it expects.
+// A link with four multis under way, which expect version v, v + 1 and so on of the marker: sets of /a.
+static void open_with_four_under_way(struct fake *fake, struct store *store) {
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), sets[4];
+    for (int i = 0; i < 4; i++)
+        sets[i] = fake_op(ZS_OP_SET, "/a");
+    fake_open_link(fake, store);
+    fake_deliver_ops(fake, &create, 1);
+    fake_turn_until_done(fake);
+    fake->hold = true;
+    fake_deliver_ops(fake, sets, 4);
+    fake_turn(fake);
+    assert_int_equal(fake->held_count, 4);
+}
+
+// The former owner has multis under way. The new one moves the marker in between: not one of them may find the version it
+// expects.
 static void who_takes_over_shuts_out_all_that_is_under_way(void **state) {
     (void)state;
     struct store store = {.marker = false};
     struct fake old, new;
-    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), sets[4];
-    for (int i = 0; i < 4; i++)
-        sets[i] = fake_op(ZS_OP_SET, "/a");
-    fake_open_link(&old, &store);
-    fake_deliver_ops(&old, &create, 1);
-    fake_turn_until_done(&old);
-    old.hold = true;
-    fake_deliver_ops(&old, sets, 4);
-    fake_turn(&old);
-    assert_int_equal(old.held_count, 4);
+    struct zs_op set = fake_op(ZS_OP_SET, "/a");
+    open_with_four_under_way(&old, &store);
     fake_open_session(&new, &store, 0x88);
     new.zxid = new.head.prev = old.zxid - 4;
-    fake_deliver_ops(&new, sets, 1);
+    fake_deliver_ops(&new, &set, 1);
     fake_turn(&new); // has registered and set once
     fake_turn(&new);
     assert_int_equal(store.sets[0], 1);
@@ -66,16 +72,7 @@ static void a_new_history_shuts_out_all_that_is_under_way(void **state) {
     struct store store = {.history = HISTORY};
     struct fake fake, operator;
     struct zs_error e;
-    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), sets[4];
-    for (int i = 0; i < 4; i++)
-        sets[i] = fake_op(ZS_OP_SET, "/a");
-    fake_open_link(&fake, &store);
-    fake_deliver_ops(&fake, &create, 1);
-    fake_turn_until_done(&fake);
-    fake.hold = true;
-    fake_deliver_ops(&fake, sets, 4);
-    fake_turn(&fake);
-    assert_int_equal(fake.held_count, 4);
+    open_with_four_under_way(&fake, &store);
     fake_answer(&fake, 1);
     fake_open_session(&operator, & store, 0x88);
     assert_true(zs_history_renew(&operator.link->client, NULL, operator.link->scratch, &e));
