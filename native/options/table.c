@@ -226,11 +226,9 @@ const struct zs_option zs_option_table[] = {
         .fallback = "1s",
         .min = 100,
         .max = 1 * MINUTES,
-        .prose = "How often an idle link sends a batch that only says how far it is, and how much of the "
-                 "destination "
-                 "this site has; a busy one says so along with its txns, ten times as seldom. It bounds how "
-                 "long a "
-                 "lost message stays unnoticed on an idle link.",
+        .prose = "How often an idle link sends a batch that only says how far it is, and how much of "
+                 "the destination this site has; a busy one says so along with its txns, ten times as "
+                 "seldom. It bounds how long a lost message stays unnoticed on an idle link.",
     },
 
     // --- filter
