@@ -9,6 +9,7 @@ from . import files
 from .applier import Applier
 from .broker import Broker, Epmd
 from .processes import stop_all, wait_for
+from .relay import Relay
 from .zk import Ensemble
 
 NAMES = ["sh", "bj", "gz", "cd", "wh", "xa", "hz", "nj"]
@@ -45,9 +46,10 @@ class Site:
         return applier + self.zk.processes()
 
 
-def connect_mesh(sites, plugin=None, applier=None, links=None):
+def connect_mesh(sites, plugin=None, applier=None, links=None, ways=None):
     """Writes the configuration of a full mesh (or of `links`, pairs of names). `plugin` and `applier` are options for
-    every site, without the prefix; a callable is asked per site name."""
+    every site, without the prefix; a callable is asked per site name. `ways`: (origin, destination) -> Relay, where the
+    destination's applier goes through one to the origin's broker."""
     names = [site.name for site in sites]
     links = links if links is not None else [(a, b) for a in names for b in names if a != b]
     for site in sites:
@@ -67,7 +69,7 @@ def connect_mesh(sites, plugin=None, applier=None, links=None):
         for origin in origins:
             theirs = next(other.broker for other in sites if other.name == origin)
             user = f"zoospan-{site.name}"
-            options[f"link.{origin}.amqp_uri"] = theirs.uri(user)
+            options[f"link.{origin}.amqp_uri"] = (ways or {}).get((origin, site.name), theirs).uri(user)
             options[f"link.{origin}.amqp_password_file"] = theirs.passwords[user]
         options.update(applier(site.name) if callable(applier) else (applier or {}))
         site.applier.options = options
@@ -87,6 +89,7 @@ class World:
             self.epmd = Epmd(directory)
             brokers = make_brokers(directory, names, self.epmd)
         self.brokers = brokers
+        self.ways = {}
         of = lambda value, name: value[name] if isinstance(value, dict) else value
         self.sites = [Site(os.path.join(directory, name), name, brokers[name], of(voters, name), of(observers, name))
                       for name in names]
@@ -94,8 +97,13 @@ class World:
     def __getitem__(self, name):
         return next(site for site in self.sites if site.name == name)
 
+    def way(self, origin, destination, rtt_ms=0):
+        """A Relay for that link, to be asked for before connect()."""
+        self.ways[origin, destination] = Relay(self.brokers[origin].port, rtt_ms)
+        return self.ways[origin, destination]
+
     def connect(self, **options):
-        connect_mesh(self.sites, **options)
+        connect_mesh(self.sites, ways=self.ways, **options)
 
     def start(self, say=lambda text: None):
         """Brokers, then servers and observers, then appliers: an applier is a client, and nothing may be written
@@ -134,6 +142,8 @@ class World:
 
     def stop(self):
         stop_all(self.processes())
+        for way in self.ways.values():
+            way.stop()
         if self.own_brokers:
             stop_all([broker.process for broker in self.brokers.values() if broker.process is not None], 30)
             if self.epmd is not None:
