@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import urllib.error
@@ -22,6 +23,13 @@ from zoosites.site import Epmd, World  # noqa: E402
 
 logging.getLogger("kazoo").setLevel(logging.CRITICAL)
 SITES = ["sh", "bj", "gz"]
+TEST_S = 600  # no test takes so long: it hangs
+# Workers take modules in this order, so that none begins a long one at the end. What is not named comes first.
+LONGEST_FIRST = ["test_018_resync", "test_012_broker_faults", "test_015_logs", "test_014_roles", "test_003_restarts",
+                 "test_022_images_after_faults", "test_016_disk_full", "test_011_catch_up", "test_001_two_sites", "test_017_limits",
+                 "test_008_random_workload", "test_009_curator_and_roles", "test_024_truncation", "test_007_three_sites",
+                 "test_002_filters", "test_019_dictionaries", "test_023_rollover", "test_005_bad_options", "test_004_standalone",
+                 "test_013_quarantine", "test_006_pairs", "test_010_secrets", "test_000_judge"]
 
 
 class Brokers:
@@ -79,7 +87,11 @@ def remove(broker, kind, name):
 
 @pytest.fixture(scope="session")
 def run_dir():
-    return os.environ.get("ZOOSPAN_RUN_DIR") or tempfile.mkdtemp(prefix="zoospan-e2e.", dir="/tmp")
+    """Of this worker alone, where several run (pytest-xdist)."""
+    top = os.environ.get("ZOOSPAN_RUN_DIR") or tempfile.mkdtemp(prefix="zoospan-e2e.", dir="/tmp")
+    own = os.path.join(top, os.environ.get("PYTEST_XDIST_WORKER", ""))
+    os.makedirs(own, exist_ok=True)
+    return own
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +130,15 @@ def make_world(request, run_dir, brokers):
     stop_all([broker.process for broker in own if broker.process is not None], 30)
 
 
+@pytest.fixture(autouse=True)
+def mended(request):
+    """What a test that failed has stopped comes back for those after it."""
+    yield
+    if getattr(request.node, "broke", False):
+        for world in getattr(request.module, "zoospan_worlds", []):
+            world.mend()
+
+
 @pytest.fixture(scope="module")
 def judges():
     """judges(world) -> Judge, closed after the module."""
@@ -154,12 +175,29 @@ def clients():
         client.close()
 
 
+def pytest_collection_modifyitems(items):
+    order = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, -1))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """Whatever a test or what it is built on waits for, the wait ends: as a failure of this test."""
+    def end(*_):
+        pytest.fail(f"{item.nodeid} is not over after {TEST_S} s")
+    signal.signal(signal.SIGALRM, end)
+    signal.alarm(TEST_S)
+    yield
+    signal.alarm(0)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Puts the last lines of the appliers' and the plugin servers' logs beneath a failure."""
     report = (yield).get_result()
     if not report.failed:
         return
+    item.broke = True
     for world in getattr(item.module, "zoospan_worlds", []):
         for process in world.processes():
             if process.log.endswith(("applier.log", "zookeeper.log")):

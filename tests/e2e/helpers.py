@@ -189,7 +189,7 @@ def judged(world, judge, disturb, images=False, name=None, timeout_s=90, acls=Tr
     """Writers on both sites until `disturb` is over, markers watched all the while; then the whole verdict."""
     name = name or disturb.__name__
     watch = markers.Watch(world.sites, judge.clients).start()
-    writers = begin_writers(world.sites, name, seconds=1e9, pause_s=0.01, acls=acls)
+    writers = begin_writers(world.sites, name, per_s=100, acls=acls)
     try:
         disturb()
     finally:

@@ -74,7 +74,7 @@ start() {
     write_files "$amqp" "$mgmt" "$tls" "$dist" "$epmd"
     # shellcheck disable=SC1091
     (. "$dir/env" && exec setsid "$RABBITMQ_BIN/rabbitmq-server" >"$dir/log/out" 2>&1 </dev/null) &
-    if ! tool rabbitmqctl -q wait --timeout 60 "$dir/pid" >/dev/null; then
+    if ! tool rabbitmqctl -q wait --timeout 240 "$dir/pid" >/dev/null; then
         cat "$dir/log/out" >&2
         exit 1
     fi

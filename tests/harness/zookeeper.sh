@@ -50,7 +50,7 @@ start() {
         -Dznode.container.checkIntervalMs=1000 -cp "$jars" \
         org.apache.zookeeper.server.quorum.QuorumPeerMain "$dir/zoo.cfg" >>"$dir/log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
-    for _ in $(seq 300); do
+    for _ in $(seq 1200); do
         serves 2>/dev/null && return
         sleep 0.1
     done

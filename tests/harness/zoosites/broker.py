@@ -139,7 +139,7 @@ class Broker:
             return False
         return any(listener.get("protocol") == "amqp" for listener in listeners)
 
-    def wait_ready(self, timeout_s=90):
+    def wait_ready(self, timeout_s=240):
         wait_for(f"RabbitMQ of site {self.site}", timeout_s, self.ready, self.process, pause_s=0.25)
 
     def api(self, method, path, body=None, timeout_s=30):
@@ -157,7 +157,7 @@ class Broker:
     def queues(self):
         return {queue["name"]: queue for queue in self.api("GET", "/api/queues")}
 
-    def ctl(self, *arguments, timeout_s=60):
+    def ctl(self, *arguments, timeout_s=120):
         """Runs rabbitmqctl against this node."""
         return subprocess.run([os.path.join(installation(), "rabbitmqctl"), "-n", self.node, *arguments],
                               env=self.environment(), cwd=self.dir, timeout=timeout_s, check=True,

@@ -10,6 +10,7 @@ from . import wire  # it also teaches kazoo to read the names that Java writes
 
 LEFT_OUT = ("/zookeeper", "/zoospan")
 WINDOW = 200
+LAST_READ_S = 30  # for a read that begins just before the time is over
 
 
 class Node:
@@ -35,23 +36,26 @@ def _left_out(path):
     return any(path == top or path.startswith(top + "/") for top in LEFT_OUT)
 
 
-def read_tree(client, root="/"):
-    """path -> Node for everything beneath root, pipelined. Nodes that vanish meanwhile are left out."""
-    client.sync(root)
+def read_tree(client, root="/", timeout_s=120):
+    """path -> Node for everything beneath root, pipelined. Nodes that vanish meanwhile are left out. Raises KazooTimeoutError
+    when it is not read in time."""
+    deadline = time.monotonic() + timeout_s
+    answer = lambda result: result.get(timeout=max(0.001, deadline - time.monotonic()))
+    answer(client.sync_async(root))
     tree, todo = {}, [root]
     while todo:
         batch, todo = todo[:WINDOW], todo[WINDOW:]
         parents = []
         for path, data, acls in [(path, client.get_async(path), client.get_acls_async(path)) for path in batch]:
             with contextlib.suppress(NoNodeError):
-                (value, stat), (acl, _) = data.get(30), acls.get(30)
+                (value, stat), (acl, _) = answer(data), answer(acls)
                 tree[path] = Node(value, _acl(acl), "ephemeral" if stat.ephemeralOwner else "persistent")
                 if stat.numChildren:
                     parents.append(path)
         for path, children in [(path, client.get_children_async(path)) for path in parents]:
             with contextlib.suppress(NoNodeError):
                 below = path.rstrip("/") + "/"
-                todo += [below + name for name in children.get(30) if not _left_out(below + name)]
+                todo += [below + name for name in answer(children) if not _left_out(below + name)]
     return tree
 
 
@@ -67,6 +71,10 @@ def differences(trees, limit=20):
                 found.append("... and perhaps more")
                 break
     return found
+
+
+class Unread(Exception):
+    """A site does not answer; the text names it."""
 
 
 class Judge:
@@ -86,21 +94,30 @@ class Judge:
         self.close()
         self.clients = {site.name: site.client() for site in self.sites}
 
-    def trees(self, root="/"):
-        return {name: read_tree(client, root) for name, client in self.clients.items()}
+    def trees(self, root="/", timeout_s=120):
+        """Raises Unread for a site whose tree cannot be had."""
+        deadline, found = time.monotonic() + timeout_s, {}
+        for name, client in self.clients.items():
+            try:
+                found[name] = read_tree(client, root, deadline - time.monotonic())
+            except wire.INTERRUPTED as error:
+                raise Unread(f"{name} cannot be read: {error!r}") from error
+        return found
 
     def wait_equal(self, timeout_s=60, root="/"):
-        """Waits until the trees are equal and returns them. Raises AssertionError with what differs."""
+        """Waits until the trees are equal and returns them. Raises AssertionError with what differs, or with the site that cannot be
+        read and what it has said of it."""
         deadline, pause = time.monotonic() + timeout_s, 0.2
         while True:
             try:
-                trees = self.trees(root)
+                trees = self.trees(root, max(LAST_READ_S, deadline - time.monotonic()))
                 found = differences(trees)
-            except wire.INTERRUPTED as error:
-                found = [f"not read: {error!r}"]
+            except Unread as error:
+                found = [str(error)]
             if not found:
                 return trees
             if time.monotonic() > deadline:
-                raise AssertionError(f"the trees are not equal after {timeout_s} s:\n" + "\n".join(found))
+                raise AssertionError(f"the trees are not equal after {timeout_s} s:\n" +
+                                     "\n".join(found + [line for site in self.sites for line in site.fallen()]))
             time.sleep(pause)
             pause = min(2.0, pause * 1.5)

@@ -4,9 +4,13 @@
 import contextlib
 import glob
 import os
+import re
 import signal
 import subprocess
 import time
+
+# What a program says when it cannot go on.
+LAST_WORDS = re.compile(r"OutOfMemoryError|\bFATAL\b|exiting abnormally|# A fatal error|Unable to (load|access) d|SUMMARY: \w+Sanitizer")
 
 
 class StartError(Exception):
@@ -37,6 +41,7 @@ class Process:
 
     def __init__(self, pid, started, log, child=None):
         self.pid, self.started, self.log, self.child = pid, started, log, child
+        self.told_to_end = False
 
     @classmethod
     def spawn(cls, argv, log, env=None, cwd=None):
@@ -88,8 +93,18 @@ class Process:
     def exit_code(self):
         return None if self.child is None else self.child.poll()
 
+    def fell(self):
+        """It is gone, and nobody here ended it."""
+        return not self.told_to_end and not self.alive()
+
+    def last_words(self):
+        """How and why it ended, as far as its log tells."""
+        lines = self.tail(200).splitlines() or ["an empty log"]
+        return f"ended by itself (exit code {self.exit_code()}): " + next(filter(LAST_WORDS.search, reversed(lines)), lines[-1])
+
     def terminate(self, timeout_s=10):
         """SIGTERM, and SIGKILL when that does not help in time. True if SIGTERM was enough."""
+        self.told_to_end = True
         self.thaw()
         self.signal(signal.SIGTERM)
         if self.wait(timeout_s):
@@ -98,6 +113,7 @@ class Process:
         return False
 
     def kill(self):
+        self.told_to_end = True
         self.signal(signal.SIGKILL)
         self.wait(10)
 
@@ -112,6 +128,7 @@ class Process:
 def stop_all(processes, timeout_s=10):
     """Asks all at once, then waits for each: much quicker than one by one."""
     for process in processes:
+        process.told_to_end = True
         process.thaw()
         process.signal(signal.SIGTERM)
     deadline = time.monotonic() + timeout_s

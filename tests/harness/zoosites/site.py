@@ -3,13 +3,13 @@
 import os
 
 from kazoo.client import KazooClient
-from kazoo.handlers.threading import SequentialThreadingHandler
 
 from . import files
 from .applier import Applier
 from .broker import Broker, Epmd
 from .processes import stop_all, wait_for
 from .relay import Relay
+from .wire import Handler
 from .zk import Ensemble
 
 NAMES = ["sh", "bj", "gz", "cd", "wh", "xa", "hz", "nj"]
@@ -37,9 +37,14 @@ class Site:
         settings.setdefault("timeout", 20)
         client = KazooClient(hosts=settings.pop("hosts", self.zk.connect_string),
                              auth_data=[("digest", self.zk.auth)] if auth else None,
-                             handler=SequentialThreadingHandler(), **settings)
+                             handler=Handler(), **settings)
         client.start(timeout=20)
         return client
+
+    def fallen(self):
+        """A line for each server or applier of this site that ended without having been told to."""
+        return [f"{self.name}: {os.path.relpath(process.log, self.dir)}: {process.last_words()}"
+                for process in self.processes() if process.fell()]
 
     def processes(self):
         applier = [self.applier.process] if self.applier.process is not None else []
@@ -139,6 +144,18 @@ class World:
 
     def processes(self):
         return [process for site in self.sites for process in site.processes()]
+
+    def mend(self):
+        """Whatever was started once runs again, and whatever stands still goes on."""
+        brokers, servers = list(self.brokers.values()), [server for site in self.sites for server in site.zk.servers]
+        for group in (brokers, servers, [site.applier for site in self.sites]):
+            started = [owner for owner in group if owner.process is not None]
+            for owner in started:
+                owner.process.thaw()
+                if not owner.process.alive():
+                    owner.start()
+            for owner in started:
+                owner.wait_ready()
 
     def stop(self):
         stop_all(self.processes())

@@ -10,11 +10,24 @@ class Diverged(Exception):
     """The servers of one ensemble hold different trees: what a site holds depends on whom one asks."""
 
 
+class Fallen(Exception):
+    """A server or an applier ended though nobody told it to: nothing that is waited for has to come about."""
+
+
+def check_processes(world):
+    """Raises Fallen with a line for each."""
+    fallen = [line for site in world.sites for line in site.fallen()]
+    if fallen:
+        raise Fallen("\n".join(fallen))
+
+
 def check_ensembles(world, timeout_s):
-    """Raises Diverged for an ensemble whose servers differ among themselves by the number of nodes, though all is at rest."""
+    """Raises Diverged for an ensemble whose servers differ among themselves by the number of nodes, though all is at rest; one that
+    does not answer differs."""
     deadline = time.monotonic() + timeout_s
     for site in world.sites:
-        while len(set(counts := [server.nodes() for server in site.zk.servers if server.serving()])) > 1:
+        while len(set(counts := [server.nodes() for server in site.zk.servers])) > 1 or counts[0] is None:
+            check_processes(world)
             if time.monotonic() > deadline:
                 raise Diverged(f"ZooKeeper's own servers of {site.name} differ: {counts} nodes")
             time.sleep(1)
@@ -24,6 +37,7 @@ def complaints(world, judge, writers, watch, timeout_s, say=lambda text: None, r
     """Waits for health and rest, ends `watch` (markers.Watch), and returns lines for a person. `rest_s`: some heartbeats.
     `images`: one may have been sent, and what it wrote again is no fault."""
     say("waits until every link is live")
+    check_processes(world)
     world.wait_live(timeout_s)
     say("compares the trees")
     check_ensembles(world, timeout_s)

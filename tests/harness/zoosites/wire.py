@@ -5,7 +5,7 @@ import socket
 import struct
 
 from kazoo.exceptions import EXCEPTIONS, ConnectionClosedError, ConnectionLoss, SessionExpiredError
-from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.handlers.threading import AsyncResult, KazooTimeoutError, SequentialThreadingHandler
 from kazoo.protocol import serialization as kz
 from kazoo.security import OPEN_ACL_UNSAFE
 
@@ -14,6 +14,24 @@ CONTAINER, TTL, TTL_SEQUENTIAL = 4, 5, 6
 
 # The connection was lost, and what became of the request is not known.
 INTERRUPTED = (ConnectionLoss, SessionExpiredError, ConnectionClosedError, KazooTimeoutError)
+
+ANSWER_S = 60
+
+
+class _Answer(AsyncResult):
+    def get(self, block=True, timeout=ANSWER_S):
+        return super().get(block, timeout)
+
+    def wait(self, timeout=ANSWER_S):
+        return super().wait(timeout)
+
+
+class Handler(SequentialThreadingHandler):
+    """No client of ours waits for an answer for ever: none comes while an ensemble is gone, nor, ever, from a server whose tree
+    lacks a node that its leader has and that is written."""
+
+    def async_result(self):
+        return _Answer(self)
 
 
 def _read_string(buffer, offset):

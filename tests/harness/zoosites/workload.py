@@ -1,6 +1,8 @@
 """A seeded random client: every kind of txn that ZooKeeper 3.8 knows, alone and inside multis, sessions that close and
 sessions that die, and requests that fail. Each site's writer keeps to its own subtree, so the end does not depend on
-which site's write came first; what it got acknowledged is remembered and can be asked for."""
+which site's write came first; what it got acknowledged is remembered and can be asked for.
+
+What it makes is bounded in number and bytes, however quick the machine is: servers hold all of it in their memory."""
 
 import random
 import threading
@@ -8,7 +10,7 @@ import time
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
-from kazoo.handlers.threading import AsyncResult, KazooTimeoutError, SequentialThreadingHandler
+from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.security import OPEN_ACL_UNSAFE, make_acl, make_digest_acl
 
 from . import wire
@@ -25,26 +27,20 @@ ACLS = [
 ]
 
 
-class _Answer(AsyncResult):
-    """Is not waited for for ever: a server whose tree lacks a node that its leader has never answers a write of it."""
-
-    def get(self, block=True, timeout=60):
-        return super().get(block, timeout)
-
-
-class _Handler(SequentialThreadingHandler):
-    def async_result(self):
-        return _Answer(self)
+OPERATIONS = 20_000
+NODES_MAX = 20_000  # made by one writer, of which most live on
+BYTES_MAX = 24 << 20  # sent by one writer; beyond that its data is short
 
 
 class Writer:
-    """Writes to one site until `seconds` are over or `operations` are done, with pauses in between if it is told to. `acls`:
-    some nodes get others than the open one."""
+    """Writes to one site until `operations` are done, or until `seconds` are over; at most `per_s` of them a second, on average
+    from its beginning, if it is told so. `acls`: some nodes get others than the open one."""
 
-    def __init__(self, site, seed, operations=None, seconds=None, root=None, pause_s=0, acls=True):
+    def __init__(self, site, seed, operations=OPERATIONS, seconds=None, root=None, per_s=None, acls=True):
         self.thread = threading.Thread(target=self._run, name=f"writer-{site.name}", daemon=True)
         self.site, self.random = site, random.Random(f"{seed}/{site.name}")
-        self.operations, self.seconds, self.pause_s = operations, seconds, pause_s
+        self.operations, self.seconds, self.per_s = operations, seconds, per_s
+        self.done = self.made = self.sent = 0  # operations; nodes; bytes of data
         self.acls = ACLS if acls else [OPEN_ACL_UNSAFE]
         self.root = root or f"/load-{site.name}"
         self.paths = []  # nodes that may have children, newest last
@@ -52,6 +48,7 @@ class Writer:
         self.lost = set()  # paths whose last request has no known outcome
         self.counts, self.errors, self.failure = {}, {}, None
         self.writing, self.stop_asked = threading.Event(), threading.Event()
+        self.client = None
 
     # --- running ------------------------------------------------------------------------------------------------
 
@@ -63,7 +60,7 @@ class Writer:
         """Until it is in the midst of it, so that what happens then happens to its writes."""
         assert self.writing.wait(timeout_s) or self.failure, f"writer of {self.site.name} has not begun"
 
-    def join(self, timeout_s=None):
+    def join(self, timeout_s=300):
         """Waits for its end and raises what made it fail, if anything did."""
         self.thread.join(timeout_s)
         if self.failure is not None:
@@ -85,11 +82,12 @@ class Writer:
         except Exception as failure:  # told to the caller by join()
             self.failure = failure
         finally:
-            self.client.stop()
-            self.client.close()
+            if self.client is not None:
+                self.client.stop()
+                self.client.close()
 
     def _connect(self):
-        client = KazooClient(hosts=self.site.zk.connect_string, timeout=10, handler=_Handler(),
+        client = KazooClient(hosts=self.site.zk.connect_string, timeout=10, handler=wire.Handler(),
                              auth_data=[("digest", CREDENTIALS)])
         client.start(timeout=20)
         return client
@@ -99,15 +97,17 @@ class Writer:
                    (self.do_failing_multi, 4), (self.do_failing, 4), (self.do_burst, 2), (self.do_session, 2),
                    (self.do_dying_session, 1), (self.do_large, 1), (self.do_family, 1)]
         names, weights = [a for a, _ in actions], [w for _, w in actions]
-        started, done = time.monotonic(), 0
-        while not self.stop_asked.is_set():
-            if self.operations is not None and done >= self.operations:
-                break
+        started = time.monotonic()
+        while not self.stop_asked.is_set() and self.done < self.operations:
             if self.seconds is not None and time.monotonic() - started >= self.seconds:
                 break
-            time.sleep(self.pause_s)
+            early_s = started + self.done / self.per_s - time.monotonic() if self.per_s else 0
+            if early_s > 0 and self.stop_asked.wait(early_s):
+                break
             action = self.random.choices(names, weights)[0]
-            done += 1
+            if self.made >= NODES_MAX and action in (self.do_create, self.do_multi, self.do_family):
+                action = self.do_set
+            self.done += 1
             try:
                 action()
                 self.counts[action.__name__[3:]] = self.counts.get(action.__name__[3:], 0) + 1
@@ -128,6 +128,7 @@ class Writer:
             raise
 
     def _create(self, path, data, acl, flags, ttl_ms=0, stat=False):
+        self.made += 1
         made = self._send(path, lambda: wire.create(self.client, path, data, acl, flags, ttl_ms, stat))
         if flags in (wire.PERSISTENT, wire.SEQUENTIAL):
             self.acked[made] = data or b""
@@ -149,12 +150,19 @@ class Writer:
 
     # --- choosing ----------------------------------------------------------------------------------------------------
 
+    def _bytes(self, least, most):
+        data = self.random.randbytes(self.random.randint(least, most))
+        if self.sent + len(data) > BYTES_MAX:
+            data = data[:8]
+        self.sent += len(data)
+        return data
+
     def _data(self):
         shape = self.random.random()
         if shape < 0.05:
             return b""
         if shape < 0.9:
-            return self.random.randbytes(self.random.randint(1, 400))
+            return self._bytes(1, 400)
         return b'{"host":"10.0.0.%d"}' % self.random.randint(0, 255) * self.random.randint(1, 60)
 
     def _parent(self):
@@ -202,6 +210,7 @@ class Writer:
         """Related operations on a few new nodes, with a check that holds."""
         base = f"{self._parent()}/m{self.random.randint(0, 10 ** 6)}"
         first, second = self._data(), self._data()
+        self.made += 3
         requests = [wire.create_request(base, first), wire.create_request(f"{base}/kid", second),
                     wire.set_request(base, second), wire.check_request(base, 1),
                     wire.create_request(f"{base}/gone", b"x"), wire.delete_request(f"{base}/gone")]
@@ -262,12 +271,13 @@ class Writer:
             pass  # that server is down at the moment
 
     def do_large(self):
-        self._set(self._own(), self.random.randbytes(self.random.randint(50_000, 400_000)))
+        self._set(self._own(), self._bytes(50_000, 400_000))
 
     def do_family(self):
         """A node with many children, made and sometimes deleted in one go."""
         base = self._create(f"{self._parent()}/fam{self.random.randint(0, 10 ** 6)}", b"", None, wire.PERSISTENT)
         count = self.random.randint(5, 80)
+        self.made += count
         wire.multi(self.client, [wire.create_request(f"{base}/{n}", b"%d" % n) for n in range(count)])
         if self.random.random() < 0.5:
             requests = [wire.delete_request(f"{base}/{n}") for n in range(count)] + [wire.delete_request(base)]
@@ -292,9 +302,9 @@ def missing(writer, tree):
     return found
 
 
-def run(sites, seed, operations=None, seconds=None):
+def run(sites, seed, operations):
     """Writers on all sites at once, to their end. Returns them."""
-    writers = [Writer(site, seed, operations, seconds).start() for site in sites]
+    writers = [Writer(site, seed, operations).start() for site in sites]
     for writer in writers:
         writer.join()
     return writers

@@ -113,8 +113,10 @@ class Server:
                 return line[6:].strip()
         return ""
 
-    def wait_serving(self, timeout_s=60):
+    def wait_serving(self, timeout_s=120):
         wait_for(f"ZooKeeper server {self.number} in {self.dir}", timeout_s, self.serving, self.process)
+
+    wait_ready = wait_serving
 
     def zxid(self):
         """The newest zxid in this server's tree."""
@@ -188,7 +190,7 @@ class Ensemble:
         for server in self.servers:
             server.start()
 
-    def wait_serving(self, timeout_s=60):
+    def wait_serving(self, timeout_s=120):
         """Until every server serves, the observer too: what is written before it does would pass its plugin by."""
         for server in self.servers:
             server.wait_serving(timeout_s)

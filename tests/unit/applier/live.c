@@ -178,15 +178,12 @@ void live_signal_applier(struct live *live, int which, int number) {
         live_expect_stopped(live, which);
     if (number == SIGSTOP || number == SIGCONT)
         return;
-    waitpid(live->appliers[which], NULL, 0);
-    live->appliers[which] = 0;
+    await_status(live, which);
 }
 
 int live_stop_applier(struct live *live, int which) {
-    int status = 0;
     assert_int_equal(kill(live->appliers[which], SIGTERM), 0);
-    assert_int_equal(waitpid(live->appliers[which], &status, 0), live->appliers[which]);
-    live->appliers[which] = 0;
+    int status = await_status(live, which);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
