@@ -80,7 +80,7 @@ bool zs_dictionaries_load(struct zs_link *link, struct zs_error *e) {
 
 void zs_dictionaries_hear(struct zs_link *link, const struct zs_batch *batch) {
     struct zs_link_dictionaries *dictionaries = &link->dictionaries;
-    for (uint32_t i = 0; i < batch->head.records && link->settings.takes_dictionaries; i++) {
+    for (uint32_t i = 0; i < batch->head.records && link->settings.protected; i++) {
         const struct zs_record *record = &batch->records[i];
         struct zs_dictionary heard;
         if (record->type == ZS_RECORD_DICTIONARY &&
@@ -144,7 +144,7 @@ void zs_dictionaries_tick(struct zs_link *link) {
 
 void zs_dictionaries_fill_report(const struct zs_link *link, struct zs_report *report) {
     const struct zs_dictionaries *kept = &link->dictionaries.kept;
-    if (!link->settings.takes_dictionaries)
+    if (!link->settings.protected)
         return;
     report->takes_dictionaries = true;
     report->dictionary_count = kept->count;

@@ -204,8 +204,8 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
     image->history = head->history;
     image->vector_count = begin->vector_count;
     memcpy(image->vector, begin->vector, begin->vector_count * sizeof *begin->vector);
-    if (!zs_recover_register(link) || !zs_journal_begin_history(link, &head->history) ||
-        !zs_journal_load(link))
+    if (!zs_recover_register(link) || !zs_closed_know(link) ||
+        !zs_journal_begin_history(link, &head->history) || !zs_journal_load(link))
         return false;
     image->stand = stand_of(link, head, begin, &others_met);
     image->root_seen = false;

@@ -127,18 +127,10 @@ void zs_branch_mark(struct zs_branch *branch, const char *name) {
         branch->seen[found - branch->kids.names] = true;
 }
 
-// What is made of a node that the image does not have: as the stream makes missing parents, empty, with the ACL of the nearest
-// ancestor.
-static struct zs_record_node stand_in(const struct zs_branch *above, const char *path) {
-    static const struct zs_acl open_entry = {.perms = 31, .scheme = "world", .id = "anyone"};
-    struct zs_record_node node = {.path = path,
-                                  .data = {.at = (const uint8_t *)"", .len = 0},
-                                  .acls = {.count = 1, .entries = &open_entry}};
-    if (above && above->state == ZS_BRANCH_WAITING)
-        node.acls = above->node.acls;
-    else if (above && above->about.acls.count)
-        node.acls = above->about.acls;
-    return node;
+// What is made of a node that the image does not have, if it has to be there: empty and closed, as the stream makes it.
+static struct zs_record_node stand_in(const struct zs_link *link, const char *path) {
+    return (struct zs_record_node){
+        .path = path, .data = {.at = (const uint8_t *)"", .len = 0}, .acls = link->closed.acls};
 }
 
 static struct zs_branch *push_read(struct zs_link *link, const char *path) {
@@ -155,7 +147,7 @@ static struct zs_branch *push_read(struct zs_link *link, const char *path) {
             node = (struct zs_request){.path = NULL};
         }
     } else if (node.outcome == ZS_REFUSED && kids.outcome != ZS_UNKNOWN) {
-        const struct zs_record_node missing = stand_in(link->image.top, path);
+        const struct zs_record_node missing = stand_in(link, path);
         branch = zs_branch_push_waiting(link, &missing);
     }
     zs_request_clear(&node);
@@ -166,7 +158,7 @@ static struct zs_branch *push_read(struct zs_link *link, const char *path) {
 // A node on the way that the image does not have: the origin's rules do not carry it, or it lies above the image's path.
 static bool enter(struct zs_link *link, const char *path) {
     struct zs_branch *above = link->image.top, *branch;
-    const struct zs_record_node missing = stand_in(above, path);
+    const struct zs_record_node missing = stand_in(link, path);
     if (!above || above->state == ZS_BRANCH_OLD)
         branch = push_read(link, path);
     else if (above->state == ZS_BRANCH_BARRED)

@@ -73,8 +73,8 @@ struct zs_link_settings {
     struct zs_filter *filter;   // owned
     struct zs_patterns *except; // owned; may be NULL
     bool skip_ephemerals;
-    struct zs_acls acls;     // of what the link keeps under /zoospan; static
-    bool takes_dictionaries; // these ACLs let nobody else read it: dictionaries hold pieces of data
+    struct zs_acls acls; // of what the link keeps under /zoospan; static
+    bool protected;      // these ACLs let nobody else read it: so it may hold pieces of data
 };
 void zs_link_settings_clear(struct zs_link_settings *settings);
 
@@ -126,6 +126,14 @@ struct zs_feedback {
     bool blocked; // by an alarm of the broker
     struct zs_buffer json;
     struct zs_report report; // scratch: it is large
+};
+
+// As what a node stands whose ACL is not known.
+struct zs_closed {
+    bool known; // for the session of this generation:
+    uint64_t generation;
+    struct zs_acls acls;
+    bool makes_nodes; // false: what is closed could not be opened again
 };
 
 struct zs_link {
@@ -189,8 +197,9 @@ struct zs_link {
     uint64_t done_tag;                      // ... and the newest of them, with all before it
     struct zs_unit *first, *last, *planned; // planned: the first unit that is in no multi yet
     struct zs_unit *slow_until;             // up to and with this unit the slow path
-    struct zs_doubt doubt;                  // about what loses the connection again and again
-    int64_t retries_at;                     // when to look next for what is asked to be retried (monotonic)
+    struct zs_closed closed;
+    struct zs_doubt doubt; // about what loses the connection again and again
+    int64_t retries_at;    // when to look next for what is asked to be retried (monotonic)
     struct zs_copies *copies;
     struct zs_flight *flights; // a ring of settings.depth
     uint32_t flight_first, flight_count;
@@ -294,6 +303,14 @@ void zs_fast_land(struct zs_link *link);    // waits for everything in flight
 void zs_slow_step(struct zs_link *link);
 // Writes the marker by itself: the checkpoint of silent progress, or the fence before a bare write.
 enum zs_outcome zs_slow_write_marker(struct zs_link *link, int64_t zxid, zs_clock clock);
+
+// --- closed.c --------------------------------------------------------------------------------------------------------
+
+// Fills link->closed for this session. False: the place is not known any more.
+bool zs_closed_know(struct zs_link *link);
+// Plans the step that requests an image of `path` and of what is requested already; *needed: it is not requested yet. The step
+// lives in link->scratch. ZS_UNKNOWN: the place is not known any more; ZS_REFUSED: no memory.
+enum zs_outcome zs_closed_request(struct zs_link *link, const char *path, struct zs_step *out, bool *needed);
 
 // --- quarantine.c ----------------------------------------------------------------------------------------------------
 

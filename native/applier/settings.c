@@ -78,7 +78,7 @@ bool zs_settings_of_link(const struct zs_options *options, const char *origin, s
     if (fine) {
         explicit_bzero(&auth, sizeof auth);
         out->acls = zs_marker_acls(protected);
-        out->takes_dictionaries = protected;
+        out->protected = protected;
     }
     fine = fine && set_broker(options, origin, out, e) && set_paths(options, origin, out, e);
     if (!fine)

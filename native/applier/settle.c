@@ -8,17 +8,26 @@
 // A container or a TTL node of the origin is a persistent node here. The origin's server decides when it goes, and that
 // delete comes as a txn like any other. Were it a container here as well, this site's server would reap it on its own,
 // just when a client of the origin makes a child, and the two sites would differ for good.
+//
+// A set, and what lies above a create, do not say which ACL a node has at the origin. What is missing here is never made
+// more open than it may be there: it stands closed until an image has brought its ACL.
 #include "zs_settle.h"
 
 #include <assert.h>
 #include <string.h>
 
+#include "zs_names.h"
+#include "zs_text.h"
+
 struct settling {
     struct zs_view *view;
+    struct zs_arena *arena;
+    const struct zs_acls *closed;
     struct zs_step *steps;
     struct zs_finding *findings;
     struct zs_settled out;
     size_t op; // the one at hand
+    bool failed;
 };
 
 const char *zs_verdict_name(enum zs_verdict verdict) {
@@ -74,27 +83,61 @@ static void create_node(struct settling *s, struct zs_node *node, const struct z
     count_child(s, node->path, 1);
 }
 
-// Creates what is missing above `path`, from the top. False: a local client's ephemeral stands in the way.
-static bool create_ancestors(struct settling *s, const char *path) {
-    struct zs_node *above = zs_view_find(s->view, "/");
+// The smallest subtree that holds both.
+static const char *common_top(struct zs_arena *arena, const char *a, const char *b) {
+    size_t len = strlen(a);
+    while (len > 1 && (strncmp(a, b, len) != 0 || (b[len] && b[len] != '/'))) {
+        while (a[--len] != '/')
+            ;
+        len += len == 0; // the root
+    }
+    return zs_arena_string(arena, a, len);
+}
+
+// A node whose ACL at the origin is not known: it is made closed, and everything about it fetched. False: it is not made.
+static bool create_closed(struct settling *s, struct zs_node *node, struct zs_slice data) {
+    s->out.unknown = s->out.unknown ? common_top(s->arena, s->out.unknown, node->path) : node->path;
+    s->failed = s->failed || !s->out.unknown;
+    if (!s->closed)
+        return false;
+    struct zs_step create = {.type = ZS_STEP_CREATE, .path = node->path, .data = data, .acls = *s->closed};
+    create_node(s, node, &create);
+    return true;
+}
+
+static bool create_ancestor(struct settling *s, const struct zs_op *op, struct zs_node *node) {
+    static const struct zs_slice empty = {.at = (const uint8_t *)"", .len = 0};
+    find(s, ZS_VERDICT_PARENT_MISSING, node->path);
+    if (!zs_path_covers(ZS_ROOT, node->path))
+        return create_closed(s, node, empty);
+    struct zs_step create = {// of our own records, and no image has it
+                             .type = ZS_STEP_CREATE,
+                             .path = node->path,
+                             .data = empty,
+                             .acls = op->acls};
+    create_node(s, node, &create);
+    return true;
+}
+
+enum above { ABOVE_THERE, ABOVE_MISSING, ABOVE_EPHEMERAL };
+
+// Creates what is missing above an op's path, from the top. ABOVE_MISSING: it may not; ABOVE_EPHEMERAL: one of a local
+// client stands in the way.
+static enum above create_ancestors(struct settling *s, const struct zs_op *op) {
+    const char *path = op->path;
+    const struct zs_node *above = zs_view_find(s->view, "/");
     for (size_t len = 1; path[len]; len++) {
         if (path[len] != '/')
             continue;
         struct zs_node *node = zs_view_find_prefix(s->view, path, len);
         assert(node);
         if (above->ephemeral)
-            return false;
-        if (!node->exists) {
-            find(s, ZS_VERDICT_PARENT_MISSING, node->path);
-            struct zs_step create = {.type = ZS_STEP_CREATE,
-                                     .path = node->path,
-                                     .data = {.at = (const uint8_t *)"", .len = 0},
-                                     .acls = above->acls};
-            create_node(s, node, &create);
-        }
+            return ABOVE_EPHEMERAL;
+        if (!node->exists && !create_ancestor(s, op, node))
+            return ABOVE_MISSING;
         above = node;
     }
-    return !above->ephemeral;
+    return above->ephemeral ? ABOVE_EPHEMERAL : ABOVE_THERE;
 }
 
 static void set_data(struct settling *s, struct zs_node *node, struct zs_slice data) {
@@ -116,9 +159,10 @@ static void settle_create(struct settling *s, const struct zs_op *op, struct zs_
     if (!node->exists) {
         struct zs_step create = {
             .type = ZS_STEP_CREATE, .path = node->path, .data = op->data, .acls = op->acls};
-        if (create_ancestors(s, op->path))
+        enum above above = create_ancestors(s, op);
+        if (above == ABOVE_THERE)
             create_node(s, node, &create);
-        else
+        else if (above == ABOVE_EPHEMERAL)
             find(s, ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, node->path);
         return;
     }
@@ -135,15 +179,11 @@ static void settle_set(struct settling *s, const struct zs_op *op, struct zs_nod
         return;
     }
     find(s, ZS_VERDICT_SET_MISSING, node->path);
-    if (!create_ancestors(s, op->path)) {
+    enum above above = create_ancestors(s, op);
+    if (above == ABOVE_THERE)
+        create_closed(s, node, op->data);
+    else if (above == ABOVE_EPHEMERAL)
         find(s, ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, node->path);
-        return;
-    }
-    struct zs_node *parent = parent_of(s, node->path);
-    assert(parent); // the root always exists
-    struct zs_step create = {
-        .type = ZS_STEP_CREATE, .path = node->path, .data = op->data, .acls = parent->acls};
-    create_node(s, node, &create);
 }
 
 static void settle_delete(struct settling *s, struct zs_node *node) {
@@ -191,8 +231,8 @@ static bool settle_op(struct settling *s, const struct zs_op *op) {
     return true;
 }
 
-bool zs_settle(const struct zs_op *ops, size_t count, struct zs_view *view, struct zs_arena *arena,
-               struct zs_settled *out, struct zs_error *e) {
+bool zs_settle(const struct zs_op *ops, size_t count, const struct zs_acls *closed, struct zs_view *view,
+               struct zs_arena *arena, struct zs_settled *out, struct zs_error *e) {
     // At most, per op: every ancestor and the node created, and one step and two findings more.
     size_t most = 0;
     for (size_t i = 0; i < count; i++) {
@@ -200,12 +240,12 @@ bool zs_settle(const struct zs_op *ops, size_t count, struct zs_view *view, stru
         for (const char *c = ops[i].path; c && *c; c++)
             most += *c == '/';
     }
-    struct settling s = {.view = view};
+    struct settling s = {.view = view, .arena = arena, .closed = closed};
     s.steps = zs_arena_take(arena, most, sizeof *s.steps);
     s.findings = zs_arena_take(arena, most, sizeof *s.findings);
     bool fine = s.steps && s.findings;
     for (s.op = 0; fine && s.op < count; s.op++)
-        fine = settle_op(&s, &ops[s.op]);
+        fine = settle_op(&s, &ops[s.op]) && !s.failed;
     if (!fine)
         return zs_fail(e, ZS_FATAL, "a txn of %zu ops does not fit into the memory set aside", count);
     s.out.steps = s.steps;

@@ -39,8 +39,10 @@ struct work {
     bool careful; // expects the versions that were read
     // Something of it goes without the marker: only its versions keep it from a tree that another applier has moved on.
     bool bare;
-    struct problem problem;                 // of AGAIN and NEVER; no text: none
-    struct zs_quarantine_plan left_out;     // of ops that cannot be applied while the others are
+    struct problem problem;             // of AGAIN and NEVER; no text: none
+    struct zs_quarantine_plan left_out; // of ops that cannot be applied while the others are
+    struct zs_step wish;                // of an image of what settling knows too little about
+    bool has_wish;
     const char *record_path, *request_path; // of a retry: they go in the same multi; NULL: none
 };
 
@@ -259,6 +261,20 @@ static uint32_t run_length(const struct work *w, const struct zs_step *steps, ui
     return deletes && fitting ? fitting : length;
 }
 
+// The node has an ACL at the origin that the servers here do not take: it must not stand more open than there.
+static enum written close_instead(struct work *w, const struct zs_step *refused) {
+    const struct problem why = w->problem;
+    struct zs_step step = *refused;
+    if (!zs_closed_know(w->link))
+        return LOST;
+    step.acls = w->link->closed.acls;
+    enum written result = write_bare(w, &step, 1);
+    if (result == LOST || result == AGAIN)
+        return result;
+    w->problem = why;
+    return NEVER;
+}
+
 static enum written write_settled(struct work *w) {
     const struct zs_step *steps = w->settled.steps;
     uint32_t count = w->settled.step_count;
@@ -274,6 +290,8 @@ static enum written write_settled(struct work *w) {
         result = fence(w);
         if (result == WRITTEN)
             result = write_bare(w, &steps[i], 1);
+        if (result == NEVER && w->problem.class == ZS_QUARANTINE_ACL)
+            result = close_instead(w, &steps[i]);
         i++;
     }
     if (result == WRITTEN && !w->marked)
@@ -406,10 +424,27 @@ static enum written plan_left_out(struct work *w) {
     return outcome == ZS_UNKNOWN ? LOST : outcome == ZS_DONE ? WRITTEN : NEVER;
 }
 
-// Appends what goes with the txn's own steps: the record of what is left out, or the end of the one that is retried.
+// Plans the request for what was made closed, or left to an image.
+static enum written plan_wish(struct work *w) {
+    w->has_wish = false;
+    if (!w->settled.unknown)
+        return WRITTEN;
+    switch (zs_closed_request(w->link, w->settled.unknown, &w->wish, &w->has_wish)) {
+    case ZS_DONE:
+        return WRITTEN;
+    case ZS_REFUSED:
+        return no_memory(w);
+    case ZS_UNKNOWN:
+        break;
+    }
+    return LOST;
+}
+
+// Appends what goes with the txn's own steps: the record of what is left out, or the end of the one that is retried, and the
+// request for an image.
 static enum written append_records(struct work *w) {
-    uint32_t more = w->left_out.count + 2, count = w->settled.step_count;
-    if (!w->left_out.count && !w->record_path)
+    uint32_t more = w->left_out.count + 3, count = w->settled.step_count;
+    if (!w->left_out.count && !w->record_path && !w->has_wish)
         return WRITTEN;
     struct zs_step *all = zs_arena_take(w->link->scratch, (size_t)count + more, sizeof *all);
     if (!all)
@@ -423,6 +458,8 @@ static enum written append_records(struct work *w) {
         all[count++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = w->record_path, .version = -1};
     if (w->request_path)
         all[count++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = w->request_path, .version = -1};
+    if (w->has_wish)
+        all[count++] = w->wish;
     w->settled.steps = all;
     w->settled.step_count = count;
     return WRITTEN;
@@ -430,8 +467,24 @@ static enum written append_records(struct work *w) {
 
 // --- one unit --------------------------------------------------------------------------------------------------------
 
-static enum written try_unit(struct work *w) {
+static bool all_is_here(const struct zs_view *view) {
+    bool here = true;
+    for (size_t i = 0; i < zs_view_count(view); i++)
+        here = here && zs_view_at(view, i)->exists;
+    return here;
+}
+
+static enum written settle(struct work *w) {
+    struct zs_link *link = w->link;
     struct zs_error e;
+    if (!all_is_here(w->view) && !zs_closed_know(link))
+        return LOST;
+    const struct zs_acls *closed = link->closed.makes_nodes ? &link->closed.acls : NULL;
+    bool fine = zs_settle(w->unit->ops, w->unit->op_count, closed, w->view, link->scratch, &w->settled, &e);
+    return fine ? WRITTEN : no_memory(w);
+}
+
+static enum written try_unit(struct work *w) {
     zs_arena_reset(w->link->scratch);
     set_problem(w, ZS_QUARANTINE_REFUSED, 0, NULL, NULL);
     w->view = zs_view_of_ops(w->unit->ops, w->unit->op_count, w->link->scratch);
@@ -442,9 +495,11 @@ static enum written try_unit(struct work *w) {
         return result;
     if (!w->careful)
         forget_versions(w);
-    if (!zs_settle(w->unit->ops, w->unit->op_count, w->view, w->link->scratch, &w->settled, &e))
-        return no_memory(w);
-    result = plan_left_out(w);
+    result = settle(w);
+    if (result == WRITTEN)
+        result = plan_left_out(w);
+    if (result == WRITTEN)
+        result = plan_wish(w);
     if (result == WRITTEN)
         result = append_records(w);
     return result == WRITTEN ? write_settled(w) : result;

@@ -13,11 +13,11 @@
 enum zs_verdict {
     ZS_VERDICT_CREATE_EXISTS, // create met a node: its data and ACL were set
     ZS_VERDICT_EPHEMERAL_KEPT, // create met a live ephemeral of a client of this site: its data and ACL were set
-    ZS_VERDICT_SET_MISSING,    // set met nothing: the node was created
-    ZS_VERDICT_PARENT_MISSING, // an ancestor was missing: created, empty, with the nearest ancestor's ACL
-    ZS_VERDICT_DELETE_MISSING, // delete met nothing
-    ZS_VERDICT_NOT_EMPTY_KEPT, // delete met a node with children: it stays
-    ZS_VERDICT_ACL_MISSING,    // setACL met nothing
+    ZS_VERDICT_SET_MISSING,    // set met nothing: the node was created, closed
+    ZS_VERDICT_PARENT_MISSING,             // an ancestor was missing: created, empty and closed
+    ZS_VERDICT_DELETE_MISSING,             // delete met nothing
+    ZS_VERDICT_NOT_EMPTY_KEPT,             // delete met a node with children: it stays
+    ZS_VERDICT_ACL_MISSING,                // setACL met nothing
     ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, // create below a local client's ephemeral: impossible, left out
     ZS_VERDICT_COUNT,
 };
@@ -60,13 +60,16 @@ struct zs_settled {
     uint32_t step_count;
     const struct zs_finding *findings;
     uint32_t finding_count;
+    // The smallest subtree that holds all nodes whose ACL at the origin is not known, and which an image has to bring; NULL:
+    // there is none.
+    const char *unknown;
 };
 
 // Works through the ops of one txn in order; each sees what those before it did (the view is changed). All steps
 // carry the versions of the view, so that a client's write in between makes them fail instead of being lost; a version
-// of -1 there stands for any.
+// of -1 there stands for any. `closed`: what a node is made with whose ACL is not known; NULL: it is not made.
 // Errors: ZS_FATAL (arena full).
-bool zs_settle(const struct zs_op *ops, size_t count, struct zs_view *view, struct zs_arena *arena,
-               struct zs_settled *out, struct zs_error *e);
+bool zs_settle(const struct zs_op *ops, size_t count, const struct zs_acls *closed, struct zs_view *view,
+               struct zs_arena *arena, struct zs_settled *out, struct zs_error *e);
 
 #endif

@@ -101,9 +101,10 @@ static void every_write_with_the_marker_tells_of_a_broken_history(void **state) 
         for (int64_t ahead = 0; ahead < 2; ahead++) {
             struct store store = {.history = HISTORY};
             struct fake fake;
-            struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, paths[slow]);
+            struct zs_op set = fake_op(ZS_OP_SET, paths[slow]);
+            struct zs_op before[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/not-there-either")};
             fake_open_link(&fake, &store);
-            fake_deliver_ops(&fake, &create, 1);
+            fake_deliver_ops(&fake, before, 2);
             fake_turn_until_done(&fake);
             hear(&fake, ahead); // with 1, it has the txn already that is written now
             fake_deliver_ops(&fake, &set, 1);

@@ -11,6 +11,8 @@
 #include "zs_settle.h"
 
 static const struct zs_acl anyone = {.perms = 31, .scheme = "world", .id = "anyone"};
+static const struct zs_acl nobody = {.perms = 0, .scheme = "world", .id = "anyone"};
+static const struct zs_acls closed = {.count = 1, .entries = &nobody};
 static const struct zs_acl me = {.perms = 31, .scheme = "digest", .id = "me:x"};
 
 // What the tree looks like: "/a 3 0 2" is path, version, aversion, children; the ACL is anyone's unless "m" (me) follows,
@@ -60,15 +62,29 @@ static const struct table table[] = {
     {"container on a local ephemeral", {BOX("/a")}, {{"/a", 3, 0, 0, 1, 0}}, "set /a 3; ephemeral_kept /a"},
     {"set fits", {SET("/a")}, {{"/a", 4, 0, 9, 0, 0}}, "set /a 4"},
     {"set twice", {SET("/a"), SET("/a")}, {{"/a", 4, 0, 9, 0, 0}}, "set /a 4; set /a 5"},
-    {"set on missing", {SET("/a")}, {{0}}, "create /a anyone; set_missing /a"},
+    {"set on missing", {SET("/a")}, {{0}}, "create /a nobody; set_missing /a; unknown /a"},
     {"set on missing, with missing ancestors, below a node of mine",
      {SET("/a/b/c")},
      {{"/a", 0, 0, 0, 0, 1}},
-     "create /a/b me; create /a/b/c me; set_missing /a/b/c; parent_missing /a/b"},
+     "create /a/b nobody; create /a/b/c nobody; set_missing /a/b/c; parent_missing /a/b; unknown /a/b"},
     {"create with missing ancestors",
      {CREATE("/a/b")},
      {{0}},
-     "create /a anyone; create /a/b anyone; parent_missing /a"},
+     "create /a nobody; create /a/b anyone; parent_missing /a; unknown /a"},
+    {"what is unknown in several places",
+     {SET("/a/b/c/d"), CREATE("/a/bc/d"), SET("/a/b/e")},
+     {{"/a", 0, 0, 0, 0, 1}, {"/a/b", 0, 0, 0, 0, 0}, {"/a/b/c", 0, 0, 0, 0, 0}},
+     "create /a/b/c/d nobody; create /a/bc nobody; create /a/bc/d anyone; create /a/b/e nobody; "
+     "set_missing /a/b/c/d; parent_missing /a/bc; set_missing /a/b/e; unknown /a"},
+    {"at the top",
+     {SET("/a"), SET("/b")},
+     {{0}},
+     "create /a nobody; create /b nobody; set_missing /a; set_missing /b; unknown /"},
+    {"a record of ours whose parent is missing",
+     {CREATE("/zoospan/sessions/o/1")},
+     {{"/zoospan", 0, 0, 0, 0, 0}, {"/zoospan/sessions", 0, 0, 0, 0, 0}},
+     "create /zoospan/sessions/o anyone; create /zoospan/sessions/o/1 anyone; "
+     "parent_missing /zoospan/sessions/o"},
     {"create below a local ephemeral",
      {CREATE("/e/b"), CREATE("/c")},
      {{"/e", 0, 0, 0, 1, 0}},
@@ -124,6 +140,7 @@ static void describe(const struct zs_settled *settled, char *out, size_t size) {
     for (uint32_t i = 0; i < settled->step_count; i++) {
         const struct zs_step *step = &settled->steps[i];
         const char *who = step->acls.count && step->acls.entries[0].scheme[0] == 'd' ? "me" : "anyone";
+        who = step->acls.count && !step->acls.entries[0].perms ? "nobody" : who;
         const char *semicolon = len ? "; " : "";
         if (step->type == ZS_STEP_CREATE)
             len +=
@@ -138,6 +155,8 @@ static void describe(const struct zs_settled *settled, char *out, size_t size) {
     for (uint32_t i = 0; i < settled->finding_count; i++)
         len += (size_t)snprintf(out + len, size - len, "%s%s %s", len ? "; " : "",
                                 zs_verdict_name(settled->findings[i].verdict), settled->findings[i].path);
+    if (settled->unknown)
+        snprintf(out + len, size - len, "%sunknown %s", len ? "; " : "", settled->unknown);
 }
 
 static void settle_one(const struct table *t) {
@@ -153,7 +172,7 @@ static void settle_one(const struct table *t) {
     enter_there(view, &(struct there){"/", 0, 0, 3, 0, 0});
     for (size_t i = 0; i < 4 && t->there[i].path; i++)
         enter_there(view, &t->there[i]);
-    assert_true(zs_settle(t->ops, count, view, arena, &settled, &e));
+    assert_true(zs_settle(t->ops, count, &closed, view, arena, &settled, &e));
     describe(&settled, found, sizeof found);
     if (strcmp(found, t->expected) != 0)
         fail_msg("%s: %s; expected: %s", t->name, found, t->expected);
@@ -164,6 +183,23 @@ static void every_case_of_the_table(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         settle_one(&table[i]);
+}
+
+// An applier that could not open a node again makes none: an image brings what is left out.
+static void without_a_way_to_close_nothing_is_made(void **state) {
+    (void)state;
+    struct zs_arena *arena = zs_arena_new(1 << 20);
+    const struct zs_op ops[] = {SET("/a"), CREATE("/b/c/d"), CREATE("/e")};
+    struct zs_settled settled;
+    struct zs_error e;
+    char found[1000];
+    struct zs_view *view = zs_view_of_ops(ops, 3, arena);
+    assert_non_null(view);
+    enter_there(view, &(struct there){"/", 0, 0, 3, 0, 0});
+    assert_true(zs_settle(ops, 3, NULL, view, arena, &settled, &e));
+    describe(&settled, found, sizeof found);
+    assert_string_equal(found, "create /e anyone; set_missing /a; parent_missing /b; unknown /");
+    zs_arena_free(arena);
 }
 
 static void a_view_holds_all_ancestors_once(void **state) {
@@ -189,7 +225,7 @@ static void memory_is_bounded(void **state) {
     struct zs_view *view = zs_view_of_ops(&op, 1, large);
     assert_non_null(view);
     zs_arena_reset(small);
-    assert_false(zs_settle(&op, 1, view, small, &settled, &e));
+    assert_false(zs_settle(&op, 1, &closed, view, small, &settled, &e));
     assert_int_equal(e.code, ZS_FATAL);
     zs_arena_free(large);
     zs_arena_free(small);
@@ -198,6 +234,7 @@ static void memory_is_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_of_the_table),
+        cmocka_unit_test(without_a_way_to_close_nothing_is_made),
         cmocka_unit_test(a_view_holds_all_ancestors_once),
         cmocka_unit_test(memory_is_bounded),
     };
