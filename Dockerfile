@@ -2,7 +2,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gcc libc6-dev cmake ninja-build pkg-config default-jdk-headless \
-        libzookeeper-mt-dev librabbitmq-dev liblz4-dev libjansson-dev libzookeeper-java libslf4j-java \
+        libzookeeper-mt-dev librabbitmq-dev libssl-dev liblz4-dev libjansson-dev libzookeeper-java libslf4j-java \
     && rm -rf /var/lib/apt/lists/*
 COPY . /src
 RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DZS_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr \

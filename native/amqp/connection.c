@@ -21,7 +21,9 @@
 
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
+#include <openssl/ssl.h>
 
+#include "connect.h"
 #include "connection.h"
 
 enum { FRAME_BYTES_MAX = 131072, CHANNELS_MAX = 1, HEARTBEAT_MAX_S = 65535, GOODBYE_MS = 1000 };
@@ -191,18 +193,38 @@ static amqp_socket_t *tls_socket(struct zs_amqp *amqp, const struct zs_amqp_addr
     return socket;
 }
 
-static bool connect_socket(struct zs_amqp *amqp, const struct zs_amqp_address *address, struct zs_error *e) {
+// The library connects TLS by itself, and to the first address of a name only: it is given the one that has just answered, and
+// OpenSSL the name that the certificate must bear.
+static bool connect_tls(struct zs_amqp *amqp, amqp_socket_t *socket, const struct zs_amqp_address *address,
+                        const struct zs_connected *answered, struct zs_error *e) {
+    const char *host = address->host;
+    if (!answered->one_address_only) {
+        X509_VERIFY_PARAM *checks = SSL_CTX_get0_param(amqp_ssl_socket_get_context(socket));
+        if (X509_VERIFY_PARAM_set1_host(checks, address->host, 0) != 1)
+            return zs_fail(e, ZS_FATAL, "%s: cannot demand the host's name of its certificate", amqp->broker);
+        amqp_ssl_socket_set_verify_hostname(socket, 0);
+        host = answered->address;
+    }
+    struct timeval timeout = timeval_of(amqp->call_timeout_ms);
+    int status = amqp_socket_open_noblock(socket, host, address->port, &timeout);
+    return status == AMQP_STATUS_OK ||
+           zs_fail(e, ZS_RETRY, "%s: cannot connect: %s", amqp->broker, amqp_error_string2(status));
+}
+
+static bool connect_socket(struct zs_amqp *amqp, const struct zs_amqp_address *address, unsigned turn,
+                           const atomic_bool *stop, struct zs_error *e) {
+    struct zs_connected answered;
+    if (!zs_connect(address, turn, amqp->call_timeout_ms, stop, &answered, e))
+        return false;
     amqp_socket_t *socket = address->tls ? tls_socket(amqp, address, e) : amqp_tcp_socket_new(amqp->library);
+    if (!socket || address->tls)
+        close(answered.fd);
     if (!socket)
         return address->tls ? false : zs_fail(e, ZS_FATAL, "no memory for a connection");
-    struct timeval timeout = timeval_of(amqp->call_timeout_ms);
-    int status = amqp_socket_open_noblock(socket, address->host, address->port, &timeout);
-    if (status != AMQP_STATUS_OK) {
-        const char *hint =
-            status == AMQP_STATUS_SOCKET_ERROR ? "; does the broker run, and listen there?" : "";
-        return zs_fail(e, ZS_RETRY, "%s: cannot connect: %s%s", amqp->broker, amqp_error_string2(status),
-                       hint);
-    }
+    if (!address->tls)
+        amqp_tcp_socket_set_sockfd(socket, answered.fd); // which is the library's now
+    else if (!connect_tls(amqp, socket, address, &answered, e))
+        return false;
     amqp->fd = fcntl(amqp_socket_get_sockfd(socket), F_DUPFD_CLOEXEC, 3);
     if (amqp->fd < 0)
         return zs_fail(e, ZS_RETRY, "%s: dup: %s", amqp->broker, strerror(errno));
@@ -263,8 +285,9 @@ static void free_all(struct zs_amqp *amqp) {
     free(amqp);
 }
 
-struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,
-                             struct zs_watchdog *watchdog, struct zs_error *e) {
+struct zs_amqp *zs_connection_open(const struct zs_amqp_address *address,
+                                   const struct zs_amqp_settings *settings, struct zs_watchdog *watchdog,
+                                   const atomic_bool *stop, struct zs_error *e) {
     struct zs_amqp *amqp = calloc(1, sizeof *amqp);
     amqp_connection_state_t library = amqp_new_connection();
     if (!amqp || !library) {
@@ -283,11 +306,17 @@ struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct
     struct timeval timeout = timeval_of(settings->call_timeout_ms);
     amqp_set_handshake_timeout(library, &timeout);
     amqp_set_rpc_timeout(library, &timeout);
-    if (connect_socket(amqp, address, e) && log_in(amqp, address, settings, e) && open_channel(amqp, e)) {
+    if (connect_socket(amqp, address, settings->turn, stop, e) && log_in(amqp, address, settings, e) &&
+        open_channel(amqp, e)) {
         return amqp;
     }
     free_all(amqp);
     return NULL;
+}
+
+struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,
+                             struct zs_watchdog *watchdog, struct zs_error *e) {
+    return zs_connection_open(address, settings, watchdog, NULL, e);
 }
 
 void zs_amqp_close(struct zs_amqp *amqp) {

@@ -2,6 +2,8 @@
 #ifndef ZS_CONNECTION_H
 #define ZS_CONNECTION_H
 
+#include <stdatomic.h>
+
 #include <amqp.h>
 
 #include "watchdog.h"
@@ -49,6 +51,11 @@ bool zs_connection_end_rpc(struct zs_amqp *amqp, const char *doing, struct zs_er
 // The broker closes the channel or the connection: replies, sets the error from its code and text; returns false.
 bool zs_connection_closed(struct zs_amqp *amqp, const amqp_method_t *method, const char *doing,
                           struct zs_error *e);
+
+// As zs_amqp_open; gives up soon when `*stop` (may be NULL) becomes true before the broker is connected.
+struct zs_amqp *zs_connection_open(const struct zs_amqp_address *address,
+                                   const struct zs_amqp_settings *settings, struct zs_watchdog *watchdog,
+                                   const atomic_bool *stop, struct zs_error *e);
 
 // A broker's text as a C string; control characters become '?'.
 void zs_connection_text(amqp_bytes_t from, char *to, size_t size);

@@ -19,7 +19,8 @@ struct zs_watchdog {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool stop;
+    int holders;
+    bool ending, stop;
     int64_t wake_ms; // what the thread sleeps for; INT64_MAX: nothing
     struct zs_watch *first;
 };
@@ -30,7 +31,7 @@ static int64_t bite(struct zs_watchdog *dog, int64_t now_ms) {
     for (struct zs_watch *w = dog->first; w; w = w->next) {
         if (w->fired)
             continue;
-        if (w->deadline_ms <= now_ms) {
+        if (w->deadline_ms <= now_ms || dog->ending) {
             w->fired = true;
             shutdown(w->fd, SHUT_RDWR); // fails only if the peer was faster, and then the call ends anyway
         } else if (w->deadline_ms < nearest) {
@@ -64,6 +65,7 @@ struct zs_watchdog *zs_watchdog_new(struct zs_error *e) {
         return NULL;
     }
     dog->wake_ms = INT64_MAX;
+    dog->holders = 1;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -82,17 +84,33 @@ struct zs_watchdog *zs_watchdog_new(struct zs_error *e) {
     return dog;
 }
 
-void zs_watchdog_free(struct zs_watchdog *dog) {
-    if (!dog)
-        return;
+void zs_watchdog_keep(struct zs_watchdog *dog) {
     pthread_mutex_lock(&dog->lock);
-    dog->stop = true;
+    dog->holders++;
+    pthread_mutex_unlock(&dog->lock);
+}
+
+void zs_watchdog_release(struct zs_watchdog *dog) {
+    pthread_mutex_lock(&dog->lock);
+    bool last = --dog->holders == 0;
+    dog->stop = last;
     pthread_cond_signal(&dog->changed);
     pthread_mutex_unlock(&dog->lock);
+    if (!last)
+        return;
     pthread_join(dog->thread, NULL);
     pthread_cond_destroy(&dog->changed);
     pthread_mutex_destroy(&dog->lock);
     free(dog);
+}
+
+void zs_watchdog_free(struct zs_watchdog *dog) {
+    if (!dog)
+        return;
+    pthread_mutex_lock(&dog->lock);
+    dog->ending = true;
+    pthread_mutex_unlock(&dog->lock);
+    zs_watchdog_release(dog);
 }
 
 void zs_watch_begin(struct zs_watchdog *dog, struct zs_watch *watch, int fd, int timeout_ms) {
@@ -103,7 +121,7 @@ void zs_watch_begin(struct zs_watchdog *dog, struct zs_watch *watch, int fd, int
     if (watch->next)
         watch->next->link = &watch->next;
     dog->first = watch;
-    if (watch->deadline_ms < dog->wake_ms)
+    if (watch->deadline_ms < dog->wake_ms || dog->ending)
         pthread_cond_signal(&dog->changed);
     pthread_mutex_unlock(&dog->lock);
 }

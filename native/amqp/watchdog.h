@@ -6,6 +6,11 @@
 
 #include "zs_amqp.h"
 
+// For who may live longer than the watchdog's owner: between the two it exists, but once its owner has freed it every call is
+// overdue at once.
+void zs_watchdog_keep(struct zs_watchdog *watchdog);
+void zs_watchdog_release(struct zs_watchdog *watchdog);
+
 // One blocking call that is being watched; lives in the connection.
 struct zs_watch {
     int fd;

@@ -9,7 +9,7 @@
 // Blocking calls (open, declare, publish on a full socket) are bounded by the watchdog: a thread that shuts the
 // socket down when a call is overdue, because amqp_basic_publish of rabbitmq-c waits without limit on a broker that
 // does not read. What is bounded is how long the broker takes no bytes: a big message on a slow line may take longer.
-// The resolution of the host's name has the resolver's own bound. No call raises SIGPIPE.
+// The resolution of the host's name has the resolver's own bound: who must not wait opens with zs_dial.h. No call raises SIGPIPE.
 #ifndef ZS_AMQP_H
 #define ZS_AMQP_H
 
@@ -21,6 +21,7 @@ struct zs_watchdog;
 // Starts the watchdog's thread, "zs-watchdog" (asleep unless a call is under way). One serves any number of
 // connections and must outlive them.
 struct zs_watchdog *zs_watchdog_new(struct zs_error *e);
+// Ends the calls that are still under way in threads of our own (zs_dial.h).
 void zs_watchdog_free(struct zs_watchdog *watchdog);
 
 // Where and as whom to log in. Made from amqp://user@host:port/vhost or amqps://... (vhost percent-encoded, as in
@@ -44,11 +45,12 @@ struct zs_amqp_settings {
     const char *name;    // shown as the connection's name in the management UI
     int heartbeat_s;     // 0 turns heartbeats off
     int call_timeout_ms; // bound of every blocking call
+    unsigned turn;       // counts tries: with each another of the host's addresses goes first
 };
 
 struct zs_amqp;
 
-// Connects, logs in (capabilities connection.blocked, consumer_cancel_notify, publisher_confirms, basic.nack and the
+// Resolves the host's name, connects to whichever of its addresses answers first, logs in (capabilities connection.blocked, consumer_cancel_notify, publisher_confirms, basic.nack and the
 // connection's name) and opens the channel. TLS verifies the certificate and the host's name.
 // Errors: ZS_DENIED (login refused, no such vhost or no access), ZS_INVALID (trusted certificates), ZS_RETRY, ZS_FATAL.
 struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,

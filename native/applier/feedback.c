@@ -1,13 +1,17 @@
-// Reports to the origin, over a connection of their own: a busy or blocked one must not hold up the batches.
+// Reports to the origin, over a connection of their own: a busy or blocked one must not hold up the batches, nor must one that
+// cannot be opened.
 #include "link.h"
 
 #include <stdio.h>
 #include <string.h>
 
 void zs_feedback_close(struct zs_link *link) {
-    zs_amqp_close(link->feedback.amqp);
-    link->feedback.amqp = NULL;
-    link->feedback.blocked = false;
+    struct zs_feedback *feedback = &link->feedback;
+    zs_dial_drop(feedback->dial);
+    zs_amqp_close(feedback->amqp);
+    feedback->dial = NULL;
+    feedback->amqp = NULL;
+    feedback->blocked = false;
 }
 
 static void failed(struct zs_link *link, const struct zs_error *e) {
@@ -15,18 +19,41 @@ static void failed(struct zs_link *link, const struct zs_error *e) {
     zs_logf(link->log, feedback->failing ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN, "%s: no report to the origin: %s",
             link->names.link, e->text);
     feedback->failing = true;
+    feedback->tries++;
     zs_feedback_close(link);
     zs_backoff_fail(&feedback->backoff);
 }
 
-static bool open_connection(struct zs_link *link, struct zs_error *e) {
+static void begin_to_open(struct zs_link *link) {
     char name[128];
+    struct zs_error e;
     snprintf(name, sizeof name, "zoospan-applier %s %s feedback", link->settings.site, link->names.link);
-    struct zs_amqp_settings settings = {.name = name,
-                                        .heartbeat_s = link->settings.amqp_heartbeat_s,
-                                        .call_timeout_ms = link->settings.amqp_timeout_ms};
-    link->feedback.amqp = zs_amqp_open(&link->settings.address, &settings, link->watchdog, e);
-    return link->feedback.amqp != NULL;
+    const struct zs_dial_plan plan = {.address = &link->settings.address,
+                                      .settings = {.name = name,
+                                                   .heartbeat_s = link->settings.amqp_heartbeat_s,
+                                                   .call_timeout_ms = link->settings.amqp_timeout_ms,
+                                                   .turn = link->feedback.tries}};
+    link->feedback.dial = zs_dial_new(&plan, link->watchdog, &e);
+    if (!link->feedback.dial)
+        failed(link, &e);
+}
+
+// Whether there is a connection. One is opened meanwhile, if there is none.
+static bool is_open(struct zs_link *link) {
+    struct zs_feedback *feedback = &link->feedback;
+    struct zs_error e;
+    if (feedback->amqp)
+        return true;
+    if (!feedback->dial && zs_mono_ms() >= feedback->backoff.until_ms)
+        begin_to_open(link);
+    if (!feedback->dial || !zs_dial_ended(feedback->dial))
+        return false;
+    feedback->amqp = zs_dial_take(feedback->dial, &e);
+    feedback->dial = NULL;
+    feedback->fresh = true;
+    if (!feedback->amqp)
+        failed(link, &e);
+    return feedback->amqp != NULL;
 }
 
 static void fill_report(struct zs_link *link) {
@@ -69,22 +96,21 @@ void zs_feedback_tick(struct zs_link *link) {
     // Only who consumes knows where the site is: an applier that stands by would report where it was at its start.
     if (!link->positioned || !link->receive || feedback->blocked)
         return;
-    bool fresh = !feedback->amqp;
-    if (!feedback->due && now < feedback->next_ms)
+    if ((!feedback->due && now < feedback->next_ms) || !is_open(link))
         return;
-    if (!feedback->amqp && now < feedback->backoff.until_ms)
-        return;
-    if ((!feedback->amqp && !open_connection(link, &e)) || !send_report(link, &e)) {
+    if (!send_report(link, &e)) {
         failed(link, &e);
         return;
     }
-    feedback->due = false;
+    bool fresh = feedback->fresh;
+    feedback->fresh = feedback->due = false;
     feedback->next_ms = zs_mono_ms() + link->settings.feedback_ms;
     if (fresh)
         return; // whether there is such an exchange shows only after this
     if (feedback->failing)
         zs_logf(link->log, ZS_LEVEL_INFO, "%s: reports to the origin again", link->names.link);
     feedback->failing = false;
+    feedback->tries = 0;
     zs_backoff_reset(&feedback->backoff);
 }
 
@@ -110,6 +136,8 @@ int zs_feedback_wait_ms(const struct zs_link *link) {
     if (!link->positioned || !link->receive || feedback->blocked)
         return 1000;
     int64_t due = feedback->due ? 0 : feedback->next_ms - zs_mono_ms();
+    if (feedback->dial)
+        return zs_dial_ended(feedback->dial) && due <= 0 ? 0 : 1000; // its end wakes us
     if (!feedback->amqp && feedback->backoff.until_ms - zs_mono_ms() > due)
         due = feedback->backoff.until_ms - zs_mono_ms();
     if (due > 1000)

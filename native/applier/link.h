@@ -45,6 +45,7 @@
 #include "refusal.h"
 #include "zs_amqp.h"
 #include "zs_applier.h"
+#include "zs_dial.h"
 #include "zs_ephemerals.h"
 #include "zs_filter.h"
 #include "zs_names.h"
@@ -119,6 +120,9 @@ struct zs_flight {
 
 struct zs_feedback {
     struct zs_amqp *amqp;
+    struct zs_dial *dial; // that opens it
+    bool fresh;           // nothing has been sent on it
+    unsigned tries;       // that failed in a row
     struct zs_backoff backoff;
     int64_t next_ms;
     bool due;     // something has changed that the origin should know at once
@@ -155,6 +159,8 @@ struct zs_link {
 
     // the origin's broker
     struct zs_amqp *receive;
+    struct zs_dial *receive_dial; // that opens it
+    unsigned receive_tries;       // that failed in a row
     struct zs_backoff receive_backoff;
     bool receive_failed;
     struct zs_error receive_error;

@@ -27,38 +27,46 @@ static int smaller(int a, int b) {
 // Also runs while requests are awaited (zs_client.wait): deliveries are taken, nothing is done with them.
 void zs_receiver_wait(void *context, int timeout_ms) {
     struct zs_link *link = context;
-    struct pollfd fds[3];
+    struct pollfd fds[5];
     nfds_t count = 0;
     fds[count++] = (struct pollfd){.fd = zs_mailbox_fd(link->client.mailbox), .events = POLLIN};
     if (link->receive && !link->receive_failed) {
         fds[count++] = (struct pollfd){.fd = zs_amqp_fd(link->receive), .events = POLLIN};
         timeout_ms = smaller(timeout_ms, zs_amqp_idle_ms(link->receive));
     }
+    struct zs_dial *const dials[] = {link->receive_dial, link->feedback.dial};
+    for (int i = 0; i < 2; i++) {
+        if (dials[i])
+            fds[count++] = (struct pollfd){.fd = zs_dial_fd(dials[i]), .events = POLLIN};
+    }
     if (link->feedback.amqp) {
         fds[count++] = (struct pollfd){.fd = zs_amqp_fd(link->feedback.amqp), .events = POLLIN};
         timeout_ms = smaller(timeout_ms, zs_amqp_idle_ms(link->feedback.amqp));
     }
     poll(fds, count, timeout_ms < 0 ? 0 : timeout_ms);
+    for (int i = 0; i < 2; i++) {
+        if (dials[i])
+            zs_dial_ended(dials[i]); // it wakes once: to be taken it may have to wait for something else
+    }
     take_deliveries(link);
     zs_feedback_service(link);
 }
 
 // --- the origin's broker ---------------------------------------------------------------------------------------------
 
-static bool open_receive(struct zs_link *link, struct zs_error *e) {
+static void begin_to_consume(struct zs_link *link, struct zs_error *e) {
     const struct zs_link_settings *s = &link->settings;
     char name[128];
     snprintf(name, sizeof name, "zoospan-applier %s %s receive", s->site, link->names.link);
-    struct zs_amqp_settings settings = {
-        .name = name, .heartbeat_s = s->amqp_heartbeat_s, .call_timeout_ms = s->amqp_timeout_ms};
-    link->receive = zs_amqp_open(&s->address, &settings, link->watchdog, e);
-    if (!link->receive)
-        return false;
-    if (zs_amqp_consume(link->receive, link->names.queue, name, true, s->prefetch, e))
-        return true;
-    zs_amqp_close(link->receive);
-    link->receive = NULL;
-    return false;
+    const struct zs_dial_plan plan = {.address = &s->address,
+                                      .settings = {.name = name,
+                                                   .heartbeat_s = s->amqp_heartbeat_s,
+                                                   .call_timeout_ms = s->amqp_timeout_ms,
+                                                   .turn = link->receive_tries},
+                                      .queue = link->names.queue,
+                                      .exclusive = true,
+                                      .prefetch = s->prefetch};
+    link->receive_dial = zs_dial_new(&plan, link->watchdog, e);
 }
 
 static bool target_answers(struct zs_link *link) {
@@ -69,28 +77,44 @@ static bool target_answers(struct zs_link *link) {
     return target.connected;
 }
 
+static void fail_to_consume(struct zs_link *link, const struct zs_error *e) {
+    char reason[512];
+    link->receive_tries++;
+    zs_backoff_fail(&link->receive_backoff);
+    if (e->code == ZS_BUSY)
+        snprintf(reason, sizeof reason, "another applier consumes %s", link->names.queue);
+    else
+        snprintf(reason, sizeof reason, "%.500s", e->text);
+    zs_link_set_state(link, e->code == ZS_BUSY ? ZS_APPLY_WAITING : ZS_APPLY_BROKER, reason);
+}
+
 // Only with a ZooKeeper that can take them do we ask for batches: another applier may have one.
 static void connect_broker(struct zs_link *link) {
     struct zs_error e;
-    char reason[512];
-    if (zs_mono_ms() < link->receive_backoff.until_ms || !target_answers(link))
-        return;
-    if (link->counters.state == ZS_APPLY_STOPPED || link->counters.state == ZS_APPLY_TARGET)
-        zs_link_set_state(link, ZS_APPLY_BROKER, "connecting");
-    if (open_receive(link, &e)) {
-        link->receive_failed = false;
-        zs_backoff_reset(&link->receive_backoff);
-        link->counters.reconnects++;
-        zs_link_set_state(link, ZS_APPLY_RECOVER, "consumes; reads the marker");
-        zs_link_lose_place(link);
+    if (!link->receive_dial) {
+        if (zs_mono_ms() < link->receive_backoff.until_ms || !target_answers(link))
+            return;
+        if (link->counters.state == ZS_APPLY_STOPPED || link->counters.state == ZS_APPLY_TARGET)
+            zs_link_set_state(link, ZS_APPLY_BROKER, "connecting");
+        begin_to_consume(link, &e);
+        if (!link->receive_dial)
+            fail_to_consume(link, &e);
         return;
     }
-    zs_backoff_fail(&link->receive_backoff);
-    if (e.code == ZS_BUSY)
-        snprintf(reason, sizeof reason, "another applier consumes %s", link->names.queue);
-    else
-        snprintf(reason, sizeof reason, "%.500s", e.text);
-    zs_link_set_state(link, e.code == ZS_BUSY ? ZS_APPLY_WAITING : ZS_APPLY_BROKER, reason);
+    if (!zs_dial_ended(link->receive_dial))
+        return;
+    link->receive = zs_dial_take(link->receive_dial, &e);
+    link->receive_dial = NULL;
+    if (!link->receive) {
+        fail_to_consume(link, &e);
+        return;
+    }
+    link->receive_failed = false;
+    link->receive_tries = 0;
+    zs_backoff_reset(&link->receive_backoff);
+    link->counters.reconnects++;
+    zs_link_set_state(link, ZS_APPLY_RECOVER, "consumes; reads the marker");
+    zs_link_lose_place(link);
 }
 
 // Everything unacked comes again over the next connection; what is in flight is waited for, so that the place is known.
@@ -128,7 +152,9 @@ int zs_receiver_wait_ms(const struct zs_link *link) {
     int64_t now = zs_mono_ms(), wait = zs_feedback_wait_ms(link);
     if (!link->positioned && link->recover_backoff.until_ms - now < wait)
         wait = link->recover_backoff.until_ms - now;
-    if (!link->receive && link->receive_backoff.until_ms - now < wait)
+    if (link->receive_dial)
+        wait = link->positioned && zs_dial_ended(link->receive_dial) ? 0 : wait;
+    else if (!link->receive && link->receive_backoff.until_ms - now < wait)
         wait = link->receive_backoff.until_ms - now;
     bool slow_work = link->positioned && !link->flight_count && link->planned;
     // What came back while something else was awaited has been taken out of the mailbox: nothing would wake us for it.
@@ -180,7 +206,9 @@ void *zs_receiver_run(void *context) {
     if (link->feedback.amqp)
         zs_feedback_tick(link);
     zs_feedback_close(link);
+    zs_dial_drop(link->receive_dial);
     zs_amqp_close(link->receive);
+    link->receive_dial = NULL;
     link->receive = NULL;
     zs_link_set_state(link, ZS_APPLY_STOPPED, "");
     return NULL;

@@ -407,7 +407,7 @@ bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
         return true;
     if (s->window.refused) { // once more, after a while; a mere heartbeat is not worth it
         s->failures++;
-        s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s);
+        s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s, s->failures);
         zs_window_reset(&s->window, s->settings.window_batches, &image->goes_on);
         image->again = image->in_flight;
         return true;

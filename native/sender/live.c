@@ -25,6 +25,7 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
     }
     s->report = *report;
     s->reported = true;
+    s->deaf[0] = '\0';
     zs_outbound_hear(s->outbound, report);
     s->status.applied = report->applied;
     zs_trail_reached(&s->trail, report->applied);
@@ -49,6 +50,30 @@ static bool read_reports(struct zs_sender *s, struct zs_error *e) {
         s->report_tag = event.tag;
     } while (event.type != ZS_AMQP_NONE);
     return true;
+}
+
+// Reports have a connection of their own. While it is away, or cannot be had, the stream goes on.
+static void look_after_reports(struct zs_sender *s) {
+    struct zs_error e = {0};
+    bool idle = !s->topology.feedback && !s->topology.feedback_dial;
+    if (idle && zs_mono_ms() < s->listen_at)
+        return;
+    switch (zs_topology_listen(&s->topology, &s->settings, &s->names, s->watchdog, &e)) {
+    case ZS_OPENING_PENDING:
+        return;
+    case ZS_OPENING_DONE:
+        if (read_reports(s, &e))
+            return;
+        break;
+    case ZS_OPENING_FAILED:
+        break;
+    }
+    zs_logf(s->log, s->topology.feedback_tries > 1 ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN,
+            "link %s: no reports from %s: %s", s->names.link, s->settings.destination, e.text);
+    snprintf(s->deaf, sizeof s->deaf, "cannot hear the destination: %.200s", e.text);
+    zs_topology_deafen(&s->topology);
+    s->report_tag = 0;
+    s->listen_at = zs_mono_ms() + zs_link_backoff_ms(s, (int)s->topology.feedback_tries);
 }
 
 // --- the window ------------------------------------------------------------------------------------------------------
@@ -172,7 +197,7 @@ static void decide_start(struct zs_sender *s, bool *more) {
         decide(s, &start);
     switch (start.verdict) {
     case ZS_START_WAIT:
-        zs_link_move(s, ZS_LINK_POSITION, start.reason);
+        zs_link_move(s, ZS_LINK_POSITION, !s->reported && s->deaf[0] ? s->deaf : start.reason);
         break;
     case ZS_START_GAP:
         zs_gap_enter(s, start.reason, false);
@@ -225,7 +250,7 @@ static bool go_back_behind_refused(struct zs_sender *s) {
         return false;
     struct zs_checkpoint confirmed = s->window.confirmed;
     s->failures++;
-    s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s);
+    s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s, s->failures);
     if (!s->full_said)
         zs_logf(s->log, ZS_LEVEL_WARN,
                 "link %s: RabbitMQ refused a batch: queue %s is full (queue_bytes_max)", s->names.link,
@@ -369,8 +394,9 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
 }
 
 bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
-    if (!zs_link_read_publisher(s, e) || !read_reports(s, e))
+    if (!zs_link_read_publisher(s, e))
         return false;
+    look_after_reports(s);
     if (zs_link_streams(s))
         return step_stream(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE &&

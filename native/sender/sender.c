@@ -50,7 +50,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 // Sleeps until a socket, the backlog or a deadline has something to do.
 static void wait_for_work(struct zs_sender *s, bool at_once) {
-    struct pollfd fds[4] = {{.fd = s->wake_fd, .events = POLLIN}};
+    struct pollfd fds[6] = {{.fd = s->wake_fd, .events = POLLIN}};
     nfds_t count = 1;
     int64_t now = zs_mono_ms(), until = now + AWAKE_AT_LEAST_MS;
     const struct zs_amqp *connections[2] = {s->topology.publisher, s->topology.feedback};
@@ -60,6 +60,13 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
         fds[count++] = (struct pollfd){.fd = zs_amqp_fd(connections[i]), .events = POLLIN};
         until = earlier(until, now + zs_amqp_idle_ms(connections[i]));
     }
+    const struct zs_dial *dials[2] = {s->topology.publisher_dial, s->topology.feedback_dial};
+    for (int i = 0; i < 2; i++) {
+        if (dials[i])
+            fds[count++] = (struct pollfd){.fd = zs_dial_fd(dials[i]), .events = POLLIN};
+    }
+    if (zs_link_is_active(s) && !s->topology.feedback && !s->topology.feedback_dial)
+        until = earlier(until, s->listen_at);
     if ((s->state == ZS_LINK_DOWN && s->serving) || s->state == ZS_LINK_STANDBY)
         until = earlier(until, s->retry_at);
     if (zs_link_streams(s)) {
@@ -121,14 +128,15 @@ static void disconnect(struct zs_sender *s, const struct zs_error *e) {
     s->heartbeat_owed = false;
     s->reported = false;
     s->report_tag = 0;
+    s->listen_at = 0;
     s->failures++;
-    s->retry_at = zs_mono_ms() + zs_link_backoff_ms(s);
+    s->retry_at = zs_mono_ms() + zs_link_backoff_ms(s, s->failures);
     zs_link_move(s, ZS_LINK_DOWN, e->text);
 }
 
 // Takes the lock queue and all that belongs to the active server, or stands by with the connection open.
 static bool claim(struct zs_sender *s, struct zs_error *e) {
-    if (zs_topology_claim(&s->topology, &s->settings, &s->names, s->watchdog, e)) {
+    if (zs_topology_claim(&s->topology, &s->settings, &s->names, e)) {
         ZS_FAILPOINT("sender_claimed");
         s->status.reconnects++;
         zs_link_move(s, ZS_LINK_POSITION, "connected");
@@ -166,6 +174,18 @@ static void step_down(struct zs_sender *s) {
     s->retry_at = zs_mono_ms() + STEP_DOWN_MS;
 }
 
+static bool connect_publisher(struct zs_sender *s, struct zs_error *e) {
+    switch (zs_topology_open(&s->topology, &s->settings, &s->names, s->watchdog, e)) {
+    case ZS_OPENING_PENDING:
+        return true;
+    case ZS_OPENING_DONE:
+        return claim(s, e);
+    case ZS_OPENING_FAILED:
+        break;
+    }
+    return false;
+}
+
 static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     if (!s->serving) {
         give_up(s);
@@ -176,7 +196,9 @@ static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
         if (zs_mono_ms() < s->retry_at)
             return true;
         zs_link_move(s, ZS_LINK_CONNECTING, "");
-        return zs_topology_open(&s->topology, &s->settings, &s->names, s->watchdog, e) && claim(s, e);
+        return connect_publisher(s, e);
+    case ZS_LINK_CONNECTING:
+        return connect_publisher(s, e);
     case ZS_LINK_STANDBY:
         return zs_link_read_publisher(s, e) && (zs_mono_ms() < s->retry_at || claim(s, e));
     case ZS_LINK_POSITION:
@@ -185,7 +207,6 @@ static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     case ZS_LINK_SNAPSHOT:
     case ZS_LINK_GAP:
         return zs_link_turn(s, more, e);
-    case ZS_LINK_CONNECTING:
     case ZS_LINK_STOPPED:
         break;
     }

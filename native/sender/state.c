@@ -57,9 +57,9 @@ void zs_link_move(struct zs_sender *s, enum zs_link_state state, const char *det
     s->state = state;
 }
 
-int64_t zs_link_backoff_ms(struct zs_sender *s) {
+int64_t zs_link_backoff_ms(struct zs_sender *s, int failures) {
     int64_t wait = s->settings.retry_min_ms;
-    for (int i = 1; i < s->failures && wait < s->settings.retry_max_ms; i++)
+    for (int i = 1; i < failures && wait < s->settings.retry_max_ms; i++)
         wait *= 2;
     if (wait > s->settings.retry_max_ms)
         wait = s->settings.retry_max_ms;

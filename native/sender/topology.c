@@ -2,17 +2,28 @@
 
 #include <stdio.h>
 
-static struct zs_amqp *open_connection(const struct zs_sender_settings *settings,
-                                       const struct zs_link_names *names, const char *purpose,
-                                       struct zs_watchdog *watchdog, struct zs_error *e) {
-    char name[256];
-    snprintf(name, sizeof name, "zoospan %s %s (%s)", names->link, purpose, settings->server);
-    struct zs_amqp_settings connection = {
-        .name = name,
-        .heartbeat_s = settings->amqp_heartbeat_s,
-        .call_timeout_ms = settings->amqp_timeout_ms,
-    };
-    return zs_amqp_open(&settings->address, &connection, watchdog, e);
+static enum zs_opening open_connection(struct zs_amqp **amqp, struct zs_dial **dial,
+                                       const struct zs_dial_plan *plan, struct zs_watchdog *watchdog,
+                                       struct zs_error *e) {
+    if (*amqp)
+        return ZS_OPENING_DONE;
+    if (!*dial) {
+        *dial = zs_dial_new(plan, watchdog, e);
+        return *dial ? ZS_OPENING_PENDING : ZS_OPENING_FAILED;
+    }
+    if (!zs_dial_ended(*dial))
+        return ZS_OPENING_PENDING;
+    *amqp = zs_dial_take(*dial, e);
+    *dial = NULL;
+    return *amqp ? ZS_OPENING_DONE : ZS_OPENING_FAILED;
+}
+
+static enum zs_opening count_tries(unsigned *tries, enum zs_opening opening) {
+    if (opening == ZS_OPENING_DONE)
+        *tries = 0;
+    else if (opening == ZS_OPENING_FAILED)
+        ++*tries;
+    return opening;
 }
 
 static bool declare_publisher(struct zs_amqp *amqp, const struct zs_sender_settings *settings,
@@ -35,27 +46,63 @@ static bool declare_publisher(struct zs_amqp *amqp, const struct zs_sender_setti
            zs_amqp_confirm_mode(amqp, e);
 }
 
-bool zs_topology_open(struct zs_topology *topology, const struct zs_sender_settings *settings,
-                      const struct zs_link_names *names, struct zs_watchdog *watchdog, struct zs_error *e) {
-    *topology = (struct zs_topology){.publisher = open_connection(settings, names, "publish", watchdog, e)};
-    return topology->publisher != NULL;
+static struct zs_dial_plan plan_of(const struct zs_sender_settings *settings, const char *name,
+                                   unsigned turn) {
+    return (struct zs_dial_plan){.address = &settings->address,
+                                 .settings = {.name = name,
+                                              .heartbeat_s = settings->amqp_heartbeat_s,
+                                              .call_timeout_ms = settings->amqp_timeout_ms,
+                                              .turn = turn}};
+}
+
+enum { NAME_BYTES = 256 };
+
+static void spell_name(char name[static NAME_BYTES], const struct zs_sender_settings *settings,
+                       const struct zs_link_names *names, const char *purpose) {
+    snprintf(name, NAME_BYTES, "zoospan %s %s (%s)", names->link, purpose, settings->server);
+}
+
+enum zs_opening zs_topology_open(struct zs_topology *topology, const struct zs_sender_settings *settings,
+                                 const struct zs_link_names *names, struct zs_watchdog *watchdog,
+                                 struct zs_error *e) {
+    char name[NAME_BYTES];
+    spell_name(name, settings, names, "publish");
+    const struct zs_dial_plan plan = plan_of(settings, name, topology->tries);
+    return count_tries(&topology->tries,
+                       open_connection(&topology->publisher, &topology->publisher_dial, &plan, watchdog, e));
 }
 
 bool zs_topology_claim(struct zs_topology *topology, const struct zs_sender_settings *settings,
-                       const struct zs_link_names *names, struct zs_watchdog *watchdog, struct zs_error *e) {
-    char tag[160];
-    snprintf(tag, sizeof tag, "zoospan-%s", settings->server);
-    if (!declare_publisher(topology->publisher, settings, names, e))
-        return false;
-    topology->feedback = open_connection(settings, names, "feedback", watchdog, e);
-    // Two reports: the newest stays unacknowledged, so that the broker still has it for whoever comes after us.
-    return topology->feedback && zs_amqp_consume(topology->feedback, names->feedback, tag, false, 2, e);
+                       const struct zs_link_names *names, struct zs_error *e) {
+    return declare_publisher(topology->publisher, settings, names, e);
+}
+
+enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs_sender_settings *settings,
+                                   const struct zs_link_names *names, struct zs_watchdog *watchdog,
+                                   struct zs_error *e) {
+    char name[NAME_BYTES];
+    spell_name(name, settings, names, "feedback");
+    struct zs_dial_plan plan = plan_of(settings, name, topology->feedback_tries);
+    plan.queue = names->feedback;
+    plan.prefetch =
+        2; // the newest stays unacknowledged, so that the broker still has it for whoever comes after us
+    return count_tries(&topology->feedback_tries,
+                       open_connection(&topology->feedback, &topology->feedback_dial, &plan, watchdog, e));
+}
+
+void zs_topology_deafen(struct zs_topology *topology) {
+    zs_dial_drop(topology->feedback_dial);
+    zs_amqp_close(topology->feedback);
+    topology->feedback_dial = NULL;
+    topology->feedback = NULL;
 }
 
 void zs_topology_close(struct zs_topology *topology) {
+    zs_topology_deafen(topology);
+    zs_dial_drop(topology->publisher_dial);
     zs_amqp_close(topology->publisher);
-    zs_amqp_close(topology->feedback);
-    *topology = (struct zs_topology){0};
+    topology->publisher_dial = NULL;
+    topology->publisher = NULL;
 }
 
 bool zs_topology_publish(struct zs_topology *topology, const struct zs_link_names *names,

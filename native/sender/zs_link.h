@@ -105,9 +105,11 @@ struct zs_sender {
     struct zs_outgoing outgoing; // the newest batch
     struct zs_report report;     // the newest one
     uint64_t report_tag;         // it is not acknowledged
+    char deaf[256]; // why there is no connection for reports; "": there is one, or it is being opened
     int64_t beginning;
     int64_t stuck_zxid; // a txn that cannot be sent; 0: none
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
+    int64_t listen_at;         // when to try again to open the connection for reports
     int64_t busy_heartbeat_at; // when a heartbeat goes along although batches leave without a pause
     int64_t rest_until;        // reads nothing more: a batch has just left
     int64_t patient_until;     // waits for a confirm before the next batch
@@ -129,8 +131,8 @@ struct zs_sender {
 // The one place where the state changes; logs old -> new with the reason, which stays visible in the status.
 void zs_link_move(struct zs_sender *s, enum zs_link_state state, const char *detail);
 
-// Milliseconds to wait after the failure at hand: doubles with each in a row, half of it is chance.
-int64_t zs_link_backoff_ms(struct zs_sender *s);
+// Milliseconds to wait after so many failures in a row: doubles with each, half of it is chance.
+int64_t zs_link_backoff_ms(struct zs_sender *s, int failures);
 
 // Takes what the broker says on the publishing connection: confirms, refusals, returns, alarms.
 bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e);
@@ -143,6 +145,12 @@ bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e);
 int64_t zs_link_publish_at(const struct zs_sender *s, int64_t now);
 // Goes on with the stream behind `at`, or to GAP.
 void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at);
+
+// Whether this server is the one of its site that serves the link.
+static inline bool zs_link_is_active(const struct zs_sender *s) {
+    return s->state == ZS_LINK_POSITION || s->state == ZS_LINK_LOG || s->state == ZS_LINK_LIVE ||
+           s->state == ZS_LINK_SNAPSHOT || s->state == ZS_LINK_GAP;
+}
 
 // Whether the link sends the stream.
 static inline bool zs_link_streams(const struct zs_sender *s) {

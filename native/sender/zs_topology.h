@@ -4,6 +4,7 @@
 #ifndef ZS_TOPOLOGY_H
 #define ZS_TOPOLOGY_H
 
+#include "zs_dial.h"
 #include "zs_names.h"
 #include "zs_outbound.h"
 #include "zs_sender.h"
@@ -11,16 +12,25 @@
 struct zs_topology {
     struct zs_amqp *publisher;
     struct zs_amqp *feedback;
+    struct zs_dial *publisher_dial, *feedback_dial; // that open them
+    unsigned tries, feedback_tries;                 // that failed in a row
 };
 
-// Opens the connection for publishing. Errors: as zs_amqp_open.
-bool zs_topology_open(struct zs_topology *topology, const struct zs_sender_settings *settings,
-                      const struct zs_link_names *names, struct zs_watchdog *watchdog, struct zs_error *e);
-// Takes the lock queue, declares exchanges and queues, turns confirms on, opens the connection for reports and consumes
-// them. Errors: ZS_BUSY: another server of the site is active; the connection stays open, for another try. All others:
-// close it.
+enum zs_opening { ZS_OPENING_PENDING, ZS_OPENING_DONE, ZS_OPENING_FAILED };
+
+// Opens the connection for publishing, or looks whether it is open. Errors: as zs_amqp_open. Never waits.
+enum zs_opening zs_topology_open(struct zs_topology *topology, const struct zs_sender_settings *settings,
+                                 const struct zs_link_names *names, struct zs_watchdog *watchdog,
+                                 struct zs_error *e);
+// Takes the lock queue, declares exchanges and queues, turns confirms on. Errors: ZS_BUSY: another server of the site is active;
+// the connection stays open, for another try. All others: close it.
 bool zs_topology_claim(struct zs_topology *topology, const struct zs_sender_settings *settings,
-                       const struct zs_link_names *names, struct zs_watchdog *watchdog, struct zs_error *e);
+                       const struct zs_link_names *names, struct zs_error *e);
+// Opens the connection for reports and consumes them, or looks whether it does. Never waits.
+enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs_sender_settings *settings,
+                                   const struct zs_link_names *names, struct zs_watchdog *watchdog,
+                                   struct zs_error *e);
+void zs_topology_deafen(struct zs_topology *topology); // closes that one only
 void zs_topology_close(struct zs_topology *topology);
 
 // Publishes one finished batch with the properties and headers that FORMAT.md names; `tag` receives its number.

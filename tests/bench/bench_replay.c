@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "zs_amqp.h"
+#include "zs_dial.h"
 
 enum { IDLE_MS = 1000 };
 
@@ -76,6 +77,50 @@ void zs_amqp_close(struct zs_amqp *amqp) {
     munmap(amqp->file, amqp->len);
     close(amqp->fd);
     free(amqp);
+}
+
+// A try that has ended when it begins.
+struct zs_dial {
+    int fd; // never readable: who has begun it asks at once
+    struct zs_amqp *amqp;
+    struct zs_error error;
+};
+
+struct zs_dial *zs_dial_new(const struct zs_dial_plan *plan, struct zs_watchdog *watchdog,
+                            struct zs_error *e) {
+    struct zs_dial *dial = calloc(1, sizeof *dial);
+    if (!dial) {
+        zs_fail(e, ZS_FATAL, "out of memory");
+        return NULL;
+    }
+    dial->fd = eventfd(0, EFD_CLOEXEC);
+    dial->amqp = zs_amqp_open(plan->address, &plan->settings, watchdog, &dial->error);
+    if (dial->amqp && plan->queue)
+        zs_amqp_consume(dial->amqp, plan->queue, "", plan->exclusive, plan->prefetch, &dial->error);
+    return dial;
+}
+
+int zs_dial_fd(const struct zs_dial *dial) {
+    return dial->fd;
+}
+
+bool zs_dial_ended(struct zs_dial *dial) {
+    (void)dial;
+    return true;
+}
+
+struct zs_amqp *zs_dial_take(struct zs_dial *dial, struct zs_error *e) {
+    struct zs_amqp *amqp = dial->amqp;
+    *e = dial->error;
+    close(dial->fd);
+    free(dial);
+    return amqp;
+}
+
+void zs_dial_drop(struct zs_dial *dial) {
+    struct zs_error e;
+    if (dial)
+        zs_amqp_close(zs_dial_take(dial, &e));
 }
 
 bool zs_amqp_publish(struct zs_amqp *amqp, const struct zs_amqp_message *message, uint64_t *delivery_tag,

@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
     # building
     gcc libc6-dev cmake ninja-build pkg-config default-jdk-headless
-    libzookeeper-mt-dev librabbitmq-dev liblz4-dev libjansson-dev libzookeeper-java libslf4j-java
+    libzookeeper-mt-dev librabbitmq-dev libssl-dev liblz4-dev libjansson-dev libzookeeper-java libslf4j-java
     # running the sites
     zookeeper rabbitmq-server libservlet-api-java python3 python3-kazoo
     # testing
