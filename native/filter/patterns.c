@@ -11,21 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zs_utf8.h"
+
+// Wildcards in the code of a segment. No name of a znode has such a byte, so an encoded '*' is just a '*' there.
+enum { ANY_RUN = 1, ANY_CHARACTER = 2 };
+
 struct segment {
-    const char *text;
+    const char *code; // decoded
     size_t len;
     bool any_depth; // "**"
-    bool literal;   // neither '*' nor '?' in it
+    bool literal;   // no wildcard in it
 };
 
 struct pattern {
-    const char *text; // canonical: no "**" at the end, none behind another
+    const char *text; // canonical: no "**" at the end, none after another, no character encoded without need
     struct segment *segments;
     size_t count;
 };
 
 struct zs_patterns {
-    char *text; // all that the patterns point into
+    char *text, *code; // what the patterns and their segments point into
     struct pattern *list;
     size_t count;
 };
@@ -34,90 +39,117 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-// Puts the next item of the list, without the white space around it and without the backslash of "\,", at `out`.
-// Returns what follows the item and its comma; NULL after the last one.
+// Puts the next item of the list at `out`, without the white space around it. Returns what follows the item and its comma;
+// NULL after the last one.
 static const char *next_item(const char *list, char *out, size_t *len) {
     while (is_space(*list))
         list++;
-    size_t n = 0;
-    for (; *list && *list != ','; list++) {
-        if (list[0] == '\\' && list[1] == ',')
-            list++;
-        out[n++] = *list;
-    }
-    while (n > 0 && is_space(out[n - 1]))
+    size_t n = strcspn(list, ",");
+    const char *next = list[n] ? list + n + 1 : NULL;
+    while (n > 0 && is_space(list[n - 1]))
         n--;
+    memcpy(out, list, n);
     out[n] = '\0';
     *len = n;
-    return *list ? list + 1 : NULL;
+    return next;
+}
+
+static const char *fault_of_name(const char *code, size_t len) {
+    if ((len == 1 && code[0] == '.') || (len == 2 && code[0] == '.' && code[1] == '.'))
+        return "has the segment \".\" or \"..\", which no znode can have; expected a name";
+    for (size_t i = 0; i < len;) {
+        uint32_t character;
+        size_t step = zs_utf8_next((const uint8_t *)code + i, len - i, &character);
+        if (step == 0 || (character >= 0xd800 && character <= 0xdfff))
+            return "is not UTF-8; expected the bytes of UTF-8, encoded as %XX or as they are";
+        i += step;
+    }
+    return NULL;
+}
+
+static int hex_digit(char c) {
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)((at - digits) % 16) : -1;
+}
+
+// Decodes one segment into `code`, and spells it into *text, which moves on.
+static const char *decode_segment(const char *from, size_t from_len, char *code, size_t *len, char **text) {
+    *len = 0;
+    for (size_t i = 0; i < from_len; i++) {
+        char c = from[i];
+        if (c == '\\')
+            return "has a backslash; expected %5C for it, and %2C for a comma within a pattern";
+        if (c == '*' || c == '?') {
+            code[(*len)++] = c == '*' ? ANY_RUN : ANY_CHARACTER;
+            *(*text)++ = c;
+            continue;
+        }
+        const int high = c == '%' && i + 2 < from_len ? hex_digit(from[i + 1]) : -1;
+        const int low = high >= 0 ? hex_digit(from[i + 2]) : -1;
+        if (c == '%' && low < 0)
+            return "has a '%' without two hexadecimal digits; expected %25 for a '%' itself";
+        if (c == '%')
+            c = (char)(high * 16 + low);
+        if (c == '/' || ((unsigned char)c < 0x20) || c == 0x7f)
+            return "encodes a '/' or a control character, which no name has; expected a name";
+        code[(*len)++] = c;
+        if (c == '%' || c == '*' || c == '?') {
+            memcpy(*text, from + i, 3);
+            (*text)[2] = low < 10 ? (*text)[2] : (char)('A' + low - 10);
+            *text += 3;
+        } else {
+            *(*text)++ = c;
+        }
+        i += from[i] == '%' ? 2 : 0;
+    }
+    return fault_of_name(code, *len);
 }
 
 static const char *fault_of_segment(const char *text, size_t len) {
     if (len == 0)
         return "has an empty segment; expected one '/' between segments and none at the end";
-    if ((len == 1 && text[0] == '.') || (len == 2 && text[0] == '.' && text[1] == '.'))
-        return "has the segment \".\" or \"..\", which no znode can have; expected a name";
-    bool doubled = memmem(text, len, "**", 2) != NULL;
-    if (doubled && len != 2)
+    if (memmem(text, len, "**", 2) && len != 2)
         return "has \"**\" within a segment; expected '*' there, or \"**\" between two '/'";
     return NULL;
 }
 
-static const char *fault_of_pattern(const char *text) {
-    if (text[0] != '/')
-        return "is not an absolute path; expected it to start with '/'";
-    if (!text[1])
-        return NULL;
-    const char *fault = NULL;
-    while (*text && !fault) {
-        size_t len = strcspn(text + 1, "/");
-        fault = fault_of_segment(text + 1, len);
-        text += 1 + len;
-    }
-    return fault;
-}
-
-// Reads the segments of a pattern without fault and writes its canonical form over it, which is never longer.
-static void split(struct pattern *pattern, char *text) {
-    char *to = text;
-    const char *from = text[1] ? text : text + 1;
-    while (*from) {
-        const char *name = from + 1;
+// Reads the segments of an absolute path and spells its canonical form. *code moves on.
+static const char *read_segments(struct pattern *pattern, const char *from, char **code, char *text) {
+    pattern->text = text;
+    for (from += !from[1]; *from;) {
+        const char *name = from + 1, *fault;
         size_t len = strcspn(name, "/");
         from = name + len;
-        bool any_depth = len == 2 && memcmp(name, "**", 2) == 0;
-        if (any_depth && pattern->count > 0 && pattern->segments[pattern->count - 1].any_depth)
+        struct segment segment = {.code = *code, .any_depth = len == 2 && memcmp(name, "**", 2) == 0};
+        if (segment.any_depth && pattern->count > 0 && pattern->segments[pattern->count - 1].any_depth)
             continue;
-        *to++ = '/';
-        memmove(to, name, len);
-        pattern->segments[pattern->count++] = (struct segment){
-            .text = to,
-            .len = len,
-            .any_depth = any_depth,
-            .literal = !memchr(to, '*', len) && !memchr(to, '?', len),
-        };
-        to += len;
+        *text++ = '/';
+        if ((fault = fault_of_segment(name, len)) ||
+            (fault = decode_segment(name, len, *code, &segment.len, &text)))
+            return fault;
+        segment.literal = !memchr(*code, ANY_RUN, segment.len) && !memchr(*code, ANY_CHARACTER, segment.len);
+        *code += segment.len;
+        pattern->segments[pattern->count++] = segment;
     }
     if (pattern->count > 0 && pattern->segments[pattern->count - 1].any_depth) {
         pattern->count--;
-        to -= strlen("/**");
+        text -= strlen("/**");
     }
-    *to = '\0';
-    pattern->text = text;
+    *text = '\0';
+    return NULL;
 }
 
-static bool compile(struct pattern *pattern, char *text, struct zs_error *e) {
-    const char *fault = fault_of_pattern(text);
-    if (fault)
-        return zs_fail(e, ZS_INVALID, "pattern \"%.200s\" %s", text, fault);
+static bool compile(struct pattern *pattern, const char *item, char **code, char *text, struct zs_error *e) {
     size_t slashes = 1;
-    for (const char *c = text + 1; *c; c++)
+    for (const char *c = item; *c; c++)
         slashes += *c == '/';
     pattern->segments = calloc(slashes, sizeof *pattern->segments);
     if (!pattern->segments)
         return zs_fail(e, ZS_FATAL, "no memory for a path pattern");
-    split(pattern, text);
-    return true;
+    const char *fault = item[0] == '/' ? read_segments(pattern, item, code, text)
+                                       : "is not an absolute path; expected it to start with '/'";
+    return !fault || zs_fail(e, ZS_INVALID, "pattern \"%.200s\" %s", item, fault);
 }
 
 static int compare_patterns(const void *a, const void *b) {
@@ -138,11 +170,11 @@ static void sort_and_drop_doubles(struct zs_patterns *patterns) {
     patterns->count = kept;
 }
 
-static bool parse_list(struct zs_patterns *patterns, const char *list, struct zs_error *e) {
-    char *to = patterns->text;
+static bool parse_list(struct zs_patterns *patterns, const char *list, char *item, struct zs_error *e) {
+    char *text = patterns->text, *code = patterns->code;
     for (const char *from = list; from;) {
         size_t len;
-        from = next_item(from, to, &len);
+        from = next_item(from, item, &len);
         if (len == 0 && !from && patterns->count == 0)
             return true; // the empty list
         if (len == 0)
@@ -151,9 +183,9 @@ static bool parse_list(struct zs_patterns *patterns, const char *list, struct zs
         if (patterns->count == ZS_PATTERNS_MAX)
             return zs_fail(e, ZS_INVALID, "pattern list has more than %d patterns; expected fewer",
                            ZS_PATTERNS_MAX);
-        if (!compile(&patterns->list[patterns->count++], to, e))
+        if (!compile(&patterns->list[patterns->count++], item, &code, text, e))
             return false;
-        to += len + 1;
+        text += len + 1;
     }
     sort_and_drop_doubles(patterns);
     return true;
@@ -164,13 +196,18 @@ struct zs_patterns *zs_patterns_new(const char *list, struct zs_error *e) {
     size_t items = 1;
     for (const char *c = list; *c && items < ZS_PATTERNS_MAX; c++)
         items += *c == ',';
+    char *item = malloc(strlen(list) + 1);
     if (patterns) {
         patterns->text = calloc(strlen(list) + 1, 1);
+        patterns->code = calloc(strlen(list) + 1, 1);
         patterns->list = calloc(items, sizeof *patterns->list);
     }
-    if (!patterns || !patterns->text || !patterns->list)
+    bool fine = item && patterns && patterns->text && patterns->code && patterns->list;
+    if (!fine)
         zs_fail(e, ZS_FATAL, "no memory for a list of path patterns");
-    else if (parse_list(patterns, list, e))
+    fine = fine && parse_list(patterns, list, item, e);
+    free(item);
+    if (fine)
         return patterns;
     zs_patterns_free(patterns);
     return NULL;
@@ -183,6 +220,7 @@ void zs_patterns_free(struct zs_patterns *patterns) {
         free(patterns->list[i].segments);
     free(patterns->list);
     free(patterns->text);
+    free(patterns->code);
     free(patterns);
 }
 
@@ -205,17 +243,17 @@ static const char *next_character(const char *at, const char *end) {
 
 static bool segment_matches(const struct segment *segment, const char *name, size_t len) {
     if (segment->literal)
-        return segment->len == len && memcmp(segment->text, name, len) == 0;
-    const char *p = segment->text, *p_end = p + segment->len;
+        return segment->len == len && memcmp(segment->code, name, len) == 0;
+    const char *p = segment->code, *p_end = p + segment->len;
     const char *end = name + len;
     const char *behind_star = NULL, *star_ends = NULL;
     for (;;) {
-        if (p < p_end && *p == '*') {
+        if (p < p_end && *p == ANY_RUN) {
             behind_star = ++p;
             star_ends = name;
         } else if (name == end) {
             return p == p_end;
-        } else if (p < p_end && *p == '?') {
+        } else if (p < p_end && *p == ANY_CHARACTER) {
             p++;
             name = next_character(name, end);
         } else if (p < p_end && *p == *name) {

@@ -3,7 +3,9 @@
 //
 // A pattern is an absolute path of segments, compared case-exact and whole: "/a" matches /a and all beneath it, and
 // does not match /ab. In a segment, '*' stands for any run of characters (also none) and '?' for one character
-// (not byte); neither crosses a '/'. A segment "**" stands for any number of segments, also none. A path is carried
+// (not byte); neither crosses a '/'. A segment "**" stands for any number of segments, also none. %XX is the byte with
+// that hexadecimal number (RFC 3986, section 2.1): what is encoded is never a wildcard nor a comma, and a backslash and
+// a '%' itself can only stand there so. A path is carried
 // iff some include pattern matches it or an ancestor of it, and no exclude pattern does. No include patterns: all.
 // /zookeeper and /zoospan are never carried, whatever the patterns say, and neither is a change of "/" itself
 // other than its data and ACL.
@@ -23,7 +25,7 @@ enum { ZS_PATTERNS_MAX = 1000 }; // in one list
 struct zs_filter;
 
 // `include` and `exclude` are comma-separated patterns (white space around a pattern is dropped; "" is an empty
-// list; "\," is a comma within a pattern). Errors: ZS_INVALID names the pattern and says what is expected; ZS_FATAL
+// list). Errors: ZS_INVALID names the pattern and says what is expected; ZS_FATAL
 // (no memory).
 struct zs_filter *zs_filter_new(const char *include, const char *exclude, struct zs_error *e);
 void zs_filter_free(struct zs_filter *filter);

@@ -67,3 +67,11 @@ bool zs_lines_next(struct zs_lines *lines, struct zs_line *line) {
     line->len = (size_t)(to - line->text);
     return true;
 }
+
+bool zs_line_loses_backslash(const char *value) {
+    for (const char *at = value; (at = strchr(at, '\\')); at++) {
+        if (at[1] != 'u')
+            return true;
+    }
+    return false;
+}

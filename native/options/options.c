@@ -33,6 +33,8 @@ struct setting {
     const char *key;
     const char *value;
     int line;
+    bool fragile;   // see struct zs_pair
+    bool backslash; // one stands in the file for it, and the value that ZooKeeper read has lost it
 };
 
 struct settings {
@@ -76,6 +78,22 @@ static void set_value(struct value *to, const struct zs_option *option, const st
     char fault[ZS_FAULT_BYTES], expected[ZS_FAULT_BYTES];
     // Kept even if it is wrong, or the option would be called missing too.
     to->text = setting->value;
+    if (setting->fragile && !zs_value_is_plain(setting->value)) {
+        zs_value_spell(option, setting->value, expected);
+        zs_problem(problems, setting->line, setting->key, "%s; expected %s",
+                   "is not plain ASCII, which alone survives when ZooKeeper writes zoo.cfg anew "
+                   "(reconfigEnabled) or "
+                   "a JVM reads its command line",
+                   expected);
+        return;
+    }
+    if (setting->backslash && option->type == ZS_TYPE_PATTERNS) {
+        zs_problem(problems, setting->line, setting->key,
+                   "there is a backslash, which ZooKeeper drops; expected %%2C for a comma within a pattern, "
+                   "and %%5C "
+                   "for a backslash");
+        return;
+    }
     if (zs_value_parse(option, setting->value, &to->number, fault))
         return;
     zs_value_expects(option, expected);
@@ -248,7 +266,7 @@ static void add_setting(struct settings *settings, const char *key, const char *
                        ZS_SETTINGS_MAX);
         return;
     }
-    settings->list[settings->count++] = (struct setting){key, value, line};
+    settings->list[settings->count++] = (struct setting){.key = key, .value = value, .line = line};
 }
 
 static struct zs_options *of_text(enum zs_role role, const char *bytes, size_t len, const char *name,
@@ -326,8 +344,8 @@ struct zs_options *zs_options_of_file(enum zs_role role, const char *file, struc
     return options;
 }
 
-// Best effort: a file that cannot be read costs messages their line numbers, nothing else. The last line with a key
-// counts, as it did for ZooKeeper.
+// Best effort: a file that cannot be read costs messages their line numbers, and the look for backslashes. The last line
+// with a key counts, as it did for ZooKeeper.
 static void find_lines(const char *file, struct settings *settings) {
     size_t len;
     char *bytes = malloc(ZS_CONFIG_BYTES_MAX + 2);
@@ -339,10 +357,14 @@ static void find_lines(const char *file, struct settings *settings) {
     struct zs_lines lines = zs_lines_of(bytes, len);
     struct zs_line line;
     while (zs_lines_next(&lines, &line)) {
-        line.text[strcspn(line.text, "=: \t\f")] = '\0';
+        size_t key = strcspn(line.text, "=: \t\f");
+        const bool backslash = key < line.len && zs_line_loses_backslash(line.text + key + 1);
+        line.text[key] = '\0';
         for (size_t i = 0; i < settings->count; i++) {
-            if (strcmp(settings->list[i].key, line.text) == 0)
-                settings->list[i].line = line.number;
+            if (strcmp(settings->list[i].key, line.text) != 0)
+                continue;
+            settings->list[i].line = line.number;
+            settings->list[i].backslash = backslash;
         }
     }
     free(bytes);
@@ -370,10 +392,13 @@ struct zs_options *zs_options_of_pairs(enum zs_role role, const struct zs_pair *
             zs_options_free(options);
             return NULL;
         }
-        if (fault)
+        if (fault) {
             zs_problem(&problems, ZS_LINE_UNKNOWN, key, "%s", fault);
-        else
-            add_setting(&settings, zs_trim(key), zs_trim(value), ZS_LINE_UNKNOWN, &problems);
+            continue;
+        }
+        add_setting(&settings, zs_trim(key), zs_trim(value), ZS_LINE_UNKNOWN, &problems);
+        if (settings.count > 0)
+            settings.list[settings.count - 1].fragile = pairs[i].fragile;
     }
     if (file)
         find_lines(file, &settings);

@@ -59,6 +59,8 @@ struct zs_lines zs_lines_of(char *bytes, size_t len);
 // The next logical line that is neither empty nor a comment; false at the end.
 bool zs_lines_next(struct zs_lines *lines, struct zs_line *line);
 char *zs_trim(char *text);
+// Whether java.util.Properties takes a backslash away from this value, and it stands for no \\uXXXX.
+bool zs_line_loses_backslash(const char *value);
 
 // --- key.c -----------------------------------------------------------------------------------------------------------
 
@@ -78,6 +80,10 @@ bool zs_key_parse(enum zs_role role, const char *key, int line, struct zs_target
 // Reads a value; `number` is 0 for types that are not numbers. On false `fault` says what is wrong with it.
 bool zs_value_parse(const struct zs_option *option, const char *text, int64_t *number,
                     char fault[static ZS_FAULT_BYTES]);
+// Whether a value is printable ASCII without a backslash.
+bool zs_value_is_plain(const char *text);
+// How a value is written in plain ASCII: patterns percent-encoded (as far as there is room), others in words.
+void zs_value_spell(const struct zs_option *option, const char *text, char out[static ZS_FAULT_BYTES]);
 // What a value has to look like: "a whole number from 1 to 64".
 void zs_value_expects(const struct zs_option *option, char out[static ZS_FAULT_BYTES]);
 

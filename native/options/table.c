@@ -243,13 +243,17 @@ const struct zs_option zs_option_table[] = {
             "Which paths are carried: patterns separated by commas; nothing means all. A pattern is an "
             "absolute "
             "path and covers what lies beneath it: `/a` covers `/a` and `/a/b` and not `/ab`. Within a "
-            "segment `*` "
-            "stands for any characters and `?` for one; a segment `**` stands for any number of segments. "
-            "`\\,` is "
-            "a comma within a pattern; in zoo.cfg every backslash is written twice. The filter holds where "
-            "it is "
-            "set: in zoo.cfg for what is sent, in the applier's file for what is applied. `/zookeeper` and "
-            "`/zoospan` are never carried.",
+            "segment "
+            "`*` stands for any characters and `?` for one; a segment `**` stands for any number of "
+            "segments. "
+            "`%XX` is the byte with that hexadecimal number: `%2C` a comma, `%2A` a `*` itself, `%25` a `%`, "
+            "`%5C` a `\\`, `%C3%A9` the letter e with an acute accent (UTF-8). So every name has a "
+            "spelling "
+            "in plain ASCII. In a zoo.cfg that ZooKeeper writes anew (`reconfigEnabled=true`), and with "
+            "`-D`, it "
+            "is the only one that is accepted. The filter holds where it is set: in zoo.cfg for what is "
+            "sent, in "
+            "the applier's file for what is applied. `/zookeeper` and `/zoospan` are never carried.",
     },
     {
         .name = "exclude",

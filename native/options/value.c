@@ -61,6 +61,9 @@ static bool check_choice(const char *choices, const char *text, char fault[stati
 
 static bool check_patterns(const char *text, char fault[static ZS_FAULT_BYTES]) {
     bool item_begins = true;
+    if (strchr(text, '\\'))
+        return fault_is(fault, strchr(text, '\\'),
+                        "has a backslash (%5C stands for one, and %2C for a comma within a pattern)");
     if (text[strspn(text, " \t")] == '\0')
         return true;
     for (const char *c = text;; c++) {
@@ -69,8 +72,6 @@ static bool check_patterns(const char *text, char fault[static ZS_FAULT_BYTES]) 
         if (item_begins && *c != '/')
             return fault_is(fault, *c ? c : text, "does not begin with '/'");
         item_begins = *c == ',';
-        if (*c == '\\' && c[1] == ',')
-            c++;
         if (!*c)
             return true;
     }
@@ -192,6 +193,32 @@ bool zs_value_parse(const struct zs_option *option, const char *text, int64_t *n
         return check_path(text, option->type == ZS_TYPE_SECRET_FILE, fault);
     }
     return hidden_fault(fault, "the option has no type");
+}
+
+bool zs_value_is_plain(const char *text) {
+    for (const char *c = text; *c; c++) {
+        if (*c < 0x20 || *c > 0x7e || *c == '\\')
+            return false;
+    }
+    return true;
+}
+
+void zs_value_spell(const struct zs_option *option, const char *text, char out[static ZS_FAULT_BYTES]) {
+    const char *cut = "...";
+    size_t used = 0;
+    if (option->type != ZS_TYPE_PATTERNS) {
+        snprintf(out, ZS_FAULT_BYTES, "a value in ASCII without a backslash");
+        return;
+    }
+    for (const char *c = text; *c; c++) {
+        const bool encode = *c < 0x20 || *c > 0x7e || *c == '\\';
+        if (used + 3 + strlen(cut) >= ZS_FAULT_BYTES) {
+            snprintf(out + used, ZS_FAULT_BYTES - used, "%s", cut);
+            return;
+        }
+        used +=
+            (size_t)snprintf(out + used, ZS_FAULT_BYTES - used, encode ? "%%%02X" : "%c", (unsigned char)*c);
+    }
 }
 
 static void format_amount(const struct unit *units, int64_t v, char out[static 32]) {

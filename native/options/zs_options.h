@@ -60,10 +60,14 @@ struct zs_options;
 struct zs_pair {
     const char *key;
     const char *value;
+    // Only plain ASCII without a backslash survives where the value comes from: ZooKeeper writes zoo.cfg anew when
+    // reconfigEnabled is true (its backslashes are lost, and what is not ASCII), and the JVM reads its command line in the
+    // locale's charset. Any other value is refused, with the spelling that survives.
+    bool fragile;
 };
 
-// From pairs (the plugin: ZooKeeper has read zoo.cfg already). `file` (may be NULL) is that file, for messages: they
-// then say file:line. Pairs whose key does not begin with "zoospan." are somebody else's.
+// From pairs (the plugin: ZooKeeper has read zoo.cfg already). `file` (may be NULL) is that file: messages
+// then say file:line, and a path pattern for which a backslash stands there, which ZooKeeper has dropped, is refused. Pairs whose key does not begin with "zoospan." are somebody else's.
 // Errors: ZS_INVALID; the text holds every problem found (as far as it has room, then how many more), separated by
 // " | ", each "file:line: key: what is wrong; what is expected", an unknown key with the nearest known one. No
 // message repeats what may be a secret: a URI, a file's unparsable line, the value of a SECRET_FILE option.

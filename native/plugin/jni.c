@@ -63,12 +63,16 @@ static void free_pairs(struct zs_pair *pairs, jsize count) {
     free(pairs);
 }
 
-static struct zs_pair *pairs_in(JNIEnv *env, jobjectArray keys, jobjectArray values, jsize count) {
+static struct zs_pair *pairs_in(JNIEnv *env, jobjectArray keys, jobjectArray values, jbooleanArray fragile,
+                                jsize count) {
     bool failed = false;
     struct zs_pair *pairs = calloc((size_t)count + 1, sizeof *pairs);
     for (jsize i = 0; pairs && !failed && i < count; i++) {
         pairs[i].key = element_in(env, keys, i, &failed);
         pairs[i].value = element_in(env, values, i, &failed);
+        jboolean is_fragile = JNI_TRUE;
+        (*env)->GetBooleanArrayRegion(env, fragile, i, 1, &is_fragile);
+        pairs[i].fragile = is_fragile;
     }
     if (!failed)
         return pairs;
@@ -77,15 +81,15 @@ static struct zs_pair *pairs_in(JNIEnv *env, jobjectArray keys, jobjectArray val
 }
 
 // The handle, or 0 with the reason in error[0].
-static jlong native_open(JNIEnv *env, jclass type, jobjectArray keys, jobjectArray values, jbyteArray file,
-                         jobjectArray error) {
+static jlong native_open(JNIEnv *env, jclass type, jobjectArray keys, jobjectArray values,
+                         jbooleanArray fragile, jbyteArray file, jobjectArray error) {
     (void)type;
     struct zs_error e = {.code = ZS_FATAL, .text = "out of memory"};
     struct zs_plugin *plugin = NULL;
     bool failed = false;
     jsize count = (*env)->GetArrayLength(env, keys);
     char *name = text_in(env, file, &failed);
-    struct zs_pair *pairs = failed ? NULL : pairs_in(env, keys, values, count);
+    struct zs_pair *pairs = failed ? NULL : pairs_in(env, keys, values, fragile, count);
     if (pairs)
         plugin = zs_plugin_open(pairs, (size_t)count, name, &e);
     free_pairs(pairs, count);
@@ -249,7 +253,7 @@ static jboolean native_image(JNIEnv *env, jclass type, jlong handle, jlong id, j
     { (char *)(name), (char *)(signature), (void *)(function) }
 static const JNINativeMethod methods[] = {
     METHOD("version", "()[B", native_version),
-    METHOD("open", "([[B[[B[B[[B)J", native_open),
+    METHOD("open", "([[B[[B[Z[B[[B)J", native_open),
     METHOD("stop", "(J)V", native_stop),
     METHOD("free", "(J)V", native_free),
     METHOD("beginning", "(JJ)V", native_beginning),

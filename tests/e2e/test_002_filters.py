@@ -7,13 +7,19 @@ from zoosites import wire
 from zoosites.txnlog import beneath
 
 
+# As they are and encoded, in both files: a pattern means what was typed.
+NAMES = "/app/内部,/app/caf%C3%A9,/app/caf\u00e9s,/app/k%2Cb,/app/c%5Cd,/app/e%20,/app/%2A%2A"
+MEANT = ["内部", "café", "cafés", "k,b", "c\\d", "e ", "**"]
+NEIGHBOURS = ["内", "cafe", "k", "b", "c", "e", "**x"]
+
+
 def plugin(name):
-    return {"link.bj.include": "/app, /svc/*/public", "link.bj.exclude": "/app/local, /app/**/tmp*"} \
+    return {"link.bj.include": "/app, /svc/*/public", "link.bj.exclude": "/app/local, /app/**/tmp*, " + NAMES} \
         if name == "sh" else {}
 
 
 def applier(name):
-    return {"link.sh.exclude": "/app/not-here"} if name == "bj" else {}
+    return {"link.sh.exclude": "/app/not-here," + NAMES.replace("/app", "/app/there")} if name == "bj" else {}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,19 @@ def test_only_what_is_included_arrives(world, clients):
     assert bj.get_children("/svc/one") == ["public"]
     # The ancestors of what is included were needed there, and only they: without the data, which is not.
     assert bj.get("/svc/one")[0] != b"/svc/one"
+
+
+def test_a_pattern_means_what_was_typed(world, clients):
+    sh, bj = clients(world["sh"]), clients(world["bj"])
+    sh.create("/app/there", b"")
+    for folder in ("/app", "/app/there"):
+        for name in MEANT + NEIGHBOURS:
+            sh.create(f"{folder}/{name}", b"")
+    sh.create("/app/there/end", b"")
+    wait_seen(bj, "/app/there/end")
+    for folder in ("/app", "/app/there"):
+        assert not set(bj.get_children(folder)) & set(MEANT)
+        assert set(NEIGHBOURS) <= set(bj.get_children(folder))
 
 
 def test_deletes_and_multis_are_filtered_op_by_op(world, clients):
@@ -70,7 +89,7 @@ def test_ephemerals_of_a_session_are_filtered_too(world, clients):
 
 def test_what_is_filtered_is_not_published_and_does_not_stop_the_link(world):
     carried = lambda path: beneath(path, ["/app", "/svc/one/public"]) and not beneath(
-        path, ["/app/local", "/app/deep/tmp7", "/app/m/tmp"])
+        path, ["/app/local", "/app/deep/tmp7", "/app/m/tmp", *(f"/app/{name}" for name in MEANT)])
     wait_published(world["sh"], "bj", carried=carried)
     assert link_of(world["sh"], "bj")["filtered"] > 0
     check_idle(world)

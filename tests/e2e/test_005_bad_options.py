@@ -1,6 +1,7 @@
 """Wrong options: the server says what is wrong and how to mend it, and refuses to start, or starts without ZooSpan when
 it is told to. The applier says the same of its own file."""
 
+import glob
 import os
 import subprocess
 
@@ -58,6 +59,8 @@ CASES = {
     "password in the URI": (lambda s: {"amqp_uri": "amqp://zoospan:hunter2@127.0.0.1/"}, ["zoospan.amqp_uri"]),
     "library missing": (lambda s: {"library": "/nonexistent/libzoospan.so"}, ["/nonexistent/libzoospan.so"]),
     "bad pattern": (lambda s: {"include": "app"}, ["zoospan.include", "app"]),
+    "bad encoding": (lambda s: {"include": "/100%"}, ["include", "%25"]),
+    "backslash": (lambda s: {"include": "/a\\\\,b"}, ["zoospan.include", "%2C"]),
 }
 
 
@@ -69,6 +72,38 @@ def test_refuses_and_says_why(server, case):
     for word in words:
         assert word in log
     assert "hunter2" not in log
+
+
+@pytest.fixture
+def reconfigurable(make_world):
+    """A voter whose zoo.cfg ZooKeeper writes anew at its first start."""
+    world = make_world(names=("sh", "bj"), voters=1, observers=1, start=False)
+    voter = world["sh"].zk.servers[0]
+    world["sh"].zk.servers[1:] = []
+    voter.good, voter.plugin, voter.site = world["sh"].zk.carriers[0].plugin, {}, world["sh"]
+    voter.settings.update({"reconfigEnabled": "true", "standaloneEnabled": "false",
+                           "server.1": f"127.0.0.1:{voter.quorum_port}:{voter.election_port}:participant"})
+    return voter
+
+
+JAVAS = sorted({os.path.realpath(java) for java in glob.glob("/usr/lib/jvm/*/bin/java")})
+
+
+@pytest.mark.parametrize("java,locale", [*((java, "C") for java in JAVAS), (JAVAS[0], "C.UTF-8")])
+def test_a_file_that_zookeeper_writes_anew_keeps_its_meaning(reconfigurable, java, locale):
+    reconfigurable.java, reconfigurable.environment = java, {"LC_ALL": locale}
+    raw, plain = "/内部,/café,/a", "/%E5%86%85%E9%83%A8,/caf%C3%A9,/a"
+    start_with(reconfigurable, exclude=raw)
+    assert f"expected {plain}" in refused(reconfigurable)
+    start_with(reconfigurable, exclude=plain + ",/b%2Cc%5C")
+    for start in ("first", "second"):
+        if start == "second":
+            reconfigurable.start()
+        reconfigurable.wait_serving()
+        eventually(reconfigurable.plugin_status, 20, what="the plugin's status")
+        reconfigurable.stop()
+        assert files.read_log(reconfigurable.config).count("dynamicConfigFile") == 1, "ZooKeeper has not written it anew"
+        assert f"zoospan.exclude={plain},/b%2Cc%5C\n" in files.read_log(reconfigurable.config)
 
 
 def test_message_names_file_and_line(server):

@@ -56,6 +56,8 @@ class Server:
         self.settings = {}  # further zoo.cfg lines
         self.jvm = []  # further JVM flags
         self.jars = []  # before Debian's
+        self.java = "java"
+        self.environment = {}  # beside our own
         self.process = None
 
     @property
@@ -95,13 +97,13 @@ class Server:
 
     def argv(self):
         jars = self.jars + build.ZOOKEEPER_JARS + ([build.plugin_jar()] if self.plugin else [])
-        return ["java", *JVM_FLAGS, *LOG_FLAGS, *self.jvm, "-cp", ":".join(jars),
+        return [self.java, *JVM_FLAGS, *LOG_FLAGS, *self.jvm, "-cp", ":".join(jars),
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.config]
 
     def start(self):
         if self.plugin and not os.path.exists(build.plugin_jar()):
             raise StartError(f"{build.plugin_jar()} is missing: run tests/harness/build.sh release")
-        self.process = Process.spawn(self.argv(), self.log, cwd=self.dir)
+        self.process = Process.spawn(self.argv(), self.log, env={**os.environ, **self.environment}, cwd=self.dir)
 
     def serving(self):
         return "Mode: " in four_letter(self.client_port, "srvr")

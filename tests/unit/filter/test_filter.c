@@ -87,11 +87,10 @@ static void question_mark_is_one_character(void **state) {
         {"/a?c", "/abc", true},
         {"/a?c", "/a/c", false},
         {"/a?c", "/ac", false},
-        {"/?", "/\xc3\xa9", true},                  // two bytes
-        {"/?", "/\xe4\xb8\x8a", true},              // three
-        {"/?", "/\xf0\x9f\x98\x80", true},          // four
-        {"/??", "/\xe4\xb8\x8a", false},            // not bytes
-        {"/?\xb5\xb7", "/\xe4\xb8\xb5\xb7", false}, // nor the tail of a character
+        {"/?", "/\xc3\xa9", true},         // two bytes
+        {"/?", "/\xe4\xb8\x8a", true},     // three
+        {"/?", "/\xf0\x9f\x98\x80", true}, // four
+        {"/??", "/\xe4\xb8\x8a", false},   // not bytes
         {"/*?x", "/\xe4\xb8\x8a\xe6\xb5\xb7x", true},
         {"/\xe4\xb8\x8a*", "/\xe4\xb8\x8a\xe6\xb5\xb7", true},
         {"/?", "/\x80\x80\x80\x80\x80\x80", false}, // no UTF-8 at all: only that it ends
@@ -126,15 +125,44 @@ static void double_star_is_any_depth(void **state) {
     check_rows(rows, sizeof rows / sizeof *rows);
 }
 
+// Whatever a znode may be called has a spelling in plain ASCII, and what is encoded is never a wildcard.
+static void every_name_has_a_spelling_in_ascii(void **state) {
+    (void)state;
+    const struct row rows[] = {
+        {"/%E5%86%85%E9%83%A8", "/\u5185\u90e8/x", true},
+        {"/%e5%86%85*", "/\u5185\u90e8", true},
+        {"/\u5185%E9%83%A8", "/\u5185\u90e8", true},
+        {"/%F0%9F%90%BB", "/\U0001f43b", true},
+        {"/caf?", "/caf\u00e9", true},
+        {"/a%5Cb", "/a\\b", true},
+        {"/%20a%20", "/ a ", true},
+        {" /%20a ", "/ a", true},
+        {"/100%25", "/100%", true},
+        {"/p%252Fq", "/p%2Fq", true},
+        {"/a%2A", "/a*", true},
+        {"/a%2A", "/ab", false},
+        {"/a%2A*", "/a*b", true},
+        {"/a%3F", "/a?", true},
+        {"/a%3F", "/ab", false},
+        {"/%2A%2A/b", "/**/b", true},
+        {"/%2A%2A/b", "/x/b", false},
+        {"/%61%62", "/ab", true},
+    };
+    check_rows(rows, sizeof rows / sizeof *rows);
+    assert_true(hash_of("/%61%62", "") == hash_of("/ab", ""));
+    assert_true(hash_of("/a%2a", "") == hash_of("/a%2A", ""));
+    assert_true(hash_of("/a%2A", "") != hash_of("/a*", ""));
+    assert_true(hash_of("/a%252A", "") != hash_of("/a%2A", ""));
+}
+
 static void lists_are_split_at_commas(void **state) {
     (void)state;
     assert_true(matches(" /a , /b ", "/b"));
     assert_true(matches("/a,\t/b\r\n", "/a"));
     assert_false(matches("/a,/b", "/a,"));
-    assert_true(matches("/a\\,b,/c", "/a,b"));
-    assert_true(matches("/a\\,b,/c", "/c"));
-    assert_false(matches("/a\\,b", "/a"));
-    assert_true(matches("/a\\b", "/a\\b"));
+    assert_true(matches("/a%2cb,/c", "/a,b"));
+    assert_true(matches("/a%2Cb,/c", "/c"));
+    assert_false(matches("/a%2Cb", "/a"));
     assert_false(matches("  ", "/a"));
 }
 
@@ -150,6 +178,18 @@ static void malformed_patterns_are_named(void **state) {
         {"/.", "\"/.\" has the segment"},
         {"/a**", "\"/a**\" has \"**\" within a segment"},
         {"/***", "\"/***\" has \"**\" within a segment"},
+        {"/%2e%2E/b", "\"/%2e%2E/b\" has the segment"},
+        {"/100%", "\"/100%\" has a '%' without two hexadecimal digits; expected %25"},
+        {"/%4", "has a '%' without two hexadecimal digits"},
+        {"/%4/a", "has a '%' without two hexadecimal digits"},
+        {"/%4g", "has a '%' without two hexadecimal digits"},
+        {"/a%2Fb", "encodes a '/' or a control character"},
+        {"/a%00", "encodes a '/' or a control character"},
+        {"/a\\b", "has a backslash; expected %5C"},
+        {"/a\\,/b", "has a backslash; expected %5C for it, and %2C for a comma"},
+        {"/caf%E9", "is not UTF-8"},
+        {"/caf\xe9", "is not UTF-8"},
+        {"/%ED%A0%80", "is not UTF-8"},
         {"/a,,/b", "has an empty item"},
         {"/a,", "has an empty item"},
         {",", "has an empty item"},
@@ -268,13 +308,13 @@ static void nothing_that_is_carried_is_out_of_reach(void **state) {
 
 static void the_lists_are_kept_as_they_were_given(void **state) {
     (void)state;
-    char include[] = " /b ,/a,/b", exclude[] = "/c/**,\t/d\\,e";
+    char include[] = " /b ,/a,/b", exclude[] = "/c/**,\t/d%2Ce";
     struct zs_filter *filter = zs_filter_new(include, exclude, NULL);
     assert_non_null(filter);
     memset(include, 'x', sizeof include - 1); // copies
     memset(exclude, 'x', sizeof exclude - 1);
     assert_string_equal(zs_filter_include(filter), " /b ,/a,/b");
-    assert_string_equal(zs_filter_exclude(filter), "/c/**,\t/d\\,e");
+    assert_string_equal(zs_filter_exclude(filter), "/c/**,\t/d%2Ce");
     struct zs_filter *again = zs_filter_new(zs_filter_include(filter), zs_filter_exclude(filter), NULL);
     assert_non_null(again);
     assert_true(zs_filter_hash(again) == zs_filter_hash(filter)); // they say the same at the other site
@@ -292,7 +332,7 @@ static void hash_tells_rules_apart_and_nothing_else(void **state) {
     assert_true(hash_of("/a", "") != hash_of("", "/a"));
     assert_true(hash_of("/a", "") != hash_of("/b", ""));
     assert_true(hash_of("/a", "") != hash_of("", ""));
-    assert_true(hash_of("/a,/b", "") != hash_of("/a\\,/b", ""));
+    assert_true(hash_of("/a,/b", "") != hash_of("/a%2Cb", ""));
     assert_true(hash_of("/a", "/b") != hash_of("/a,/b", ""));
     assert_true(hash_of("/", "") != hash_of("", ""));
 }
@@ -325,6 +365,7 @@ int main(void) {
         cmocka_unit_test(stars_stay_within_a_segment),
         cmocka_unit_test(question_mark_is_one_character),
         cmocka_unit_test(double_star_is_any_depth),
+        cmocka_unit_test(every_name_has_a_spelling_in_ascii),
         cmocka_unit_test(lists_are_split_at_commas),
         cmocka_unit_test(malformed_patterns_are_named),
         cmocka_unit_test(too_many_patterns_are_refused),

@@ -94,7 +94,7 @@ static void values_are_read_by_their_type(void **state) {
                                                                     "zoospan.message_bytes_max=1G\n"
                                                                     "zoospan.depth=64\n"
                                                                     "zoospan.ephemerals=skip\n"
-                                                                    "zoospan.exclude=/a, /b\\,c ,/d\n"
+                                                                    "zoospan.exclude=/a, /b%2cc ,/d\n"
                                                                     "zoospan.log_level=debug\n"
                                                                     "zoospan.status_file=/run/x y.json\n");
     assert_int_equal(zs_option_int(o, NULL, "amqp_timeout"), 1500);
@@ -107,7 +107,7 @@ static void values_are_read_by_their_type(void **state) {
     assert_int_equal(zs_option_int(o, NULL, "message_bytes_max"), 1 << 30);
     assert_int_equal(zs_option_int(o, NULL, "depth"), 64);
     assert_string_equal(zs_option_text(o, "bj", "ephemerals"), "skip");
-    assert_string_equal(zs_option_text(o, NULL, "exclude"), "/a, /b\\,c ,/d");
+    assert_string_equal(zs_option_text(o, NULL, "exclude"), "/a, /b%2cc ,/d");
     assert_string_equal(zs_option_text(o, NULL, "status_file"), "/run/x y.json");
     zs_options_free(o);
 
@@ -393,7 +393,7 @@ static void lines_are_cut_as_documented(void **state) {
                                "  /x=y, \\\n"
                                "\\\n"
                                "  # not a comment here: part of the value\n"
-                               "zoospan.include = /\xe4\xb8\x8a\xe6\xb5\xb7,/b\\c\n"
+                               "zoospan.include = /\xe4\xb8\x8a\xe6\xb5\xb7,/b%5Cc\n"
                                "zoospan.amqp_uri = amqp://h/v#=%20";
     char cut[sizeof text];
     struct zs_error e = {0};
@@ -409,7 +409,7 @@ static void lines_are_cut_as_documented(void **state) {
     assert_string_equal(zs_option_text(o, NULL, "site"), "sh");
     assert_string_equal(zs_option_text(o, NULL, "zookeeper"), "a:1,b:2,c:3");
     assert_string_equal(zs_option_text(o, NULL, "exclude"), "/x=y, / not a comment here: part of the value");
-    assert_string_equal(zs_option_text(o, NULL, "include"), "/\xe4\xb8\x8a\xe6\xb5\xb7,/b\\c");
+    assert_string_equal(zs_option_text(o, NULL, "include"), "/\xe4\xb8\x8a\xe6\xb5\xb7,/b%5Cc");
     assert_string_equal(zs_option_text(o, NULL, "amqp_uri"), "amqp://h/v#=%20");
     zs_options_free(o);
 }
@@ -490,8 +490,9 @@ static void pairs_of_zoo_cfg_get_their_lines(void **state) {
                "  zoospan.heartbeat = 1\n",
                0644);
     struct zs_pair pairs[] = {
-        {"zoospan.site", " sh "},           {"tickTime", "2000"},        {"zoospan.links", "bj"},
-        {"zoospan.amqp_uri", "amqp://u@h"}, {"zoospan.heartbeat", "5s"}, {"java.version", "\x01\xff"},
+        {.key = "zoospan.site", .value = " sh "},    {.key = "tickTime", .value = "2000"},
+        {.key = "zoospan.links", .value = "bj"},     {.key = "zoospan.amqp_uri", .value = "amqp://u@h"},
+        {.key = "zoospan.heartbeat", .value = "5s"}, {.key = "java.version", .value = "\x01\xff"},
     };
     size_t count = sizeof pairs / sizeof *pairs;
     struct zs_error e = {0};
@@ -511,7 +512,7 @@ static void pairs_of_zoo_cfg_get_their_lines(void **state) {
     assert_non_null(strstr(e.text, message));
 
     // A system property that is not in the file, and a file that is not there.
-    pairs[5] = (struct zs_pair){"zoospan.colour", "blue"};
+    pairs[5] = (struct zs_pair){.key = "zoospan.colour", .value = "blue"};
     assert_null(zs_options_of_pairs(ZS_ROLE_PLUGIN, pairs, count, path, &e));
     assert_non_null(strstr(e.text, " zoospan.colour: is not a known option; the nearest is zoospan."));
     assert_null(strstr(e.text, "zoo.cfg: zoospan.colour"));
@@ -523,18 +524,92 @@ static void pairs_of_zoo_cfg_get_their_lines(void **state) {
     snprintf(message, sizeof message, "%s: zoospan.site: is missing", path);
     assert_int_equal(strncmp(e.text, message, strlen(message)), 0);
 
-    pairs[5] = (struct zs_pair){"zoospan.server_name", "a\nb"};
+    pairs[5] = (struct zs_pair){.key = "zoospan.server_name", .value = "a\nb"};
     assert_null(zs_options_of_pairs(ZS_ROLE_PLUGIN, pairs, count, NULL, &e));
     assert_non_null(strstr(e.text, "zoospan.server_name: there is a control character in it"));
-    pairs[5] = (struct zs_pair){"zoospan.\xff", "1"};
+    pairs[5] = (struct zs_pair){.key = "zoospan.\xff", .value = "1"};
     assert_null(zs_options_of_pairs(ZS_ROLE_PLUGIN, pairs, count, NULL, &e));
     assert_non_null(strstr(e.text, "a key with zoospan. is not text; expected UTF-8"));
     unlink(path);
     rmdir(dir);
 }
 
+// The error for one value that came from where only plain ASCII survives, or did not.
+static void refuse_pair(const char *key, const char *value, bool fragile, const char *expected) {
+    struct zs_pair pairs[] = {
+        {.key = "zoospan.site", .value = "sh"},
+        {.key = "zoospan.links", .value = "bj"},
+        {.key = "zoospan.amqp_uri", .value = "amqp://u@h"},
+        {.key = key, .value = value, .fragile = fragile},
+    };
+    struct zs_error e = {0};
+    struct zs_options *o = zs_options_of_pairs(ZS_ROLE_PLUGIN, pairs, sizeof pairs / sizeof *pairs, NULL, &e);
+    if (!o && !expected)
+        fail_msg("%s", e.text);
+    assert_true(!o == !!expected);
+    if (expected && !strstr(e.text, expected))
+        fail_msg("'%s' is not in '%s'", expected, e.text);
+    zs_options_free(o);
+}
+
+static void what_would_not_survive_is_refused_with_its_spelling(void **state) {
+    (void)state;
+    char path[1000] = "/", spelled[300];
+    refuse_pair("zoospan.exclude", "/\u5185\u90e8,/caf\u00e9", false, NULL);
+    refuse_pair("zoospan.exclude", "/\u5185\u90e8,/caf\u00e9", true,
+                "expected /%E5%86%85%E9%83%A8,/caf%C3%A9");
+    refuse_pair("zoospan.link.bj.include", "/a\\b", true, "zoospan.link.bj.include: is not plain ASCII");
+    refuse_pair("zoospan.link.bj.include", "/a\\b", true, "expected /a%5Cb");
+    refuse_pair("zoospan.exclude", "/a%2Cb,/x y/*/~", true, NULL);
+    refuse_pair("zoospan.server_name", "caf\u00e9", true, "expected a value in ASCII without a backslash");
+    refuse_pair("zoospan.exclude", "/a\\b", false, "%5C stands for one");
+    for (int i = 0; i < 100; i++)
+        strcat(path, "\u00e9");
+    memcpy(spelled, "expected /%C3%A9", sizeof "expected /%C3%A9");
+    refuse_pair("zoospan.exclude", path, true, spelled);
+    refuse_pair("zoospan.exclude", path, true, "...");
+}
+
+static void a_backslash_that_zookeeper_drops_is_found_in_the_file(void **state) {
+    (void)state;
+    char dir[] = "/tmp/zs-options-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/zoo.cfg", dir);
+    struct zs_pair pairs[] = {
+        {.key = "zoospan.site", .value = "sh"},
+        {.key = "zoospan.links", .value = "bj"},
+        {.key = "zoospan.amqp_uri", .value = "amqp://u@h"},
+        {.key = "zoospan.server_name", .value = "ab"},
+        {.key = "zoospan.exclude", .value = "/a,/b"},
+    };
+    const struct {
+        const char *line;
+        bool fine;
+    } rows[] = {
+        {"zoospan.exclude=/a\\,/b", false},    {"zoospan.exclude = /a\\\\,/b", false},
+        {"zoospan.exclude=/a,\\\n  /b", true}, {"zoospan.exclude=/\\u0061,/b", true},
+        {"zoospan.exclude=/a,/b", true},       {"zoospan.exclude=/a\\,\\u002fb", false},
+        {"zoospan.server_name=a\\b", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct zs_error e = {0};
+        write_file(path, rows[i].line, 0644);
+        struct zs_options *o =
+            zs_options_of_pairs(ZS_ROLE_PLUGIN, pairs, sizeof pairs / sizeof *pairs, path, &e);
+        if (!o != !rows[i].fine)
+            fail_msg("%s: %s", rows[i].line, o ? "accepted" : e.text);
+        if (!o)
+            assert_non_null(strstr(e.text, "zoo.cfg:1: zoospan.exclude: there is a backslash"));
+        zs_options_free(o);
+    }
+    unlink(path);
+    rmdir(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_would_not_survive_is_refused_with_its_spelling),
+        cmocka_unit_test(a_backslash_that_zookeeper_drops_is_found_in_the_file),
         cmocka_unit_test(defaults_hold_and_all_of_them_parse),
         cmocka_unit_test(values_are_read_by_their_type),
         cmocka_unit_test(a_links_own_value_wins),

@@ -30,7 +30,7 @@ static void set(struct config *config, const char *key, const char *value) {
         }
     }
     assert_true(config->count < PAIRS_MAX);
-    config->pairs[config->count++] = (struct zs_pair){key, value};
+    config->pairs[config->count++] = (struct zs_pair){.key = key, .value = value};
 }
 
 static char password_file[] = "/tmp/zoospan-test-XXXXXX";
@@ -76,14 +76,15 @@ static void what_is_wrong_is_said(void **state) {
 static void a_link_needs_a_broker(void **state) {
     (void)state;
     struct config config = sound();
-    config.pairs[2] = (struct zs_pair){"zoospan.heartbeat", "1s"}; // in the place of the URI
+    config.pairs[2] = (struct zs_pair){.key = "zoospan.heartbeat", .value = "1s"}; // in the place of the URI
     refused(&config, "zoospan.amqp_uri");
 }
 
 static void a_link_needs_a_password(void **state) {
     (void)state;
     struct config config = sound();
-    config.pairs[3] = (struct zs_pair){"zoospan.heartbeat", "1s"}; // in the place of the password file
+    config.pairs[3] =
+        (struct zs_pair){.key = "zoospan.heartbeat", .value = "1s"}; // in the place of the password file
     refused(&config, "zoospan.amqp_password_file");
     config = sound();
     set(&config, "zoospan.amqp_password_file", "/nowhere/at/all");

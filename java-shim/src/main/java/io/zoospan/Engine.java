@@ -18,7 +18,7 @@ final class Engine implements Sink {
     /** Opens the native side, which starts its links. Throws StartException. */
     Engine(Settings settings) {
         byte[][] error = new byte[1][];
-        handle = Native.open(settings.keys(), settings.values(), settings.file(), error);
+        handle = Native.open(settings.keys(), settings.values(), settings.fragile(), settings.file(), error);
         if (handle == 0) {
             throw new StartException(error[0] == null ? "out of memory" : text(error[0]), null);
         }

@@ -35,8 +35,8 @@ final class Native {
 
     static native byte[] version();
 
-    /** A handle, or 0 with the reason in error[0]. */
-    static native long open(byte[][] keys, byte[][] values, byte[] file, byte[][] error);
+    /** A handle, or 0 with the reason in error[0]. What is fragile must be plain ASCII, see {@link Settings}. */
+    static native long open(byte[][] keys, byte[][] values, boolean[] fragile, byte[] file, byte[][] error);
 
     static native void beginning(long handle, long zxid);
 
