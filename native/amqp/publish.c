@@ -109,3 +109,10 @@ bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, str
     int status = amqp_basic_ack(amqp->library, CHANNEL, delivery_tag, multiple);
     return zs_connection_end(amqp, status, "acknowledging", e);
 }
+
+bool zs_amqp_beat(struct zs_amqp *amqp, struct zs_error *e) {
+    const amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEARTBEAT};
+    if (!zs_connection_begin(amqp, e))
+        return false;
+    return zs_connection_end(amqp, amqp_send_frame(amqp->library, &frame), "sending a heartbeat", e);
+}

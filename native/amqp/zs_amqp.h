@@ -115,6 +115,9 @@ bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, str
 int zs_amqp_fd(const struct zs_amqp *amqp);
 int zs_amqp_idle_ms(const struct zs_amqp *amqp);
 
+// For who reads nothing for a while on purpose, and so sends no heartbeats either: sends one.
+bool zs_amqp_beat(struct zs_amqp *amqp, struct zs_error *e);
+
 enum zs_amqp_event_type {
     ZS_AMQP_NONE,    // nothing more now
     ZS_AMQP_CONFIRM, // basic.ack: tag, multiple

@@ -60,6 +60,7 @@ static void give_arena(struct zs_link *link, struct zs_arena *arena) {
 }
 
 static void free_held(struct zs_link *link, struct zs_held *held) {
+    link->taken_bytes -= held->len;
     give_arena(link, held->arena);
     give_arena(link, held->rewrite);
     free(held);
@@ -83,9 +84,10 @@ static void ack_later(struct zs_link *link, uint64_t tag) {
 }
 
 void zs_intake_ack_done(struct zs_link *link) {
-    enum { SHARE_OF_PREFETCH = 4 };
-    bool busy = link->positioned && link->flight_count &&
-                link->done_count < link->settings.prefetch / SHARE_OF_PREFETCH;
+    enum { SHARE_OF_PREFETCH = 4, TOGETHER_MAX = 16 };
+    const uint32_t share = link->settings.prefetch / SHARE_OF_PREFETCH;
+    bool busy =
+        link->positioned && link->flight_count && link->done_count < share && link->done_count < TOGETHER_MAX;
     if (!link->done_count || busy)
         return;
     ack(link, link->done_tag, true);
@@ -162,6 +164,7 @@ void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body,
     }
     *waiting = (struct zs_waiting){.tag = tag, .len = body.len};
     memcpy(waiting->bytes, body.at, body.len);
+    link->taken_bytes += body.len;
     if (link->waiting_last)
         link->waiting_last->next = waiting;
     else
@@ -176,6 +179,7 @@ static struct zs_waiting *pop_waiting(struct zs_link *link) {
     link->waiting = waiting->next;
     if (!link->waiting)
         link->waiting_last = NULL;
+    link->taken_bytes -= waiting->len;
     return waiting;
 }
 
@@ -205,6 +209,8 @@ static void decode_next(struct zs_link *link) {
     else
         problem = batch_problem(link, &held->batch);
     const uint64_t tag = waiting->tag;
+    if (held)
+        link->taken_bytes += held->len = waiting->len;
     free(waiting);
     if (problem) {
         link->hears_others = true;

@@ -64,6 +64,7 @@ struct zs_link_settings {
     int amqp_heartbeat_s, amqp_timeout_ms;
     int64_t retry_min_ms, retry_max_ms, feedback_ms;
     uint16_t prefetch;
+    size_t prefetch_bytes; // of batches that are not done; beyond it nothing more is read from the broker
     uint32_t depth;
     int64_t checkpoint_txns;
     uint32_t quarantine_max;
@@ -101,6 +102,7 @@ struct zs_waiting {
 struct zs_held {
     struct zs_held *next;
     uint64_t tag;
+    size_t len;               // as it came
     struct zs_arena *arena;   // what the batch was decoded into
     struct zs_arena *rewrite; // units and rewritten ops: made anew when the batch is admitted again
     struct zs_batch batch;
@@ -199,8 +201,10 @@ struct zs_link {
     struct zs_held *held, *held_last, *fresh;  // fresh: the first one that is not admitted yet
     struct zs_arena *spare_arenas[ZS_SPARE_ARENAS];
     uint32_t spare_count;
-    uint32_t done_count;                    // deliveries that are done and not acked yet ...
-    uint64_t done_tag;                      // ... and the newest of them, with all before it
+    size_t taken_bytes;  // of both, as they came
+    int64_t beat_at;     // when the broker, of which nothing is read, is to hear of us (monotonic)
+    uint32_t done_count; // deliveries that are done and not acked yet ...
+    uint64_t done_tag;   // ... and the newest of them, with all before it
     struct zs_unit *first, *last, *planned; // planned: the first unit that is in no multi yet
     struct zs_unit *slow_until;             // up to and with this unit the slow path
     struct zs_closed closed;

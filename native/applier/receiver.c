@@ -8,9 +8,26 @@
 
 // --- waiting ---------------------------------------------------------------------------------------------------------
 
+// The broker counts messages, which may be large: above so many bytes we leave the rest in the socket until some are done.
+static bool has_enough(const struct zs_link *link) {
+    return link->taken_bytes >= link->settings.prefetch_bytes;
+}
+
+static void beat(struct zs_link *link) {
+    if (zs_mono_ms() < link->beat_at)
+        return;
+    link->beat_at = zs_mono_ms() + link->settings.amqp_heartbeat_s * 500;
+    if (!zs_amqp_beat(link->receive, &link->receive_error))
+        link->receive_failed = true;
+}
+
 static void take_deliveries(struct zs_link *link) {
     struct zs_amqp_event event;
     while (link->receive && !link->receive_failed) {
+        if (has_enough(link)) {
+            beat(link);
+            return;
+        }
         if (!zs_amqp_next(link->receive, link->settings.message_bytes_max, &event, &link->receive_error))
             link->receive_failed = true;
         else if (event.type == ZS_AMQP_DELIVERY)
@@ -30,7 +47,9 @@ void zs_receiver_wait(void *context, int timeout_ms) {
     struct pollfd fds[5];
     nfds_t count = 0;
     fds[count++] = (struct pollfd){.fd = zs_mailbox_fd(link->client.mailbox), .events = POLLIN};
-    if (link->receive && !link->receive_failed) {
+    if (link->receive && !link->receive_failed && has_enough(link)) {
+        timeout_ms = smaller(timeout_ms, link->settings.amqp_heartbeat_s * 500);
+    } else if (link->receive && !link->receive_failed) {
         fds[count++] = (struct pollfd){.fd = zs_amqp_fd(link->receive), .events = POLLIN};
         timeout_ms = smaller(timeout_ms, zs_amqp_idle_ms(link->receive));
     }

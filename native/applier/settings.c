@@ -35,6 +35,7 @@ static bool set_broker(const struct zs_options *options, const char *origin, str
     out->retry_max_ms = zs_option_int(options, NULL, "retry_max");
     out->feedback_ms = zs_option_int(options, NULL, "feedback");
     out->prefetch = (uint16_t)zs_option_int(options, NULL, "prefetch");
+    out->prefetch_bytes = (size_t)zs_option_int(options, NULL, "prefetch_bytes");
     return true;
 }
 

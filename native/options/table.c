@@ -126,12 +126,13 @@ const struct zs_option zs_option_table[] = {
         .group = "RabbitMQ",
         .roles = P | A,
         .type = ZS_TYPE_MS,
-        .fallback = "10s",
+        .fallback = "2s",
         .min = 1 * SECONDS,
         .max = 10 * MINUTES,
         .prose = "The heartbeat of AMQP connections, in whole seconds: a peer that is silent for two of them "
-                 "counts "
-                 "as gone.",
+                 "counts as gone. RabbitMQ takes up to three to notice, and only then another server or "
+                 "applier of the site takes the place of one that stopped without a word: with 2s within "
+                 "10 seconds.",
     },
     {
         .name = "amqp_timeout",
@@ -161,10 +162,12 @@ const struct zs_option zs_option_table[] = {
         .group = "RabbitMQ",
         .roles = P | A,
         .type = ZS_TYPE_MS,
-        .fallback = "10s",
+        .fallback = "1s",
         .min = 100,
         .max = 1 * HOURS,
-        .prose = "The longest pause between two tries to connect again.",
+        .prose =
+            "The longest pause between two tries to connect again. It bounds how late a link goes on when "
+            "its broker is back.",
     },
     {
         .name = "queue_bytes_max",
@@ -364,12 +367,26 @@ const struct zs_option zs_option_table[] = {
         .group = "Applying",
         .roles = A,
         .type = ZS_TYPE_INT,
-        .fallback = "64",
+        .fallback = "1024",
         .min = 1,
         .max = 10000,
         .prose =
-            "How many batches of a link the broker sends ahead of their acknowledgement. With the size of "
-            "batches this bounds the applier's memory.",
+            "How many batches of a link the broker sends ahead of their acknowledgement. No more than that "
+            "come in one round trip to the broker: 1024 are enough for one of a second. Their size is "
+            "bounded by `zoospan.prefetch_bytes`.",
+    },
+    {
+        .name = "prefetch_bytes",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "32M",
+        .min = 64 * K,
+        .max = 16 * G,
+        .prose =
+            "How many bytes of batches, as they came, the applier holds of a link. Beyond that it leaves "
+            "what the broker has sent in the socket until some are done. This bounds the applier's "
+            "memory, along with what the batches at hand take unpacked.",
     },
     {
         .name = "message_bytes_max",

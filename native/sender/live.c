@@ -9,7 +9,6 @@ enum {
     ENTRIES_PER_TURN = 1024, // then the sockets get their turn
     REPORT_BYTES_MAX = 64 * 1024,
     REWIND_AGAIN_MS = 5000,
-    REST_MS = 2,
     PATIENCE_MS = 4,
     BUSY_HEARTBEATS = 10, // a busy link's heartbeats are so much rarer
 };
@@ -29,6 +28,7 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
     zs_outbound_hear(s->outbound, report);
     s->status.applied = report->applied;
     zs_trail_reached(&s->trail, report->applied);
+    zs_way_reported(&s->way, report->applied, zs_mono_ms());
 }
 
 static bool read_reports(struct zs_sender *s, struct zs_error *e) {
@@ -142,6 +142,7 @@ static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
     s->sent_history = s->history;
     zs_outbound_seek(s->outbound, &s->history, at);
     zs_window_reset(&s->window, s->settings.window_batches, at);
+    zs_way_reset(&s->way);
     s->resumes = true;
     if (zs_link_streams(s) && (s->state == ZS_LINK_LOG) != (s->txnlog != NULL))
         zs_link_move(s, s->txnlog ? ZS_LINK_LOG : ZS_LINK_LIVE, "goes back to what was confirmed");
@@ -283,8 +284,10 @@ bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
     const struct zs_batch_head *head = &s->outgoing.head;
     const struct zs_checkpoint last = {.zxid = head->last, .clock = head->clock_last};
     zs_window_push(&s->window, tag, &last);
-    if (head->last > head->prev)
+    if (head->last > head->prev) {
         zs_trail_left(&s->trail, head->last, wall);
+        zs_way_left(&s->way, head->last);
+    }
     s->confirmed_since_publish = false;
     s->heartbeat_at = zs_mono_ms() + s->settings.heartbeat_ms;
     if (s->outgoing.heartbeat)
@@ -312,7 +315,7 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
     bool heartbeat = now >= s->heartbeat_at || now >= s->busy_heartbeat_at || s->heartbeat_owed;
     if (!full && !(txns && clocked) && !heartbeat)
         return true;
-    s->rest_until = full ? 0 : now + REST_MS;
+    s->rest_until = full ? 0 : now + zs_way_rest_ms(&s->way, now);
     s->patient_until = now + PATIENCE_MS;
     return zs_link_publish(s, heartbeat, e);
 }

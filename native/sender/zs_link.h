@@ -18,6 +18,7 @@
 #include "zs_start.h"
 #include "zs_topology.h"
 #include "zs_trail.h"
+#include "zs_way.h"
 #include "zs_window.h"
 
 // The place from which the stream cannot go on.
@@ -88,6 +89,7 @@ struct zs_sender {
     struct zs_outbound *outbound;
     struct zs_window window;
     struct zs_trail trail;
+    struct zs_way way;
     struct zs_history history;
     struct zs_history sent_history; // what the trail's zxids belong to
     bool has_marker;
@@ -157,8 +159,8 @@ static inline bool zs_link_streams(const struct zs_sender *s) {
     return s->state == ZS_LINK_LIVE || s->state == ZS_LINK_LOG;
 }
 
-// Whether the link lets txns gather: behind a batch that was not full it reads nothing for 2 ms. To wake up for each txn costs more
-// than all else, and a message costs the broker as much as twenty txns do.
+// Whether the link lets txns gather: behind a batch that was not full it reads nothing for a while (zs_way.h). To wake up for each
+// txn costs more than all else, and a message costs the broker as much as twenty txns do.
 static inline bool zs_link_rests(const struct zs_sender *s) {
     return zs_link_streams(s) && zs_mono_ms() < s->rest_until;
 }

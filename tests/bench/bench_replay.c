@@ -148,6 +148,12 @@ bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, str
     return true;
 }
 
+bool zs_amqp_beat(struct zs_amqp *amqp, struct zs_error *e) {
+    (void)amqp;
+    (void)e;
+    return true;
+}
+
 int zs_amqp_fd(const struct zs_amqp *amqp) {
     return amqp->fd;
 }

@@ -18,6 +18,7 @@ static void a_stream_is_applied(void **state) {
     fake_expect_sets(&store, 1);
     assert_int_equal(fake.link->durable, fake.zxid);
     assert_int_equal(fake.link->counters.multis, 4);
+    assert_int_equal(fake.link->taken_bytes, 0);
     fake_close_link(&fake);
 }
 
@@ -533,6 +534,81 @@ static void a_txn_of_very_many_deletes_is_admitted(void **state) {
     fake_close_link(&fake);
 }
 
+// --- what is held of the broker's messages ---------------------------------------------------------------------------
+
+static struct {
+    struct fake fake;
+    uint64_t handed_out, left;
+    int beats;
+} broker;
+
+bool __wrap_zs_amqp_next(struct zs_amqp *amqp, size_t body_max, struct zs_amqp_event *event,
+                         struct zs_error *e);
+bool __wrap_zs_amqp_next(struct zs_amqp *amqp, size_t body_max, struct zs_amqp_event *event,
+                         struct zs_error *e) {
+    (void)amqp, (void)body_max, (void)e;
+    static uint8_t body[1000];
+    *event = (struct zs_amqp_event){.type = ZS_AMQP_NONE};
+    if (broker.left) {
+        broker.left--;
+        *event = (struct zs_amqp_event){
+            .type = ZS_AMQP_DELIVERY, .tag = ++broker.handed_out, .body = {body, sizeof body}};
+    }
+    return true;
+}
+
+int __wrap_zs_amqp_fd(const struct zs_amqp *amqp);
+int __wrap_zs_amqp_fd(const struct zs_amqp *amqp) {
+    (void)amqp;
+    return -1;
+}
+
+int __wrap_zs_amqp_idle_ms(const struct zs_amqp *amqp);
+int __wrap_zs_amqp_idle_ms(const struct zs_amqp *amqp) {
+    (void)amqp;
+    return 0;
+}
+
+bool __wrap_zs_amqp_beat(struct zs_amqp *amqp, struct zs_error *e);
+bool __wrap_zs_amqp_beat(struct zs_amqp *amqp, struct zs_error *e) {
+    (void)amqp, (void)e;
+    broker.beats++;
+    return true;
+}
+
+bool __wrap_zs_amqp_ack(struct zs_amqp *amqp, uint64_t tag, bool multiple, struct zs_error *e);
+bool __wrap_zs_amqp_ack(struct zs_amqp *amqp, uint64_t tag, bool multiple, struct zs_error *e) {
+    (void)amqp, (void)tag, (void)multiple, (void)e;
+    return true;
+}
+
+// Whatever the broker sends ahead: above so many bytes nothing is read, and it hears of us all the same.
+static void deliveries_are_bounded_in_bytes(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake *fake = &broker.fake;
+    fake_open_link(fake, &store);
+    struct zs_link *link = fake->link;
+    link->settings.prefetch_bytes = 10500;
+    link->receive = (struct zs_amqp *)&broker;
+    broker.left = 1000;
+    for (int i = 0; i < 10; i++)
+        zs_receiver_wait(link, 0);
+    assert_int_equal(broker.handed_out, 11);
+    assert_int_equal(link->taken_bytes, 11000);
+    assert_true(broker.beats > 0);
+    while (broker.left) { // none is a batch: they are rejected, and make room
+        fake_turn(fake);
+        zs_receiver_wait(link, 0);
+        assert_true(link->taken_bytes <= 11000);
+    }
+    fake_turn(fake);
+    assert_int_equal(link->counters.rejected, 1000);
+    assert_int_equal(link->taken_bytes, 0);
+    link->receive = NULL;
+    fake_close_link(fake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lands_while_something_else_is_asked_is_not_slept_over),
@@ -547,6 +623,7 @@ int main(void) {
         cmocka_unit_test(the_oldest_session_is_forgotten),
         cmocka_unit_test(what_was_admitted_before_does_not_close_a_gap),
         cmocka_unit_test(a_txn_of_very_many_deletes_is_admitted),
+        cmocka_unit_test(deliveries_are_bounded_in_bytes),
         cmocka_unit_test(a_stream_is_applied),
         cmocka_unit_test(who_takes_over_shuts_out_all_that_is_under_way),
         cmocka_unit_test(a_new_history_shuts_out_all_that_is_under_way),

@@ -60,7 +60,7 @@ static void defaults_hold_and_all_of_them_parse(void **state) {
     assert_int_equal(zs_option_int(plugin, "bj", "queue_bytes_max"), 1 << 30);
     assert_int_equal(zs_option_int(plugin, NULL, "window_batches"), 4);
     assert_int_equal(zs_option_int(plugin, NULL, "retry_min"), 100);
-    assert_int_equal(zs_option_int(plugin, NULL, "amqp_heartbeat"), 10000);
+    assert_int_equal(zs_option_int(plugin, NULL, "amqp_heartbeat"), 2000);
     assert_string_equal(zs_option_text(plugin, "gz", "include"), "");
     assert_null(zs_option_text(plugin, "gz", "amqp_ca_file"));
     assert_null(zs_option_text(plugin, NULL, "server_name"));

@@ -139,6 +139,32 @@ static void a_broker_that_is_slow_to_confirm_is_not_waited_for_long(void **state
     assert_int_equal(scene.batches, batches + 5);
 }
 
+// A thousand writes a second for a minute, of which the destination hears nothing: few large batches, and as soon as it has them
+// all, small ones again.
+static void what_waits_for_a_destination_that_is_away_is_few_batches(void **state) {
+    (void)state;
+    stream_and_rest();
+    int64_t zxid = BASE + 3;
+    const int before = scene.batches;
+    for (int ms = 0; ms < 60000; ms++) {
+        scene.now += 1;
+        offer_one(zxid++);
+    }
+    assert_true(scene.batches - before < 3000); // 2 ms for each would be 20,000
+    scene.now += ZS_REST_MAX_MS;
+    offer_one(zxid);
+    const struct zs_report report = scene_report_at(zxid);
+    scene_tell(&report);
+    scene_turn();
+    scene.now += ZS_REST_MAX_MS;
+    const int back = scene.batches;
+    for (int i = 0; i < 10; i++) {
+        scene.now += 2;
+        offer_one(++zxid);
+    }
+    assert_int_equal(scene.batches, back + 10);
+}
+
 static void behind_a_refused_batch_new_txns_wake_nobody(void **state) {
     (void)state;
     stream_and_rest();
@@ -228,6 +254,7 @@ int main(void) {
         SCENE_TEST(a_link_that_is_never_idle_tells_it_now_and_then),
         SCENE_TEST(txns_gather_for_a_moment_behind_a_small_batch),
         SCENE_TEST(a_broker_that_is_slow_to_confirm_is_not_waited_for_long),
+        SCENE_TEST(what_waits_for_a_destination_that_is_away_is_few_batches),
         SCENE_TEST(behind_a_refused_batch_new_txns_wake_nobody),
         SCENE_TEST(a_restored_origin_is_found_out_while_it_waits),
         SCENE_TEST(what_an_applier_wrote_proves_nothing),

@@ -12,6 +12,7 @@
 #include "zs_lexicon.h"
 #include "zs_start.h"
 #include "zs_trail.h"
+#include "zs_way.h"
 #include "zs_window.h"
 
 static const struct zs_history OURS = {{1}}, THEIRS = {{2}};
@@ -280,8 +281,59 @@ static void a_dictionary_is_renewed_while_the_old_one_is_in_use(void **state) {
     assert_int_equal(send_due(&lexicon), second);
 }
 
+static void batches_grow_as_the_way_fills(void **state) {
+    (void)state;
+    static struct zs_way way;
+    int64_t last = 0, now = 1000000;
+    assert_int_equal(zs_way_rest_ms(&way, now), ZS_REST_MS);
+    zs_way_reported(&way, 0, now);
+    // A round trip of half a second with 450 batches a second.
+    for (int second = 0; second < 100; second++) {
+        for (int i = 0; i < 450; i++)
+            zs_way_left(&way, ++last);
+        now += 1000;
+        assert_int_equal(zs_way_rest_ms(&way, now), ZS_REST_MS);
+        zs_way_reported(&way, last - 225, now);
+    }
+    // Reports tell that little of what leaves gets through.
+    int64_t rest = 0;
+    for (int more = 0; more < 1024; more += 128) {
+        for (int i = 0; i < 128; i++)
+            zs_way_left(&way, ++last);
+        zs_way_reported(&way, 0, now);
+        assert_true(zs_way_rest_ms(&way, now) >= rest);
+        rest = zs_way_rest_ms(&way, now);
+    }
+    assert_int_equal(rest, ZS_REST_MAX_MS);
+    for (int i = 0; i < 5000; i++) // more than it can count
+        zs_way_left(&way, ++last);
+    zs_way_reported(&way, last - 1, now);
+    assert_int_equal(way.count, 1); // the newest place stands for them all
+    zs_way_reported(&way, last, now);
+    assert_int_equal(zs_way_rest_ms(&way, now), ZS_REST_MS);
+}
+
+static void who_reports_nothing_has_got_nothing(void **state) {
+    (void)state;
+    static struct zs_way way;
+    int64_t now = 1000000;
+    for (int i = 0; i < 10; i++)
+        zs_way_reported(&way, 0, now += 3000); // as seldom as the option says
+    for (int64_t last = 1; last <= 1024; last++)
+        zs_way_left(&way, last);
+    for (int i = 0; i < 10; i++)
+        zs_way_left(&way, 5); // sent again
+    assert_int_equal(way.count, 1024);
+    assert_int_equal(zs_way_rest_ms(&way, now + 6000), ZS_REST_MS);
+    assert_int_equal(zs_way_rest_ms(&way, now + 7000), ZS_REST_MAX_MS);
+    zs_way_reset(&way);
+    assert_int_equal(zs_way_rest_ms(&way, now + 7000), ZS_REST_MS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_grow_as_the_way_fills),
+        cmocka_unit_test(who_reports_nothing_has_got_nothing),
         cmocka_unit_test(starts_behind_what_is_applied),
         cmocka_unit_test(waits_for_what_it_does_not_know),
         cmocka_unit_test(a_new_destination_needs_the_beginning),
