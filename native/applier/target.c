@@ -25,7 +25,7 @@
 #include "zs_target.h"
 #include "zs_text.h"
 
-enum { SUBSCRIBERS_MAX = 128, REOPEN_MS = 1000, RESOLVE_MS = 10000 };
+enum { SUBSCRIBERS_MAX = 128, REOPEN_MS = 1000 };
 
 struct zs_zookeeper {
     const struct zs_log *log;
@@ -122,10 +122,10 @@ static void open_session(struct zs_zookeeper *zk) {
         zookeeper_close(handle);
         handle = NULL;
     }
-    // Without this the library's I/O thread resolves the servers' names each time it looks at its socket: half of its work
-    // where the answer is at hand, and a wait where it is not. After a lost connection it resolves them in any case.
+    // Without this the library's I/O thread resolves the servers' names again and again, and a name service that does not answer
+    // holds it up until the session is lost. After a lost connection it resolves them in any case.
     if (handle)
-        zoo_set_servers_resolution_delay(handle, RESOLVE_MS);
+        zoo_set_servers_resolution_delay(handle, -1);
     pthread_mutex_lock(&zk->lock);
     zk->handle = handle;
     zk->lost_at = zs_mono_ms();

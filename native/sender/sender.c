@@ -36,7 +36,7 @@
 
 #define NOT_SERVING "waits for this ZooKeeper server to serve"
 
-enum { STANDBY_MS = 2000, STEP_DOWN_MS = 3 * STANDBY_MS, AWAKE_AT_LEAST_MS = 60 * 1000, LOG_LOOK_MS = 50 };
+enum { STANDBY_MS = 1000, STEP_DOWN_MS = 3 * STANDBY_MS, AWAKE_AT_LEAST_MS = 60 * 1000, LOG_LOOK_MS = 50 };
 
 static void drain(int fd) {
     uint64_t count;

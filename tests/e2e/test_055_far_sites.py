@@ -1,13 +1,44 @@
-"""A far way between two sites, and one that swallows new connections while those that stand are well."""
+"""A far way between two sites, one that swallows new connections while those that stand are well, and a name service that hangs.
+Options are the defaults, but for the bound of a single call: a thread that waits for a connection waits for longer than a write is
+waited for."""
 
+import contextlib
+import os
+import subprocess
 import threading
 import time
 import urllib.parse
 
 import pytest
 
-from helpers import eventually, marker, plugin_link, wait_live, wait_seen
+from helpers import active, eventually, frozen, marker, plugin_link, wait_seen
+from zoosites import build, files
+from zoosites.applier import Applier
 from zoosites.relay import Relay
+
+HERE = os.path.dirname(__file__)
+LATE_S = 10  # what a loaded machine may add
+
+
+class Names:
+    """The name service of whatever `wrap` has wrapped."""
+
+    def __init__(self, directory):
+        self.file = os.path.join(directory, "names-hang")
+        self.library = os.path.join(directory, "hanging_names.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.library, os.path.join(HERE, "hanging_names.c"), "-ldl"], check=True)
+
+    def wrap(self, program, script):
+        files.write(script, f'#!/bin/sh\nLD_PRELOAD={self.library} ZOOSPAN_NAMES_HANG={self.file} exec {program} "$@"\n', 0o755)
+        return script
+
+    @contextlib.contextmanager
+    def hang(self):
+        files.write(self.file, "")
+        try:
+            yield
+        finally:
+            os.unlink(self.file)
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +51,31 @@ def near():
 
 
 @pytest.fixture(scope="module")
+def names(world):
+    return world.names
+
+
+@pytest.fixture(scope="module")
 def world(make_world, near):
     def prepare(world):
         near.append(Relay(world.brokers["sh"].port))
         world.way("sh", "bj")
+        world["sh"].zk.carriers = [server for server in world["sh"].zk.servers if server.observer]
+        os.makedirs(world.dir, exist_ok=True)
+        world.names = Names(world.dir)
+        applier = world["bj"].applier
+        os.makedirs(applier.dir, exist_ok=True)
+        applier.program = world.names.wrap(build.applier_program(), os.path.join(applier.dir, "applier"))
 
-    # A thread that waits for a connection waits for longer than a write is waited for.
-    world = make_world(start=False, prepare=prepare, applier={"amqp_timeout": "120s"},
-                       plugin=lambda site: {"amqp_timeout": "120s",
-                                            **({"amqp_uri": near[0].uri("zoospan")} if site == "sh" else {})})
+    def plugin(site):
+        return {"amqp_timeout": "120s", **({"amqp_uri": near[0].uri("zoospan")} if site == "sh" else {})}
+
+    world = make_world(voters={"sh": 1, "bj": 0}, observers={"sh": 2, "bj": 0}, start=False, prepare=prepare, plugin=plugin,
+                       applier={"amqp_timeout": "120s"})
+    options = world["bj"].applier.options
+    for option in ("zookeeper", "link.sh.amqp_uri"):
+        options[option] = options[option].replace("127.0.0.1", "localhost")
+    world["bj"].applier.write_config()
     world.start()
     world.wait_live()
     return world
@@ -36,43 +83,168 @@ def world(make_world, near):
 
 def connections(broker, purpose):
     return [one["name"] for one in broker.api("GET", "/api/connections")
-            if purpose in one.get("client_properties", {}).get("connection_name", "")]
+            if all(word in one.get("client_properties", {}).get("connection_name", "") for word in purpose)]
 
 
-def close(broker, purpose):
+def close(broker, *purpose):
     """The broker ends all connections of that purpose."""
     for name in eventually(lambda: connections(broker, purpose), what=f"a connection for {purpose}"):
         broker.api("DELETE", f"/api/connections/{urllib.parse.quote(name, safe='')}")
 
 
-def stream_goes_on(sh, bj, name, writes=10):
-    for number in range(writes):
+def stream_goes_on(sh, bj, name, seconds=3):
+    """Long enough for the first tries to connect anew."""
+    until = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < until:
         sh.create(f"/{name}-{number}", b"x")
         wait_seen(bj, f"/{name}-{number}")
-        time.sleep(0.3)  # so that some of them come after the first tries to connect anew
+        number += 1
+        time.sleep(0.2)
 
 
-def reported(world, zxid):
-    return int(plugin_link(world["sh"], "bj").get("applied", "0"), 16) >= zxid
+def wait_reported(world, sh, path):
+    zxid = sh.set(path, b"y").mzxid
+
+    def reported():
+        server = active(world["sh"], "bj")
+        return server and int(plugin_link(world["sh"], "bj", server).get("applied", "0"), 16) >= zxid
+    eventually(reported, 60, what="a report")
 
 
-def stays_live_while_swallowed(world, relay, purpose, said, sh, bj, name):
-    """The connection for reports is lost, and no other can be had: the stream knows nothing of it."""
-    logs = lambda: sum(log.count(said) for log in (world["bj"].applier.read_log(), world["sh"].zk.carriers[0].read_log()))
-    before = logs()
-    relay.swallow(True)
-    close(world.brokers["sh"], purpose)
-    eventually(lambda: logs() > before, what=f"'{said}' in a log")
-    stream_goes_on(sh, bj, name)
-    relay.swallow(False)
-    zxid = sh.set(f"/{name}-0", b"y").mzxid
-    eventually(lambda: reported(world, zxid), 60, what="a report")
+def said(world, text):
+    logs = [world["bj"].applier.read_log()] + [server.read_log() for server in world["sh"].zk.carriers]
+    return sum(log.count(text) for log in logs)
+
+
+@contextlib.contextmanager
+def reports_lost(world, text, *purpose):
+    """The connection for reports ends, and whoever had it has said so."""
+    before = said(world, text)
+    close(world.brokers["sh"], *purpose)
+    eventually(lambda: said(world, text) > before, what=f"'{text}' in a log")
+    yield
 
 
 def test_the_destination_cannot_connect_anew(world, sh, bj):
-    stays_live_while_swallowed(world, world.ways["sh", "bj"], "applier bj sh->bj feedback", "no report to the origin", sh, bj,
-                               "applier")
+    world.ways["sh", "bj"].swallow(True)
+    with reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback"):
+        stream_goes_on(sh, bj, "applier")
+    world.ways["sh", "bj"].swallow(False)
+    wait_reported(world, sh, "/applier-0")
 
 
 def test_the_origin_cannot_connect_anew(world, near, sh, bj):
-    stays_live_while_swallowed(world, near[0], "zoospan sh->bj feedback", "no reports from bj", sh, bj, "sender")
+    near[0].swallow(True)
+    with reports_lost(world, "no reports from bj", "feedback ("):
+        stream_goes_on(sh, bj, "sender")
+    near[0].swallow(False)
+    wait_reported(world, sh, "/sender-0")
+
+
+def test_a_name_service_hangs(world, names, sh, bj):
+    """What is connected stays, whatever else is looked for meanwhile. The client library would look again after 10 s."""
+    losses = lambda: said(world, "no connection to ZooKeeper")
+    before = losses()
+    with names.hang():
+        with reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback"):
+            stream_goes_on(sh, bj, "names", 12)
+    wait_reported(world, sh, "/names-0")
+    assert losses() == before
+
+
+class Load(threading.Thread):
+    """Sets a node so often a second, as far as the server can."""
+
+    def __init__(self, client, path, rate):
+        super().__init__(daemon=True)
+        self.client, self.path, self.rate = client, path, rate
+        self.stop_asked, self.written = threading.Event(), 0
+        client.create(path, b"")
+
+    def run(self):
+        begin, answers = time.monotonic(), []
+        while not self.stop_asked.is_set():
+            due = int((time.monotonic() - begin) * self.rate)
+            for _ in range(min(due - self.written, 200)):
+                answers.append(self.client.set_async(self.path, b"x" * 100))
+                self.written += 1
+            if len(answers) > 1000:
+                answers.pop(0).get(timeout=30)
+                del answers[:-500]
+            time.sleep(0.005)
+
+
+def test_a_far_site_does_not_fall_behind(world, sh, bj, clients):
+    """1,000 writes a second at a round trip of 300 ms. A link that brings less falls further and further behind: it has no second
+    chance after the first, one that only met a machine that stood still has several."""
+    way = world.ways["sh", "bj"]
+    way.far(300)
+    sh.create("/far", b"")
+    load = Load(clients(world["sh"]), "/load", 1000)
+    load.start()
+    behind = []
+    try:
+        time.sleep(5)
+        for _ in range(10):
+            written, begin = load.written, time.monotonic()
+            zxid = sh.set("/far", b"x").mzxid
+            eventually(lambda: marker(bj, "sh") >= zxid, 120, 0.02, "the write at the far site")
+            behind.append(time.monotonic() - begin)
+            if behind[-1] < 1.5 and load.written > 3000:
+                break
+        assert behind[-1] < 1.5, f"seconds behind after 5 s of writes and later: {behind}; {written} writes"
+    finally:
+        load.stop_asked.set()
+        load.join(60)
+        way.far(0)
+
+
+def taken_over(client, sh, name):
+    """Seconds until a write is at the destination."""
+    begin = time.monotonic()
+    sh.create(name, b"x")
+    wait_seen(client, name, timeout_s=60)
+    return time.monotonic() - begin
+
+
+def test_a_publisher_that_stops_without_a_word_is_replaced(world, bj):
+    site = world["sh"]
+    old = eventually(lambda: active(site, "bj"), what="a server that publishes")
+    other = next(server for server in site.zk.carriers if server is not old)
+    client = site.client(hosts=f"127.0.0.1:{other.port}")
+    try:
+        with frozen(old):
+            assert taken_over(bj, client, "/publisher-frozen") < 10 + LATE_S
+    finally:
+        client.stop()
+        client.close()
+
+
+@contextlib.contextmanager
+def second_applier(world):
+    first = world["bj"].applier
+    second = Applier(os.path.join(first.dir, "second"), "bj")
+    second.options = dict(first.options)
+    second.write_config()
+    second.start()
+    try:
+        eventually(lambda: [link["state"] for link in second.status().get("links", [])] == ["WAITING"],
+                   what="an applier that stands by")
+        yield second
+    finally:
+        second.stop()
+
+
+def test_an_applier_that_stops_without_a_word_is_replaced(world, sh, bj):
+    with second_applier(world), frozen(world["bj"].applier):
+        assert taken_over(bj, sh, "/applier-frozen") < 10 + LATE_S
+
+
+def test_an_applier_that_is_killed_is_replaced(world, sh, bj):
+    world.wait_live()
+    with second_applier(world):
+        world["bj"].applier.kill()
+        assert taken_over(bj, sh, "/applier-killed") < 2 + LATE_S
+    world["bj"].applier.start()
+    world.wait_live()
