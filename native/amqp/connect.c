@@ -123,6 +123,11 @@ bool zs_connect(const struct zs_amqp_address *to, unsigned turn, int timeout_ms,
         return false;
     for (const struct addrinfo *at = found; at && a.address_count < ADDRESSES_MAX; at = at->ai_next)
         a.addresses[a.address_count++] = at;
+    if (to->tls && a.address_count == 1) { // nothing to choose from, and a server logs who only knocks
+        *out = (struct zs_connected){.fd = -1, .one_address_only = true};
+        freeaddrinfo(found);
+        return true;
+    }
     bool connected = try_all(&a, zs_mono_ms() + timeout_ms, stop, &winner);
     if (connected) {
         spell(&winner, out);

@@ -7,7 +7,7 @@
 #include "zs_amqp.h"
 
 struct zs_connected {
-    int fd;                // non-blocking
+    int fd; // non-blocking; -1: TLS to a name with one address, which the library connects by itself
     char address[64];      // numeric, the one that answered
     bool one_address_only; // the name has no other
 };

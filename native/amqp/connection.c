@@ -217,7 +217,7 @@ static bool connect_socket(struct zs_amqp *amqp, const struct zs_amqp_address *a
     if (!zs_connect(address, turn, amqp->call_timeout_ms, stop, &answered, e))
         return false;
     amqp_socket_t *socket = address->tls ? tls_socket(amqp, address, e) : amqp_tcp_socket_new(amqp->library);
-    if (!socket || address->tls)
+    if (answered.fd >= 0 && (!socket || address->tls))
         close(answered.fd);
     if (!socket)
         return address->tls ? false : zs_fail(e, ZS_FATAL, "no memory for a connection");

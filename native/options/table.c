@@ -288,12 +288,13 @@ const struct zs_option zs_option_table[] = {
         .group = "ZooKeeper",
         .roles = A,
         .type = ZS_TYPE_MS,
-        .fallback = "30s",
+        .fallback = "10s",
         .min = 2 * SECONDS,
         .max = 10 * MINUTES,
-        .prose = "The session timeout to ask for. The servers may grant another, within their "
-                 "`minSessionTimeout` and "
-                 "`maxSessionTimeout`.",
+        .prose =
+            "The session timeout to ask for. The servers may grant another, within their "
+            "`minSessionTimeout` and "
+            "`maxSessionTimeout`. A server that stands still is left for another one after two thirds of it.",
     },
     {
         .name = "zookeeper_auth_file",

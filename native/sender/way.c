@@ -27,8 +27,10 @@ void zs_way_reset(struct zs_way *way) {
 
 // At 450 messages a second, which is what a rest of 2 ms makes of any load, FREE is what a round trip of half a second holds.
 int64_t zs_way_rest_ms(const struct zs_way *way, int64_t now_ms) {
-    enum { FREE = 256, STEP = 128, PERIOD_MS = 1000, LATE_MS = 500 };
+    enum { FREE = 256, STEP = 128, PERIOD_MS = 1000, PERIOD_MAX_MS = 10000, LATE_MS = 500 };
     int64_t period = way->period_ms > PERIOD_MS ? way->period_ms : PERIOD_MS;
+    if (period > PERIOD_MAX_MS) // as the option's range is: more was an outage
+        period = PERIOD_MAX_MS;
     bool silent = way->reported_ms && now_ms - way->reported_ms > 2 * period + LATE_MS;
     uint32_t under_way = silent ? way->count : way->under_way;
     int64_t rest = ZS_REST_MS;

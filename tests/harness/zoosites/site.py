@@ -12,6 +12,9 @@ from .relay import Relay
 from .wire import Handler
 from .zk import Ensemble
 
+# A machine that runs all sites at once may stand still for seconds, which is nobody's death. None: the default.
+PATIENT = {"amqp_heartbeat": "10s"}
+
 NAMES = ["sh", "bj", "gz", "cd", "wh", "xa", "hz", "nj"]
 
 
@@ -66,10 +69,10 @@ def connect_mesh(sites, plugin=None, applier=None, links=None, ways=None):
         lines = {"site": site.name, "links": ",".join(destinations), "amqp_uri": broker.uri("zoospan"),
                  "amqp_password_file": broker.passwords["zoospan"],
                  # Room for a visitor's megabyte-sized txns on a machine that runs all sites at once.
-                 "backlog_bytes_max": "256M", **extra}
+                 "backlog_bytes_max": "256M", **PATIENT, **extra}
         for server in site.zk.carriers:
             server.plugin = {f"zoospan.{key}": value for key, value in lines.items() if value is not None}
-        options = {"zookeeper": site.zk.connect_string, "zookeeper_auth_file": site.auth_file,
+        options = {**PATIENT, "zookeeper_session": "30s", "zookeeper": site.zk.connect_string, "zookeeper_auth_file": site.auth_file,
                    "links": ",".join(origins)}
         for origin in origins:
             theirs = next(other.broker for other in sites if other.name == origin)

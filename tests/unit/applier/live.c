@@ -119,7 +119,7 @@ static void write_config(struct live *live, int which, char *path, size_t size) 
              "zoospan.site = dst\nzoospan.links = %s\nzoospan.zookeeper = 127.0.0.1:%s\n"
              "zoospan.zookeeper_session = %ds\nzoospan.zookeeper_auth_file = %s\n"
              "zoospan.link.%s.amqp_uri = amqp://consumer@127.0.0.1:%s/%%2F\nzoospan.amqp_password_file = %s\n"
-             "zoospan.status_file = %s\nzoospan.feedback = 200ms\nzoospan.retry_max = 1s\n"
+             "zoospan.status_file = %s\nzoospan.feedback = 200ms\nzoospan.amqp_heartbeat = 10s\n"
              "zoospan.log_level = debug\n%s",
              live->origin, zookeeper_port(), live->session_s, auth, live->origin, broker_port(), password,
              status, live->extra);

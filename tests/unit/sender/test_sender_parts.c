@@ -326,8 +326,10 @@ static void who_reports_nothing_has_got_nothing(void **state) {
     assert_int_equal(way.count, 1024);
     assert_int_equal(zs_way_rest_ms(&way, now + 6000), ZS_REST_MS);
     assert_int_equal(zs_way_rest_ms(&way, now + 7000), ZS_REST_MAX_MS);
+    zs_way_reported(&way, 0, now += 3600 * 1000); // after an outage
+    assert_int_equal(zs_way_rest_ms(&way, now + 60000), ZS_REST_MAX_MS);
     zs_way_reset(&way);
-    assert_int_equal(zs_way_rest_ms(&way, now + 7000), ZS_REST_MS);
+    assert_int_equal(zs_way_rest_ms(&way, now), ZS_REST_MS);
 }
 
 int main(void) {
