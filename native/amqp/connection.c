@@ -25,6 +25,7 @@
 
 #include "connect.h"
 #include "connection.h"
+#include "zs_secret.h"
 
 enum { FRAME_BYTES_MAX = 131072, CHANNELS_MAX = 1, HEARTBEAT_MAX_S = 65535, GOODBYE_MS = 1000 };
 
@@ -238,8 +239,8 @@ static amqp_table_entry_t flag(const char *name) {
     };
 }
 
-static bool log_in(struct zs_amqp *amqp, const struct zs_amqp_address *address,
-                   const struct zs_amqp_settings *settings, struct zs_error *e) {
+static bool log_in_with(struct zs_amqp *amqp, const struct zs_amqp_address *address, const char *password,
+                        const struct zs_amqp_settings *settings, struct zs_error *e) {
     amqp_table_entry_t capabilities[] = {
         flag("publisher_confirms"),           flag("consumer_cancel_notify"), flag("basic.nack"),
         flag("connection.blocked"),
@@ -259,7 +260,7 @@ static bool log_in(struct zs_amqp *amqp, const struct zs_amqp_address *address,
     zs_connection_begin(amqp, NULL);
     amqp_rpc_reply_t reply =
         amqp_login_with_properties(amqp->library, address->vhost, CHANNELS_MAX, FRAME_BYTES_MAX, heartbeat_s,
-                                   &properties, AMQP_SASL_METHOD_PLAIN, address->user, address->password);
+                                   &properties, AMQP_SASL_METHOD_PLAIN, address->user, password);
     char doing[TEXT_BYTES + 300];
     snprintf(doing, sizeof doing, "logging in as %s to the virtual host %s", address->user, address->vhost);
     if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) {
@@ -268,6 +269,18 @@ static bool log_in(struct zs_amqp *amqp, const struct zs_amqp_address *address,
     }
     int status = reply.reply_type == AMQP_RESPONSE_NORMAL ? AMQP_STATUS_OK : reply.library_error;
     return zs_connection_end(amqp, status, doing, e);
+}
+
+static bool log_in(struct zs_amqp *amqp, const struct zs_amqp_address *address,
+                   const struct zs_amqp_settings *settings, struct zs_error *e) {
+    if (!address->password_file[0])
+        return log_in_with(amqp, address, address->password, settings, e);
+    char password[sizeof address->password];
+    if (!zs_secret_read(address->password_file, password, sizeof password, e))
+        return zs_error_context(e, "the password of %s", address->user);
+    bool fine = log_in_with(amqp, address, password, settings, e);
+    explicit_bzero(password, sizeof password);
+    return fine;
 }
 
 static bool open_channel(struct zs_amqp *amqp, struct zs_error *e) {

@@ -33,11 +33,12 @@ struct zs_amqp_address {
     bool tls;
     char vhost[256];
     char user[256];
-    char password[1024]; // from a file or the environment, never from the URI
-    char ca_file[1024];  // TLS: trusted certificates (PEM); "" is the system's
+    char password[1024];      // not from the URI; ...
+    char password_file[1024]; // ... not "": where it is read at each login instead (zs_secret.h)
+    char ca_file[1024];       // TLS: trusted certificates (PEM); "" is the system's
 };
 
-// Sets every field (password and ca_file to ""). Errors: ZS_INVALID; a URI with a password in it is refused. The
+// Sets every field (password, password_file and ca_file to ""). Errors: ZS_INVALID; a URI with a password in it is refused. The
 // message says what is expected and never quotes the URI.
 bool zs_amqp_parse_uri(const char *uri, struct zs_amqp_address *out, struct zs_error *e);
 
@@ -52,7 +53,7 @@ struct zs_amqp;
 
 // Resolves the host's name, connects to whichever of its addresses answers first, logs in (capabilities connection.blocked, consumer_cancel_notify, publisher_confirms, basic.nack and the
 // connection's name) and opens the channel. TLS verifies the certificate and the host's name.
-// Errors: ZS_DENIED (login refused, no such vhost or no access), ZS_INVALID (trusted certificates), ZS_RETRY, ZS_FATAL.
+// Errors: ZS_DENIED (login refused, no such vhost or no access), ZS_INVALID (trusted certificates, the password's file), ZS_RETRY, ZS_FATAL.
 struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,
                              struct zs_watchdog *watchdog, struct zs_error *e);
 // Says goodbye if the connection is sound (within a second), and frees it. NULL is fine.

@@ -54,9 +54,9 @@ static void *keep(void *context) {
 bool zs_applier_check(const struct zs_options *options, struct zs_error *e) {
     const char *const *origins;
     size_t count = zs_option_links(options, &origins);
-    struct zs_settings_auth auth;
-    bool found, fine = zs_settings_auth(options, &auth, &found, e);
-    explicit_bzero(&auth, sizeof auth);
+    struct zs_credentials credentials;
+    bool fine = zs_settings_credentials(options, &credentials, e);
+    explicit_bzero(&credentials, sizeof credentials);
     for (size_t i = 0; fine && i < count; i++) {
         struct zs_link_settings settings;
         fine = zs_settings_of_link(options, origins[i], &settings, e);
@@ -66,17 +66,18 @@ bool zs_applier_check(const struct zs_options *options, struct zs_error *e) {
 }
 
 static bool start_zookeeper(struct zs_applier *applier, struct zs_error *e) {
-    struct zs_settings_auth auth;
-    if (!zs_settings_auth(applier->options, &auth, &applier->protected, e))
+    struct zs_credentials credentials;
+    if (!zs_settings_credentials(applier->options, &credentials, e))
         return false;
+    applier->protected = credentials.scheme != NULL;
+    explicit_bzero(&credentials, sizeof credentials);
     struct zs_zookeeper_settings settings = {
         .connect = zs_option_text(applier->options, NULL, "zookeeper"),
         .session_ms = (int)zs_option_int(applier->options, NULL, "zookeeper_session"),
-        .auth_scheme = applier->protected ? auth.scheme : NULL,
-        .auth = auth.secret,
+        .credentials = zs_settings_credentials,
+        .self = applier->options,
     };
     applier->zookeeper = zs_zookeeper_start(&settings, applier->log, e);
-    explicit_bzero(&auth, sizeof auth);
     if (!applier->zookeeper)
         return false;
     applier->target = zs_zookeeper_target(applier->zookeeper);

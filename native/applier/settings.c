@@ -5,12 +5,12 @@
 
 #include "zs_broker.h"
 
-bool zs_settings_auth(const struct zs_options *options, struct zs_settings_auth *out, bool *found,
-                      struct zs_error *e) {
-    *out = (struct zs_settings_auth){.scheme = NULL};
-    if (!zs_option_secret(options, NULL, "zookeeper_auth_file", out->text, sizeof out->text, found, e))
+bool zs_settings_credentials(const void *options, struct zs_credentials *out, struct zs_error *e) {
+    bool found;
+    *out = (struct zs_credentials){.scheme = NULL};
+    if (!zs_option_secret(options, NULL, "zookeeper_auth_file", out->text, sizeof out->text, &found, e))
         return false;
-    if (!*found)
+    if (!found)
         return true;
     char *colon = strchr(out->text, ':');
     if (!colon || colon == out->text || !colon[1]) {
@@ -70,16 +70,15 @@ bool zs_settings_of_link(const struct zs_options *options, const char *origin, s
         (struct zs_plan_limits){.ops_max = (uint32_t)zs_option_int(options, NULL, "multi_ops_max"),
                                 .bytes_max = (size_t)zs_option_int(options, NULL, "multi_bytes_max"),
                                 .request_max = (size_t)zs_option_int(options, NULL, "jute_maxbuffer")};
-    struct zs_settings_auth auth;
-    bool protected;
+    struct zs_credentials credentials;
     bool fine =
         strcmp(out->site, origin) != 0 ||
         zs_fail(e, ZS_INVALID, "zoospan.links: %s is this site itself; expected: the other sites", origin);
-    fine = fine && zs_settings_auth(options, &auth, &protected, e);
+    fine = fine && zs_settings_credentials(options, &credentials, e);
     if (fine) {
-        explicit_bzero(&auth, sizeof auth);
-        out->acls = zs_marker_acls(protected);
-        out->protected = protected;
+        out->protected = credentials.scheme != NULL;
+        out->acls = zs_marker_acls(out->protected);
+        explicit_bzero(&credentials, sizeof credentials);
     }
     fine = fine && set_broker(options, origin, out, e) && set_paths(options, origin, out, e);
     if (!fine)

@@ -8,12 +8,7 @@
 // `origin` is one of zoospan.links. Errors: ZS_INVALID; `out` owns nothing then.
 bool zs_settings_of_link(const struct zs_options *options, const char *origin, struct zs_link_settings *out,
                          struct zs_error *e);
-// The credentials: scheme and secret in `out`, which is wiped on error. *found is false if there are none.
-struct zs_settings_auth {
-    char text[1024];
-    const char *scheme, *secret; // within `text`
-};
-bool zs_settings_auth(const struct zs_options *options, struct zs_settings_auth *out, bool *found,
-                      struct zs_error *e);
+// The credentials of `options`, a struct zs_options, as struct zs_zookeeper_settings wants them.
+bool zs_settings_credentials(const void *options, struct zs_credentials *out, struct zs_error *e);
 
 #endif

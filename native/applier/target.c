@@ -32,9 +32,14 @@ struct zs_zookeeper {
     FILE *library_log;
     int64_t library_minute; // under the FILE's own lock, as the next
     int library_lines;
-    char *connect, *auth_scheme, *auth;
+    char *connect;
     int session_ms;
     pthread_t keeper;
+    // The keeper's own.
+    struct zs_zookeeper_settings settings; // for its credentials
+    struct zs_credentials credentials;     // of the session
+    uint64_t looked_connects;              // of the state, when they were compared last
+    bool unreadable_said;
 
     pthread_mutex_t asked_lock;         // the next three; within `lock`, or alone
     struct zs_request *oldest, *newest; // on their way
@@ -107,15 +112,53 @@ static void pause_keeper(struct zs_zookeeper *zk) {
 // The library takes credentials only as long as its I/O thread has not found out yet that no server answers, and then never
 // knows them: a session without them would be refused everything. The next one has better luck.
 static bool authenticate(const struct zs_zookeeper *zk, zhandle_t *handle) {
+    const struct zs_credentials *credentials = &zk->credentials;
     poll(NULL, 0, (int)ZS_FAILPOINT_LIMIT("applier_auth_ms", 0));
-    return !zk->auth_scheme ||
-           zoo_add_auth(handle, zk->auth_scheme, zk->auth, (int)strlen(zk->auth), NULL, NULL) == ZOK;
+    return !credentials->scheme || zoo_add_auth(handle, credentials->scheme, credentials->secret,
+                                                (int)strlen(credentials->secret), NULL, NULL) == ZOK;
+}
+
+// Reads the credentials anew. What cannot be read at the moment leaves them as they were. True: they have changed.
+static bool read_credentials(struct zs_zookeeper *zk) {
+    struct zs_credentials found;
+    struct zs_error e;
+    if (!zk->settings.credentials)
+        return false;
+    if (!zk->settings.credentials(zk->settings.self, &found, &e)) {
+        if (!zk->unreadable_said)
+            zs_logf(zk->log, ZS_LEVEL_WARN, "zookeeper: goes on with the credentials that it has: %s",
+                    e.text);
+        zk->unreadable_said = true;
+        return false;
+    }
+    zk->unreadable_said = false;
+    const bool changed = memcmp(found.text, zk->credentials.text, sizeof found.text) != 0;
+    if (changed) {
+        memcpy(zk->credentials.text, found.text, sizeof found.text);
+        zk->credentials.scheme = found.scheme ? zk->credentials.text : NULL;
+        zk->credentials.secret = found.scheme ? zk->credentials.text + (found.secret - found.text) : NULL;
+    }
+    explicit_bzero(&found, sizeof found);
+    return changed;
+}
+
+// The library logs in by itself after a lost connection, with what the session has. Called with the lock held; gives it up
+// while it reads.
+static bool has_new_credentials(struct zs_zookeeper *zk) {
+    if (zk->state.connected && zk->looked_connects == zk->state.connects)
+        return false;
+    zk->looked_connects = zk->state.connects;
+    pthread_mutex_unlock(&zk->lock);
+    const bool changed = read_credentials(zk);
+    pthread_mutex_lock(&zk->lock);
+    return changed;
 }
 
 // Called with the lock held; gives it up while the library resolves names and starts its threads.
 static void open_session(struct zs_zookeeper *zk) {
     zk->dead = false;
     pthread_mutex_unlock(&zk->lock);
+    read_credentials(zk);
     zhandle_t *handle = zookeeper_init2(zk->connect, on_session_event, zk->session_ms, NULL, zk, 0, NULL);
     int problem = handle ? 0 : errno;
     if (handle && !authenticate(zk, handle)) {
@@ -231,6 +274,10 @@ static void *keep_session(void *context) {
                 pause_keeper(zk);
         } else if (is_stale(zk)) {
             zs_logf(zk->log, ZS_LEVEL_WARN, "zookeeper: begins with a new session");
+            zk->dead = true;
+        } else if (has_new_credentials(zk)) {
+            zs_logf(zk->log, ZS_LEVEL_INFO,
+                    "zookeeper: the credentials have changed: begins with a new session");
             zk->dead = true;
         } else if (owes_an_answer(zk)) {
             zs_logf(zk->log, ZS_LEVEL_WARN,
@@ -447,10 +494,7 @@ static void free_zookeeper(struct zs_zookeeper *zk) {
     zoo_set_log_stream(NULL);
     if (zk->library_log)
         fclose(zk->library_log);
-    if (zk->auth)
-        explicit_bzero(zk->auth, strlen(zk->auth));
-    free(zk->auth);
-    free(zk->auth_scheme);
+    explicit_bzero(&zk->credentials, sizeof zk->credentials);
     free(zk->connect);
     free(zk);
 }
@@ -463,12 +507,11 @@ struct zs_zookeeper *zs_zookeeper_start(const struct zs_zookeeper_settings *sett
         return NULL;
     }
     zk->log = log;
+    zk->settings = *settings;
     zk->session_ms = settings->session_ms;
     zk->connect = strdup(settings->connect);
-    zk->auth_scheme = settings->auth_scheme ? strdup(settings->auth_scheme) : NULL;
-    zk->auth = settings->auth ? strdup(settings->auth) : NULL;
     zk->library_log = fopencookie(zk, "w", (cookie_io_functions_t){.write = take_library_line});
-    if (!zk->connect || !zk->library_log || (settings->auth_scheme && (!zk->auth_scheme || !zk->auth))) {
+    if (!zk->connect || !zk->library_log) {
         zs_fail(e, ZS_FATAL, "out of memory");
         free_zookeeper(zk);
         return NULL;

@@ -126,11 +126,18 @@ struct zs_target {
 
 // --- the real one ----------------------------------------------------------------------------------------------------
 
+struct zs_credentials {
+    char text[1024];
+    const char *scheme, *secret; // within `text`; NULL: none
+};
+
 struct zs_zookeeper_settings {
     const char *connect; // host:port,host:port,...
     int session_ms;
-    const char *auth_scheme; // NULL: no authentication
-    const char *auth;        // copied; wiped when the session is closed for good
+    // Reads the credentials, which may be changed while we run: for each session, and after each connect. On false `out`
+    // holds none. Thread: the keeper's. NULL: no authentication.
+    bool (*credentials)(const void *self, struct zs_credentials *out, struct zs_error *e);
+    const void *self;
 };
 
 struct zs_zookeeper;

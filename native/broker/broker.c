@@ -1,15 +1,21 @@
 #include "zs_broker.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 // Without a password RabbitMQ refuses the login anyhow; said here, it is said at once and with the way to mend it.
 static bool read_password(const struct zs_options *options, const char *peer, struct zs_amqp_address *out,
                           struct zs_error *e) {
     bool found;
+    const char *file = zs_option_text(options, peer, "amqp_password_file");
     if (!zs_option_secret(options, peer, "amqp_password_file", out->password, sizeof out->password, &found,
                           e))
         return false;
+    if (file) { // it is there; what it says is read at each login
+        explicit_bzero(out->password, sizeof out->password);
+        snprintf(out->password_file, sizeof out->password_file, "%s", file);
+    }
     return found ||
            zs_fail(
                e, ZS_INVALID,

@@ -31,12 +31,12 @@ static bool wait_for_session(struct cli *cli, int64_t until) {
     return state.connected;
 }
 
-static bool open_session(struct cli *cli, const struct zs_settings_auth *auth, struct zs_error *e) {
+static bool open_session(struct cli *cli, struct zs_error *e) {
     struct zs_zookeeper_settings settings = {
         .connect = zs_option_text(cli->options, NULL, "zookeeper"),
         .session_ms = SESSION_MS,
-        .auth_scheme = cli->protected ? auth->scheme : NULL,
-        .auth = auth->secret,
+        .credentials = zs_settings_credentials,
+        .self = cli->options,
     };
     cli->log = (struct zs_log){.write = zs_log_to_stderr, .level = ZS_LEVEL_ERROR};
     cli->client.mailbox = zs_mailbox_new(e);
@@ -59,14 +59,14 @@ int cli_connect(struct cli *cli) {
         cli_fail("%s", e.text);
         return CLI_USAGE;
     }
-    struct zs_settings_auth auth;
-    if (!zs_settings_auth(cli->options, &auth, &cli->protected, &e)) {
+    struct zs_credentials credentials;
+    if (!zs_settings_credentials(cli->options, &credentials, &e)) {
         cli_fail("%s", e.text);
         return CLI_USAGE;
     }
-    bool opened = open_session(cli, &auth, &e);
-    explicit_bzero(&auth, sizeof auth);
-    if (!opened)
+    cli->protected = credentials.scheme != NULL;
+    explicit_bzero(&credentials, sizeof credentials);
+    if (!open_session(cli, &e))
         return cli_fail("%s", e.text);
     return wait_for_session(cli, zs_mono_ms() + CONNECT_MS) ? CLI_OK : CLI_FAILED;
 }

@@ -102,11 +102,14 @@ const struct zs_option zs_option_table[] = {
         .roles = P | A,
         .per_link = true,
         .type = ZS_TYPE_SECRET_FILE,
-        .prose = "A file whose first line is the password of the URI's user. Only its owner may have access "
-                 "(mode 0600 or 0400). Without this option the password comes from the environment: "
-                 "`ZOOSPAN_AMQP_PASSWORD_LINK`, then `ZOOSPAN_AMQP_PASSWORD`, where LINK is the peer's name "
-                 "in upper "
-                 "case with `_` for `-`.",
+        .prose =
+            "A file whose first line is the password of the URI's user. It is read again at each login, so a "
+            "new "
+            "password needs no restart. Only its owner may have access (mode 0600 or 0400); of a file that "
+            "is "
+            "root's the group may read, too (0640 or 0440), as Kubernetes, systemd and Docker mount secrets. "
+            "Without this option the password comes from the environment: `ZOOSPAN_AMQP_PASSWORD_LINK`, then "
+            "`ZOOSPAN_AMQP_PASSWORD`, where LINK is the peer's name in upper case with `_` for `-`.",
         .example = "/etc/zoospan/amqp.password",
         .example_applier = "/etc/zoospan/amqp-bj.password",
     },
@@ -301,15 +304,16 @@ const struct zs_option zs_option_table[] = {
         .group = "ZooKeeper",
         .roles = A,
         .type = ZS_TYPE_SECRET_FILE,
-        .prose = "A file whose first line is `scheme:credentials`, for example `digest:super:secret`, which "
-                 "the applier "
-                 "logs in with. Only its owner may have access. Without this option the line comes from the "
-                 "environment "
-                 "variable `ZOOSPAN_ZOOKEEPER_AUTH`. With a login, `/zoospan` belongs to the applier alone; "
-                 "without one "
-                 "any client can change it, and znodes with restrictive ACLs cannot be written. The applier "
-                 "should "
-                 "log in as ZooKeeper's super user.",
+        .prose =
+            "A file whose first line is `scheme:credentials`, for example `digest:super:secret`, which the "
+            "applier "
+            "logs in with; it is read again after each connect. Who may have access: as for "
+            "`zoospan.amqp_password_file`. Without this option the line comes from the environment variable "
+            "`ZOOSPAN_ZOOKEEPER_AUTH`. With a login, `/zoospan` belongs to the applier alone; without one "
+            "any "
+            "client can change it, and znodes with restrictive ACLs cannot be written. The applier should "
+            "log in "
+            "as ZooKeeper's super user.",
         .example = "/etc/zoospan/zookeeper.auth",
     },
     {

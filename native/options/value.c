@@ -279,7 +279,7 @@ void zs_value_expects(const struct zs_option *option, char out[static ZS_FAULT_B
         words = "an absolute path";
         break;
     case ZS_TYPE_SECRET_FILE:
-        words = "the absolute path of a file that only its owner can read";
+        words = "the absolute path of a file that others cannot read";
         break;
     }
     snprintf(out, ZS_FAULT_BYTES, "%s", words);

@@ -4,14 +4,16 @@ import json
 import os
 
 import pytest
+from kazoo.security import make_digest_acl
 
-from helpers import eventually, wait_live, wait_seen
+from helpers import bring_back, eventually, wait_live, wait_seen
 from zoosites import files
 
 
 @pytest.fixture(scope="module")
 def world(make_world):
-    world = make_world(plugin={"log_level": "debug"}, applier={"log_level": "debug"})
+    loud = {"log_level": "debug", "retry_max": "1s"}
+    world = make_world(plugin=loud, applier=loud)
     wait_live(world)
     return world
 
@@ -82,3 +84,38 @@ def test_a_wrong_password_is_reported_without_repeating_it(world, secrets):
         site.applier.options = good
         site.applier.write_config()
         site.applier.start()
+        site.applier.wait_ready()
+
+
+def set_password(broker, user, password):
+    """At the broker, then in the file; then every connection is closed."""
+    broker.api("PUT", f"/api/users/{user}", {"password": password, "tags": ""})
+    files.write_secret(broker.passwords[user], password)
+    broker.ctl("close_all_connections", "a new password")
+
+
+@pytest.mark.parametrize("user", ["zoospan-bj", "zoospan"])
+def test_a_new_password_is_read_at_the_next_login(world, sh, bj, user):
+    broker = world.brokers["sh"]
+    before = files.read_secret(broker.passwords[user])
+    try:
+        set_password(broker, user, files.new_password())
+        sh.create(f"/new-password-of-{user}", b"")
+        wait_seen(bj, f"/new-password-of-{user}", timeout_s=60)
+    finally:
+        set_password(broker, user, before)
+
+
+def test_a_new_password_of_the_super_user_is_read_at_the_next_connect(world, clients):
+    site = world["bj"]
+    files.write_secret(site.auth_file, f"digest:super:{files.new_password()}")
+    site.super_password = site.zk.super_password = files.read_secret(site.auth_file).split(":")[2]
+    site.zk.write_config()
+    for server in site.zk.servers:
+        server.stop()
+    bring_back(*site.zk.servers)
+    clients(world["sh"]).create("/new-super", b"")
+    owner = make_digest_acl("somebody", "else", all=True)
+    clients(world["sh"]).create("/new-super/closed", b"1", acl=[owner])
+    client = clients(site, auth=True)
+    wait_seen(client, "/new-super/closed", b"1", timeout_s=60)

@@ -234,7 +234,7 @@ static void bad_values_are_told_what_is_expected(void **state) {
         {"amqp_uri = amqp://h/ v", "there is white space in the URI"},
         {"amqp_ca_file = ca.pem", "\"ca.pem\" is not an absolute path; expected an absolute path"},
         {"amqp_password_file = s3cret", "the value is not an absolute path; expected the absolute path of a "
-                                        "file that only its owner can read"},
+                                        "file that others cannot read"},
         {"link.bj.ephemerals = x", "\"x\" is not among the choices"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

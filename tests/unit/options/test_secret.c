@@ -137,16 +137,33 @@ static void bad_content_is_refused(void **state) {
 static void only_the_owner_may_have_access(void **state) {
     const struct place *place = *state;
     struct zs_options *o = applier_with_file(place);
-    static const unsigned bad[] = {0640, 0604, 0620, 0602, 0610, 0601, 0644, 0660, 0777};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        char message[100];
-        write_file(place->file, "s3cret\n", bad[i]);
-        snprintf(message, sizeof message,
-                 "/general: has mode %04o, so others than its owner have access; expected 0600", bad[i]);
-        refused(o, message);
+    enum { SOMEBODY = 64123 };
+    static const unsigned good[] = {0400, 0600}, good_of_root[] = {0440, 0640};
+    static const unsigned bad[] = {0604, 0620, 0602, 0610, 0601, 0644, 0444, 0660, 0650, 0777};
+    for (int of_root = 0; of_root < 2; of_root++) {
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+            char message[100];
+            write_file(place->file, "s3cret\n", bad[i]);
+            assert_true(of_root || geteuid() != 0 || chown(place->file, SOMEBODY, SOMEBODY) == 0);
+            snprintf(message, sizeof message,
+                     "/general: has mode %04o, so others have access; expected at most 0600", bad[i]);
+            refused(o, message);
+            unlink(place->file);
+        }
     }
-    write_file(place->file, "s3cret\n", 0400);
-    accepted(o, NULL, "s3cret");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        write_file(place->file, "s3cret\n", good[i]);
+        accepted(o, NULL, "s3cret");
+        unlink(place->file);
+    }
+    for (size_t i = 0; i < sizeof good_of_root / sizeof *good_of_root; i++) {
+        write_file(place->file, "s3cret\n", good_of_root[i]);
+        if (geteuid() == 0)
+            accepted(o, NULL, "s3cret");
+        assert_true(geteuid() != 0 || chown(place->file, SOMEBODY, SOMEBODY) == 0);
+        refused(o, "so others have access");
+        unlink(place->file);
+    }
     zs_options_free(o);
 }
 
