@@ -230,20 +230,36 @@ static jlong native_next_image(JNIEnv *env, jclass type, jlong handle, jint time
         (*env)->SetObjectArrayElement(env, names, 0, path);
         (*env)->SetObjectArrayElement(env, names, 1, destination);
     }
-    return (*env)->ExceptionCheck(env) ? 0 : (jlong)wish.id;
+    if (!(*env)->ExceptionCheck(env))
+        return (jlong)wish.id;
+    zs_plugin_image(plugin_of(handle), wish.id, NULL);
+    return 0;
+}
+
+// Called for every node of the tree: an ordinary path needs no memory.
+static jint native_image_carries(JNIEnv *env, jclass type, jlong handle, jlong id, jbyteArray path) {
+    (void)type;
+    char ordinary[1024], *text = ordinary;
+    jsize len = (*env)->GetArrayLength(env, path);
+    if ((size_t)len >= sizeof ordinary && !(text = malloc((size_t)len + 1))) {
+        zs_plugin_image(plugin_of(handle), id, NULL);
+        return 0;
+    }
+    (*env)->GetByteArrayRegion(env, path, 0, len, (jbyte *)text);
+    text[len] = '\0';
+    int carries = zs_plugin_image_carries(plugin_of(handle), id, text);
+    if (text != ordinary)
+        free(text);
+    return carries;
 }
 
 static jboolean native_image(JNIEnv *env, jclass type, jlong handle, jlong id, jbyteArray bytes, jint len) {
     (void)type;
-    if (!bytes || len < 0 || len > (*env)->GetArrayLength(env, bytes))
-        return JNI_FALSE;
-    uint8_t *copy = malloc((size_t)len + 1);
-    if (!copy)
-        return JNI_FALSE;
-    (*env)->GetByteArrayRegion(env, bytes, 0, len, (jbyte *)copy);
-    bool wanted = !(*env)->ExceptionCheck(env) && zs_plugin_image(plugin_of(handle), id, copy, (size_t)len);
-    free(copy);
-    return wanted;
+    bool sound = bytes && len >= 0 && len <= (*env)->GetArrayLength(env, bytes);
+    struct zs_image_chunk *chunk = sound ? zs_image_chunk_new((size_t)len) : NULL;
+    if (chunk)
+        (*env)->GetByteArrayRegion(env, bytes, 0, len, (jbyte *)chunk->bytes);
+    return zs_plugin_image(plugin_of(handle), id, chunk);
 }
 
 // --- registration ----------------------------------------------------------------------------------------------------
@@ -265,6 +281,7 @@ static const JNINativeMethod methods[] = {
     METHOD("marker", "(J[B[B)V", native_marker),
     METHOD("serving", "(JZ)V", native_serving),
     METHOD("nextImage", "(JI[[B)J", native_next_image),
+    METHOD("imageCarries", "(JJ[B)I", native_image_carries),
     METHOD("image", "(JJ[BI)Z", native_image),
     METHOD("status", "(J)[B", native_status),
     METHOD("nextLog", "(JI[[B)I", native_next_log),

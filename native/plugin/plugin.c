@@ -240,8 +240,12 @@ enum zs_wish zs_plugin_next_image(struct zs_plugin *plugin, int timeout_ms, stru
     return zs_images_next(plugin->images, timeout_ms, out);
 }
 
-bool zs_plugin_image(struct zs_plugin *plugin, int64_t id, const uint8_t *bytes, size_t len) {
-    return zs_images_put(plugin->images, id, bytes, len);
+int zs_plugin_image_carries(struct zs_plugin *plugin, int64_t id, const char *path) {
+    return zs_images_carries(plugin->images, id, path);
+}
+
+bool zs_plugin_image(struct zs_plugin *plugin, int64_t id, struct zs_image_chunk *chunk) {
+    return zs_images_put(plugin->images, id, chunk);
 }
 
 void zs_plugin_stop(struct zs_plugin *plugin) {

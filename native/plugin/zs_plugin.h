@@ -55,9 +55,10 @@ void zs_plugin_serving(struct zs_plugin *plugin, bool serving);
 // ZooKeeper writes them.
 char *zs_plugin_status(struct zs_plugin *plugin);
 
-// As zs_images_next and zs_images_put, for the thread that walks the tree.
+// As zs_images_next, zs_images_carries and zs_images_put, for the threads that walk the tree.
 enum zs_wish zs_plugin_next_image(struct zs_plugin *plugin, int timeout_ms, struct zs_image_wish *out);
-bool zs_plugin_image(struct zs_plugin *plugin, int64_t id, const uint8_t *bytes, size_t len);
+int zs_plugin_image_carries(struct zs_plugin *plugin, int64_t id, const char *path);
+bool zs_plugin_image(struct zs_plugin *plugin, int64_t id, struct zs_image_chunk *chunk);
 
 // As zs_logring_next.
 enum zs_next zs_plugin_next_log(struct zs_plugin *plugin, int timeout_ms, struct zs_log_line *out);

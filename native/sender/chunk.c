@@ -8,6 +8,10 @@ static bool malformed(struct zs_error *e) {
     return zs_fail(e, ZS_CORRUPT, "a chunk of the tree's walk is malformed");
 }
 
+static bool full(struct zs_error *e) {
+    return zs_fail(e, ZS_FATAL, "it needs more memory than a node may take");
+}
+
 static struct zs_slice read_text(struct zs_reader *in) {
     int32_t len = zs_read_i32(in);
     struct zs_slice text = {NULL, 0};
@@ -61,12 +65,27 @@ bool zs_chunk_written(struct zs_reader *in, int64_t floor, struct zs_zxids *out,
     return (!in->failed && zs_read_left(in) == 0) || malformed(e);
 }
 
-static bool read_string(struct zs_reader *in, struct zs_arena *arena, const char **out, struct zs_error *e) {
+static bool read_path(struct zs_reader *in, struct zs_arena *arena, const char **out, struct zs_error *e) {
     struct zs_slice text = read_text(in);
-    if (!text.at || !zs_utf8_valid((const char *)text.at, text.len) || memchr(text.at, '\0', text.len))
+    if (!text.at || !zs_utf8_valid((const char *)text.at, text.len))
         return malformed(e);
     *out = zs_arena_string(arena, text.at, text.len);
-    return *out || zs_fail(e, ZS_FATAL, "out of memory for a node");
+    return *out ? zs_path_valid(*out) || malformed(e) : full(e);
+}
+
+static bool read_acl_text(struct zs_reader *in, struct zs_arena *arena, const char **out,
+                          struct zs_error *e) {
+    struct zs_slice text = read_text(in);
+    if (!text.at)
+        return malformed(e);
+    char *copy = zs_arena_take_raw(arena, text.len + 1, 1);
+    if (!copy)
+        return full(e);
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    zs_acl_text_mend(copy, text.len);
+    *out = copy;
+    return zs_utf8_valid(copy, text.len) || malformed(e);
 }
 
 static bool read_data(struct zs_reader *in, struct zs_slice *out, struct zs_error *e) {
@@ -88,36 +107,52 @@ static bool read_acls(struct zs_reader *in, struct zs_arena *arena, struct zs_ac
         return malformed(e);
     struct zs_acl *entries = zs_arena_take(arena, (size_t)count, sizeof *entries);
     if (!entries)
-        return zs_fail(e, ZS_FATAL, "out of memory for a node's ACL");
+        return full(e);
     for (int32_t i = 0; i < count; i++) {
         entries[i].perms = zs_read_u32(in);
-        if (!read_string(in, arena, &entries[i].scheme, e) || !read_string(in, arena, &entries[i].id, e))
+        if (!read_acl_text(in, arena, &entries[i].scheme, e) || !read_acl_text(in, arena, &entries[i].id, e))
             return false;
     }
     *out = (struct zs_acls){(uint32_t)count, entries};
     return true;
 }
 
-bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
-                   struct zs_error *e) {
-    *out = (struct zs_record_node){.has_write = false};
-    if (!read_string(in, arena, &out->path, e) || !read_data(in, &out->data, e) ||
-        !read_acls(in, arena, &out->acls, e))
+static bool read_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
+                      struct zs_error *e) {
+    if (!read_data(in, &out->data, e) || !read_acls(in, arena, &out->acls, e))
         return false;
     uint8_t kind = zs_read_u8(in);
     int64_t value = zs_read_i64(in);
     out->zxid = zs_read_i64(in);
     out->created = zs_read_i64(in);
     out->time_ms = zs_read_i64(in);
-    if (in->failed || kind > ZS_TTL || !zs_path_valid(out->path) || out->created < 0 ||
-        out->zxid < out->created)
+    if (in->failed || kind > ZS_TTL || out->zxid < 0 || out->created < 0)
         return malformed(e);
+    if (out->created >
+        out->zxid) // a server that replays its log over a fuzzy snapshot may have it so for a while
+        out->created = out->zxid;
     out->kind = (enum zs_kind)kind;
     if (out->kind == ZS_EPHEMERAL)
         out->session = value;
     if (out->kind == ZS_TTL)
         out->ttl_ms = value;
     return out->kind != ZS_TTL || value > 0 || malformed(e);
+}
+
+bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
+                   struct zs_error *e) {
+    *out = (struct zs_record_node){.has_write = false};
+    return read_path(in, arena, &out->path, e) &&
+           (read_node(in, arena, out, e) || zs_error_context(e, "node %.300s", out->path));
+}
+
+bool zs_chunk_broken_off(struct zs_reader *in, struct zs_error *e) {
+    uint8_t kind = zs_read_u8(in);
+    struct zs_slice why = read_text(in);
+    if (!why.at)
+        return malformed(e);
+    return zs_fail(e, kind == ZS_BROKEN_OFF_MOVED ? ZS_RETRY : ZS_CORRUPT, "%.*s",
+                   (int)(why.len < 400 ? why.len : 400), (const char *)why.at);
 }
 
 bool zs_chunk_end(struct zs_reader *in, int64_t *zxid, struct zs_error *e) {

@@ -12,7 +12,9 @@
 //      the other one waits as long as its own image makes progress.
 //   3. One batch is in flight at a time. A refused one (queue full) is sent again as it is, so the destination sees no
 //      hole, and an image may be larger than the queue.
-//   4. Whatever breaks the connection or the walk, or makes the image useless, makes it begin anew, with another run.
+//   4. Whatever breaks the connection or the walk, or makes the image useless, makes it begin anew, with another run. But a node
+//      that cannot be read or sent will not be the next time either: the link says which (GAP), another server of the site
+//      gets its turn (gap.c), and if there is none this one tries again once a minute.
 //   5. When the last batch is confirmed the stream goes on: from Z0, or behind an image of a deeper path from where the
 //      destination stands, because it has kept its place. The destination goes on asking for its image until it has taken
 //      it, and says which run it is taking: as long as that is ours, or news may still come, we wait. If it has named ours
@@ -31,7 +33,8 @@ enum {
     WAIT_MS = 30 * 1000,  // for what the image lacks
     STILL_MS = 60 * 1000, // for this site's own image to make progress
     LOOK_AGAIN_MS = 1000,
-    TAKE_IT_MS = 30 * 1000, // time for the destination to begin with what it was sent
+    UNTELLABLE_MS = 60 * 1000, // until a tree that could not be sent is tried again
+    TAKE_IT_MS = 30 * 1000,    // time for the destination to begin with what it was sent
     TELL_MS = 5000,
 };
 
@@ -165,7 +168,8 @@ static void want(struct zs_sender *s) {
     struct zs_image *image = &s->image;
     image->look_at = zs_mono_ms() + LOOK_AGAIN_MS;
     if (may_be_sent(s, NULL))
-        image->wish = zs_images_want(s->settings.images, s->settings.destination, image->path, s->wake_fd);
+        image->wish = zs_images_want(s->settings.images, s->settings.destination, image->path,
+                                     s->settings.filter, s->wake_fd);
 }
 
 // --- the walk's chunks -----------------------------------------------------------------------------------------------
@@ -249,7 +253,7 @@ static bool add_node(struct zs_sender *s, bool *full, struct zs_error *e) {
     struct zs_image *image = &s->image;
     const struct zs_record record = {.type = ZS_RECORD_NODE, .node = image->node};
     if (!add(s, &record, full, e))
-        return false;
+        return zs_error_context(e, "node %.300s", image->node.path);
     image->node_waits = *full;
     image->nodes += !*full;
     return true;
@@ -269,15 +273,16 @@ static bool add_end(struct zs_sender *s, bool *full, struct zs_error *e) {
 static bool next_chunk(struct zs_sender *s, struct zs_error *e) {
     struct zs_image *image = &s->image;
     enum zs_chunk_type type;
+    bool failed;
     free(image->chunk);
-    image->chunk = zs_images_take(s->settings.images, image->wish);
+    image->chunk = zs_images_take(s->settings.images, image->wish, &failed);
     if (!image->chunk)
-        return true;
+        return !failed || zs_fail(e, ZS_RETRY, "the walk came to nothing: the server is short of memory");
     image->in = zs_reader_of(image->chunk->bytes, image->chunk->len);
     if (!zs_chunk_type(&image->in, &type, e))
         return false;
     if (type == ZS_CHUNK_BROKEN_OFF)
-        return zs_fail(e, ZS_RETRY, "the walk broke off: the server's role or tree changed");
+        return zs_chunk_broken_off(&image->in, e);
     if (type == ZS_CHUNK_HEAD)
         return take_head(s, e);
     if (type == ZS_CHUNK_END) {
@@ -305,7 +310,7 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
     if (!zs_chunk_node(&image->in, image->arena, &image->node, e))
         return false;
     image->node.echo = zs_zxids_hold(&image->echoes, image->node.zxid);
-    return !zs_filter_carries(s->settings.filter, image->node.path) || add_node(s, full, e);
+    return add_node(s, full, e);
 }
 
 // --- turns -----------------------------------------------------------------------------------------------------------
@@ -361,13 +366,26 @@ static void begin_anew(struct zs_sender *s, const struct zs_error *why) {
     s->image.look_at = zs_mono_ms() + LOOK_AGAIN_MS;
 }
 
+static void cannot_be_sent(struct zs_sender *s, const struct zs_error *why) {
+    char reason[sizeof s->status.detail];
+    snprintf(reason, sizeof reason, "the image of %.60s cannot be sent: %.400s", s->image.path, why->text);
+    zs_image_drop(s);
+    zs_gap_enter(s, reason, true);
+    s->gap.look_at = zs_mono_ms() + UNTELLABLE_MS;
+}
+
 // With nothing in flight: the next batch, if it is full or the last, or if something has to be heard of us.
 static bool send_next(struct zs_sender *s, bool *more, struct zs_error *e) {
     struct zs_image *image = &s->image;
     struct zs_error walk = {0};
     bool idle = false, full = false;
-    if (!fill(s, &idle, &full, &walk))
+    if (!fill(s, &idle, &full, &walk)) {
+        if (walk.code != ZS_RETRY) {
+            cannot_be_sent(s, &walk);
+            return true;
+        }
         begin_anew(s, &walk);
+    }
     *more = image->wish && !idle;
     bool heartbeat = zs_mono_ms() >= s->heartbeat_at;
     if (!full && !image->finished && !heartbeat)

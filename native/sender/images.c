@@ -13,8 +13,10 @@ enum { WISHES_MAX = 16 };
 
 struct wish {
     struct zs_image_wish wish; // id 0: free
+    const struct zs_filter *filter;
     int wake_fd;
-    bool taken; // the walk has it
+    bool taken;  // a walk has it
+    bool failed; // it came to nothing: no chunk will come any more
     size_t count;
     struct zs_image_chunk *first, *last;
 };
@@ -103,6 +105,17 @@ enum zs_wish zs_images_next(struct zs_images *images, int timeout_ms, struct zs_
     return found;
 }
 
+int zs_images_carries(struct zs_images *images, int64_t id, const char *path) {
+    pthread_mutex_lock(&images->lock);
+    const struct wish *wish = find(images, id);
+    const struct zs_filter *filter = wish ? wish->filter : NULL; // outlives all wishes
+    pthread_mutex_unlock(&images->lock);
+    if (!filter)
+        return 0;
+    return (zs_filter_carries(filter, path) ? ZS_CARRIES_NODE : 0) |
+           (zs_filter_may_carry_below(filter, path) ? ZS_CARRIES_BENEATH : 0);
+}
+
 static void append(struct wish *wish, struct zs_image_chunk *chunk) {
     if (wish->last)
         wish->last->next = chunk;
@@ -110,35 +123,38 @@ static void append(struct wish *wish, struct zs_image_chunk *chunk) {
         wish->first = chunk;
     wish->last = chunk;
     wish->count++;
-    const uint64_t one = 1;
-    while (write(wish->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-        continue;
 }
 
-bool zs_images_put(struct zs_images *images, int64_t id, const uint8_t *bytes, size_t len) {
+struct zs_image_chunk *zs_image_chunk_new(size_t len) {
     struct zs_image_chunk *chunk = malloc(sizeof *chunk + len);
-    if (!chunk)
-        return false;
-    chunk->next = NULL;
-    chunk->len = len;
-    if (len > 0)
-        memcpy(chunk->bytes, bytes, len);
+    if (chunk)
+        *chunk = (struct zs_image_chunk){.len = len};
+    return chunk;
+}
+
+bool zs_images_put(struct zs_images *images, int64_t id, struct zs_image_chunk *chunk) {
     pthread_mutex_lock(&images->lock);
     struct wish *wish = find(images, id);
-    while (!images->ended && wish && wish->count >= ZS_IMAGE_CHUNKS_MAX) {
+    while (chunk && !images->ended && wish && wish->count >= ZS_IMAGE_CHUNKS_MAX) {
         pthread_cond_wait(&images->changed, &images->lock);
         wish = find(images, id);
     }
     bool wanted = !images->ended && wish;
-    if (wanted)
+    if (wanted && chunk)
         append(wish, chunk);
+    else if (wanted)
+        wish->failed = true;
+    const uint64_t one = 1;
+    while (wanted && write(wish->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
     pthread_mutex_unlock(&images->lock);
     if (!wanted)
         free(chunk);
-    return wanted;
+    return wanted && chunk;
 }
 
-int64_t zs_images_want(struct zs_images *images, const char *destination, const char *path, int wake_fd) {
+int64_t zs_images_want(struct zs_images *images, const char *destination, const char *path,
+                       const struct zs_filter *filter, int wake_fd) {
     int64_t id = 0;
     pthread_mutex_lock(&images->lock);
     for (int i = 0; i < WISHES_MAX && !id; i++) {
@@ -149,6 +165,7 @@ int64_t zs_images_want(struct zs_images *images, const char *destination, const 
         id = wish->wish.id = ++images->last_id;
         memcpy(wish->wish.path, path, strlen(path) + 1);
         memcpy(wish->wish.destination, destination, strlen(destination) + 1);
+        wish->filter = filter;
         wish->wake_fd = wake_fd;
     }
     pthread_cond_broadcast(&images->changed);
@@ -165,10 +182,11 @@ void zs_images_cancel(struct zs_images *images, int64_t id) {
     pthread_mutex_unlock(&images->lock);
 }
 
-struct zs_image_chunk *zs_images_take(struct zs_images *images, int64_t id) {
+struct zs_image_chunk *zs_images_take(struct zs_images *images, int64_t id, bool *failed) {
     pthread_mutex_lock(&images->lock);
     struct wish *wish = find(images, id);
     struct zs_image_chunk *chunk = wish ? wish->first : NULL;
+    *failed = wish && wish->failed;
     if (chunk) {
         wish->first = chunk->next;
         if (!wish->first)

@@ -7,7 +7,7 @@
 //          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;
 //          long mzxid; long czxid; long mtime
 //   END    u8 2; long zxid of the tree behind the walk
-//   BROKEN_OFF u8 3; text why
+//   BROKEN_OFF u8 3; u8 0: the server's role or tree has changed, 1: this tree holds what cannot be told; text why
 #ifndef ZS_CHUNK_H
 #define ZS_CHUNK_H
 
@@ -15,6 +15,7 @@
 #include "zs_batch.h"
 #include "zs_journal_text.h"
 
+enum { ZS_BROKEN_OFF_MOVED = 0, ZS_BROKEN_OFF_UNREADABLE = 1 };
 enum zs_chunk_type { ZS_CHUNK_HEAD = 0, ZS_CHUNK_NODES = 1, ZS_CHUNK_END = 2, ZS_CHUNK_BROKEN_OFF = 3 };
 
 struct zs_chunk_head {
@@ -34,9 +35,11 @@ bool zs_chunk_type(struct zs_reader *in, enum zs_chunk_type *type, struct zs_err
 bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_error *e);
 // Adds the zxids that the journal knows above `floor`: mzxids of its nodes, and what their data says.
 bool zs_chunk_written(struct zs_reader *in, int64_t floor, struct zs_zxids *out, struct zs_error *e);
-// One node; what it points to lives in the arena or in the chunk.
+// One node; what it points to lives in the arena or in the chunk. An error names it.
 bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
                    struct zs_error *e);
+// Always false: ZS_RETRY if another walk may fare better, ZS_CORRUPT if one of this tree will not.
+bool zs_chunk_broken_off(struct zs_reader *in, struct zs_error *e);
 bool zs_chunk_end(struct zs_reader *in, int64_t *zxid, struct zs_error *e);
 
 #endif

@@ -148,15 +148,17 @@ static bool read_path(struct cursor *c, const char **out) {
     return true;
 }
 
-// A server takes a NUL in an ACL from any client, C strings and the C client do not: SUB stands in for it. Refusing
-// the txn would let any client stop a link.
+void zs_acl_text_mend(char *text, size_t len) {
+    for (char *nul = text; (nul = memchr(nul, '\0', (size_t)(text + len - nul)));)
+        *nul = '\x1a';
+}
+
 static bool read_acl_text(struct cursor *c, const char *what, const char **out) {
     size_t len = 0;
     char *text = read_string(c, what, &len);
     if (!text)
         return false;
-    for (char *nul = text; (nul = memchr(nul, '\0', (size_t)(text + len - nul)));)
-        *nul = '\x1a';
+    zs_acl_text_mend(text, len);
     *out = text;
     return true;
 }

@@ -78,6 +78,10 @@ bool zs_txn_zxid(const uint8_t *bytes, size_t len, int64_t *zxid, int64_t *time_
 bool zs_txn_decode(const uint8_t *bytes, size_t len, struct zs_arena *arena, struct zs_txn *out,
                    struct zs_error *e);
 
+// Puts SUB in the place of each NUL in an ACL's scheme or id. A server takes a NUL there from any client, C strings and the C client
+// do not, and refusing it would let any client stop a link.
+void zs_acl_text_mend(char *text, size_t len);
+
 // The path rules of ZooKeeper that a decoder must insist on: starts with '/', no empty, '.' or '..' segment, no
 // trailing '/' (but "/" itself), no NUL.
 bool zs_path_valid(const char *path);

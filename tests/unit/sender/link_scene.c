@@ -199,6 +199,14 @@ static void put_text(struct zs_buffer *to, const char *text) {
     zs_put_bytes(to, text, strlen(text));
 }
 
+static bool put_chunk(const struct zs_image_wish *wish, struct zs_buffer *bytes) {
+    struct zs_image_chunk *chunk = zs_image_chunk_new(bytes->len);
+    assert_non_null(chunk);
+    memcpy(chunk->bytes, bytes->at, bytes->len);
+    zs_buffer_free(bytes);
+    return zs_images_put(scene.s.settings.images, wish->id, chunk);
+}
+
 bool scene_walk_is_wanted(struct zs_image_wish *wish) {
     return zs_images_next(scene.s.settings.images, 0, wish) == ZS_WISH;
 }
@@ -226,10 +234,8 @@ bool scene_put_head(const struct zs_image_wish *wish, int64_t zxid, const struct
         zs_put_u64(&chunk, (uint64_t)scene.written);
         put_text(&chunk, "");
     }
-    bool wanted = zs_images_put(scene.s.settings.images, wish->id, chunk.at, chunk.len);
-    zs_buffer_free(&chunk);
     zs_buffer_free(&json);
-    return wanted;
+    return put_chunk(wish, &chunk);
 }
 
 bool scene_put_nodes(const struct zs_image_wish *wish, int count, size_t data_len) {
@@ -250,9 +256,7 @@ bool scene_put_nodes(const struct zs_image_wish *wish, int count, size_t data_le
         zs_put_u64(&chunk, (uint64_t)BASE + 1);
         zs_put_u64(&chunk, (uint64_t)TIME_MS);
     }
-    bool wanted = zs_images_put(scene.s.settings.images, wish->id, chunk.at, chunk.len);
-    zs_buffer_free(&chunk);
-    return wanted;
+    return put_chunk(wish, &chunk);
 }
 
 bool scene_put_end(const struct zs_image_wish *wish) {
@@ -260,9 +264,16 @@ bool scene_put_end(const struct zs_image_wish *wish) {
     zs_buffer_init(&chunk, 64);
     zs_put_u8(&chunk, ZS_CHUNK_END);
     zs_put_u64(&chunk, (uint64_t)BASE + 2);
-    bool wanted = zs_images_put(scene.s.settings.images, wish->id, chunk.at, chunk.len);
-    zs_buffer_free(&chunk);
-    return wanted;
+    return put_chunk(wish, &chunk);
+}
+
+bool scene_put_broken_off(const struct zs_image_wish *wish, uint8_t kind, const char *why) {
+    struct zs_buffer chunk;
+    zs_buffer_init(&chunk, 1024);
+    zs_put_u8(&chunk, ZS_CHUNK_BROKEN_OFF);
+    zs_put_u8(&chunk, kind);
+    put_text(&chunk, why);
+    return put_chunk(wish, &chunk);
 }
 
 const struct zs_record *scene_record_of(enum zs_record_type type) {

@@ -52,6 +52,7 @@ bool scene_walk_is_wanted(struct zs_image_wish *wish);
 bool scene_put_head(const struct zs_image_wish *wish, int64_t zxid, const struct zs_marker *marker);
 bool scene_put_nodes(const struct zs_image_wish *wish, int count, size_t data_len);
 bool scene_put_end(const struct zs_image_wish *wish);
+bool scene_put_broken_off(const struct zs_image_wish *wish, uint8_t kind, const char *why);
 const struct zs_record *scene_record_of(enum zs_record_type type);
 void scene_send_image(const char *path);
 // A walk as of that zxid, all of it; its batch is not confirmed.

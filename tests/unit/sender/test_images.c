@@ -28,6 +28,13 @@ static int teardown(void **state) {
 
 enum { MANY = 1000 };
 
+static bool put(struct zs_images *images, int64_t id, uint32_t number) {
+    struct zs_image_chunk *chunk = zs_image_chunk_new(sizeof number);
+    assert_non_null(chunk);
+    memcpy(chunk->bytes, &number, sizeof number);
+    return zs_images_put(images, id, chunk);
+}
+
 static void *walk(void *context) {
     struct zs_images *images = context;
     struct zs_image_wish wish;
@@ -35,7 +42,7 @@ static void *walk(void *context) {
     while ((found = zs_images_next(images, 50, &wish)) == ZS_WISH_NONE)
         continue;
     for (uint32_t i = 0; found == ZS_WISH && i < MANY; i++) {
-        if (!zs_images_put(images, wish.id, (const uint8_t *)&i, sizeof i))
+        if (!put(images, wish.id, i))
             break;
     }
     return NULL;
@@ -46,11 +53,12 @@ static void chunks_come_in_order(void **state) {
     pthread_t thread;
     int fd = eventfd(0, EFD_CLOEXEC);
     assert_int_equal(pthread_create(&thread, NULL, walk, images), 0);
-    int64_t id = zs_images_want(images, "bj", "/a", fd);
+    int64_t id = zs_images_want(images, "bj", "/a", NULL, fd);
     assert_true(id > 0);
     uint64_t news;
+    bool failed;
     for (uint32_t i = 0; i < MANY;) {
-        struct zs_image_chunk *chunk = zs_images_take(images, id);
+        struct zs_image_chunk *chunk = zs_images_take(images, id, &failed);
         if (!chunk) {
             assert_int_equal(read(fd, &news, sizeof news), sizeof news); // blocks until there is one
             continue;
@@ -72,7 +80,7 @@ static void a_walk_never_waits_for_nobody(void **state) {
     for (int end = 0; end <= 1; end++) {
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, walk, images), 0);
-        int64_t id = zs_images_want(images, "bj", "/", fd);
+        int64_t id = zs_images_want(images, "bj", "/", NULL, fd);
         uint64_t news;
         assert_int_equal(read(fd, &news, sizeof news), sizeof news); // the walk has begun
         if (end)
@@ -80,8 +88,9 @@ static void a_walk_never_waits_for_nobody(void **state) {
         else
             zs_images_cancel(images, id);
         pthread_join(thread, NULL);
+        bool failed;
         if (!end)
-            assert_null(zs_images_take(images, id));
+            assert_null(zs_images_take(images, id, &failed));
     }
     struct zs_image_wish wish;
     assert_int_equal(zs_images_next(images, 1000, &wish), ZS_WISH_END);
@@ -91,7 +100,8 @@ static void a_walk_never_waits_for_nobody(void **state) {
 static void links_take_turns(void **state) {
     struct zs_images *images = *state;
     struct zs_image_wish wish;
-    int64_t first = zs_images_want(images, "bj", "/", 0), second = zs_images_want(images, "gz", "/x", 0);
+    int64_t first = zs_images_want(images, "bj", "/", NULL, 0);
+    int64_t second = zs_images_want(images, "gz", "/x", NULL, 0);
     assert_int_equal(zs_images_next(images, 0, &wish), ZS_WISH);
     assert_int_equal(wish.id, first);
     assert_string_equal(wish.destination, "bj");
@@ -99,7 +109,41 @@ static void links_take_turns(void **state) {
     assert_int_equal(wish.id, second);
     assert_string_equal(wish.path, "/x");
     assert_int_equal(zs_images_next(images, 0, &wish), ZS_WISH_NONE);
-    assert_false(zs_images_put(images, second + 1, NULL, 0));
+    assert_false(put(images, second + 1, 0));
+}
+
+// A walk that fails is heard of, behind all that it had handed over.
+static void a_walk_that_fails_is_heard_of(void **state) {
+    struct zs_images *images = *state;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    bool failed;
+    uint64_t news;
+    int64_t id = zs_images_want(images, "bj", "/", NULL, fd);
+    assert_true(put(images, id, 1));
+    assert_int_equal(read(fd, &news, sizeof news), sizeof news);
+    assert_false(zs_images_put(images, id, NULL));
+    assert_int_equal(read(fd, &news, sizeof news), sizeof news);
+    free(zs_images_take(images, id, &failed));
+    assert_null(zs_images_take(images, id, &failed));
+    assert_true(failed);
+    zs_images_cancel(images, id);
+    close(fd);
+}
+
+static void an_image_holds_what_its_link_carries(void **state) {
+    struct zs_images *images = *state;
+    struct zs_error e;
+    struct zs_filter *filter = zs_filter_new("/a/b,/c", "/c/private", &e);
+    int64_t id = zs_images_want(images, "bj", "/", filter, 0);
+    assert_int_equal(zs_images_carries(images, id, "/"), ZS_CARRIES_BENEATH);
+    assert_int_equal(zs_images_carries(images, id, "/a"), ZS_CARRIES_BENEATH);
+    assert_int_equal(zs_images_carries(images, id, "/a/b"), ZS_CARRIES_NODE | ZS_CARRIES_BENEATH);
+    assert_int_equal(zs_images_carries(images, id, "/a/x"), 0);
+    assert_int_equal(zs_images_carries(images, id, "/c/private"), 0);
+    assert_int_equal(zs_images_carries(images, id, "/zoospan"), 0);
+    zs_images_cancel(images, id);
+    assert_int_equal(zs_images_carries(images, id, "/c"), 0);
+    zs_filter_free(filter);
 }
 
 // --- bytes -----------------------------------------------------------------------------------------------------------
@@ -159,6 +203,56 @@ static void nodes(void **state) {
     zs_arena_free(arena);
 }
 
+static struct zs_buffer node_with(const char *path, const char *id, size_t id_len, int64_t created) {
+    struct zs_buffer bytes;
+    zs_buffer_init(&bytes, 1 << 12);
+    put_text(&bytes, path);
+    put_text(&bytes, "data");
+    zs_put_u32(&bytes, 1);
+    zs_put_u32(&bytes, 31);
+    put_text(&bytes, "digest");
+    zs_put_u32(&bytes, (uint32_t)id_len);
+    zs_put_bytes(&bytes, id, id_len);
+    zs_put_u8(&bytes, ZS_PERSISTENT);
+    zs_put_u64(&bytes, 0);
+    zs_put_u64(&bytes, 0x100000007);
+    zs_put_u64(&bytes, (uint64_t)created);
+    zs_put_u64(&bytes, 1700000000000);
+    return bytes;
+}
+
+// As the stream has it: txn.c.
+static void an_acl_with_a_nul_in_it(void **state) {
+    (void)state;
+    struct zs_buffer bytes = node_with("/a", "x\0y", 3, 1);
+    struct zs_arena *arena = zs_arena_new(1 << 20);
+    struct zs_record_node node;
+    struct zs_error e;
+    struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
+    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    assert_string_equal(node.acls.entries[0].id, "x\x1ay");
+    zs_buffer_free(&bytes);
+    zs_arena_free(arena);
+}
+
+static void a_node_that_cannot_be_told_is_named(void **state) {
+    (void)state;
+    struct zs_buffer bytes = node_with("/a", "\xff", 1, 1);
+    struct zs_arena *arena = zs_arena_new(1 << 20);
+    struct zs_record_node node;
+    struct zs_error e;
+    struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
+    assert_false(zs_chunk_node(&in, arena, &node, &e));
+    assert_non_null(strstr(e.text, "node /a"));
+    zs_buffer_free(&bytes);
+    bytes = node_with("/a", "x", 1, 0x100000009); // changed before it was created
+    in = zs_reader_of(bytes.at, bytes.len);
+    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    assert_int_equal(node.created, node.zxid);
+    zs_buffer_free(&bytes);
+    zs_arena_free(arena);
+}
+
 static void a_head(void **state) {
     (void)state;
     struct zs_buffer bytes;
@@ -203,7 +297,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(chunks_come_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_walk_never_waits_for_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(links_take_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_walk_that_fails_is_heard_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_image_holds_what_its_link_carries, setup, teardown),
         cmocka_unit_test(nodes),
+        cmocka_unit_test(an_acl_with_a_nul_in_it),
+        cmocka_unit_test(a_node_that_cannot_be_told_is_named),
         cmocka_unit_test(a_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

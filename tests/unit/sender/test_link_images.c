@@ -299,8 +299,65 @@ static void a_link_that_holds_off_sleeps_until_then(void **state) {
     assert_true(zs_image_wait_until(&scene.s) >= scene.s.hold_until);
 }
 
+// It would not be told the next time either: another server of the site gets its turn, and then the link says which node it is.
+static void a_node_that_cannot_be_read_is_named(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_broken_off(&wish, ZS_BROKEN_OFF_UNREADABLE, "node /a/b cannot be read: no ACL"));
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+    assert_true(scene.s.steps_down);
+    assert_non_null(strstr(scene.s.status.detail, "node /a/b cannot be read"));
+    scene.s.steps_down = false; // no other server took it
+    scene.s.state = ZS_LINK_POSITION;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_broken_off(&wish, ZS_BROKEN_OFF_UNREADABLE, "node /a/b cannot be read: no ACL"));
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+    assert_false(scene.s.steps_down);
+    for (int i = 0; i < 59; i++, scene.now += 1000) {
+        scene_turn();
+        assert_false(scene_walk_is_wanted(&wish));
+    }
+    assert_non_null(strstr(scene_record_of(ZS_RECORD_BROKEN)->broken.reason, "node /a/b cannot be read"));
+    scene.now += 1000;
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+}
+
+static void nor_is_one_that_is_too_large_sent_for_ever(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_nodes(&wish, 1, 8 << 20));
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+    assert_non_null(strstr(scene.s.status.detail, "node /a/0"));
+}
+
+static void a_walk_that_is_over_for_another_reason_begins_anew(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_broken_off(&wish, ZS_BROKEN_OFF_MOVED, "this server does not serve"));
+    scene_turn();
+    assert_true(scene_logged("begins anew: this server does not serve"));
+    scene.now += 1000;
+    scene_begin_image("/", &wish);
+    assert_false(zs_images_put(scene.s.settings.images, wish.id, NULL));
+    scene_turn();
+    assert_true(scene_logged("begins anew: the walk came to nothing"));
+    scene.now += 1000;
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+}
+
 int run_image_tests(void) {
     const struct CMUnitTest tests[] = {
+        SCENE_TEST(a_node_that_cannot_be_read_is_named),
+        SCENE_TEST(nor_is_one_that_is_too_large_sent_for_ever),
+        SCENE_TEST(a_walk_that_is_over_for_another_reason_begins_anew),
         SCENE_TEST(behind_an_image_of_all_the_stream_goes_on_where_the_walk_began),
         SCENE_TEST(what_our_applier_wrote_for_the_destination_is_an_echo),
         SCENE_TEST(what_it_did_not_write_is_none),

@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
  * The native side, opened. Frees it exactly once, and only when nobody is in it: {@link Capture#close} has kept the
  * commit thread out by then, the log thread has ended, and everybody else passes this object's lock.
  */
-final class Engine implements Sink {
+final class Engine implements Sink, Images {
     static final int NOTHING = -1;
     static final int END = -2;
 
@@ -98,13 +98,19 @@ final class Engine implements Sink {
         return Native.nextLog(capture, timeoutMs, line);
     }
 
-    /** For the walk's thread alone, which must have ended before {@link #free}; as {@link Native#nextImage}. */
-    long nextImage(int timeoutMs, byte[][] names) {
+    /** For the walks' threads alone, as the rest of Images: they must have ended before {@link #free}. */
+    @Override
+    public long next(int timeoutMs, byte[][] names) {
         return Native.nextImage(capture, timeoutMs, names);
     }
 
-    /** As {@link #nextImage}; as {@link Native#image}. */
-    boolean image(long id, byte[] bytes, int len) {
+    @Override
+    public int carried(long id, byte[] path) {
+        return Native.imageCarries(capture, id, path);
+    }
+
+    @Override
+    public boolean put(long id, byte[] bytes, int len) {
         return Native.image(capture, id, bytes, len);
     }
 

@@ -57,7 +57,13 @@ final class Native {
     /** The number of an image that is wanted, with its path and destination in names; 0: none came in time; -2: none ever will. */
     static native long nextImage(long handle, int timeoutMs, byte[][] names);
 
-    /** Hands over a chunk; waits while many are on their way. False: the image is not wanted any more. */
+    /** What an image holds of a path: {@link Images#NODE}, {@link Images#BENEATH}, both, or 0. */
+    static native int imageCarries(long handle, long id, byte[] path);
+
+    /**
+     * Hands over a chunk; waits while many are on their way. False: the image is not wanted any more. Null, or no memory: the
+     * walk has failed, and whoever wants the image learns it.
+     */
     static native boolean image(long handle, long id, byte[] bytes, int len);
 
     static native byte[] status(long handle);

@@ -1,9 +1,12 @@
 package io.zoospan;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Supplier;
 import org.apache.zookeeper.jmx.MBeanRegistry;
 import org.apache.zookeeper.server.ServerCnxnFactory;
+import org.apache.zookeeper.server.ZooKeeperServer;
 
 /**
  * ZooSpan in this JVM: started by the first connection factory that the server constructs, known to the others (a
@@ -46,17 +49,17 @@ public final class Plugin {
         Capture capture = new Capture(engine, new Logs(settings.snapDir()));
         Beans beans = new Beans(capture);
         Watch watch = new Watch(settings, engine, capture, beans, factories);
-        Thread log = daemon("zoospan-log", () -> drain(engine));
-        Thread walk = daemon("zoospan-walk", new Walk(engine, watch::serving));
+        List<Thread> ours = new ArrayList<>();
+        ours.add(daemon("zoospan-log", () -> drain(engine)));
+        ours.addAll(walks(settings.destinations(), engine, watch::serving));
         try {
-            log.start();
-            walk.start();
+            ours.forEach(Thread::start);
             daemon("zoospan-watch", watch).start();
             AdminCommand.register(watch);
-            Runtime.getRuntime().addShutdownHook(new Thread(() -> close(engine, capture, log, walk), "zoospan-close"));
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> close(engine, capture, ours), "zoospan-close"));
             MBeanRegistry.setInstance(beans);
         } catch (Throwable t) {
-            shut(engine, capture, log, walk);
+            shut(engine, capture, ours);
             throw t;
         }
     }
@@ -72,6 +75,15 @@ public final class Plugin {
         Log.shout("cannot start: " + what + ". The server does not start either (zoospan.on_error=disable would start"
             + " it without replication)", cause);
         throw new IllegalStateException("ZooSpan cannot start: " + what, cause);
+    }
+
+    /** One for each link, so that a destination that takes nothing holds up no image but its own. */
+    static List<Thread> walks(String[] destinations, Images images, Supplier<ZooKeeperServer> serving) {
+        List<Thread> walks = new ArrayList<>();
+        for (String destination : destinations) {
+            walks.add(daemon("zoospan-walk-" + destination, new Walk(images, serving)));
+        }
+        return walks;
     }
 
     private static Thread daemon(String name, Runnable body) {
@@ -93,14 +105,14 @@ public final class Plugin {
      * Bounded: a broker that does not answer must not keep the server from stopping; then the process ends with the
      * links as they are.
      */
-    private static void close(Engine engine, Capture capture, Thread... ours) {
+    private static void close(Engine engine, Capture capture, List<Thread> ours) {
         Thread closer = daemon("zoospan-stop", () -> shut(engine, capture, ours));
         closer.start();
         joinQuietly(closer, CLOSE_MS);
     }
 
     /** The server goes on committing while its JVM shuts down, so the commit thread is shut out first. */
-    private static void shut(Engine engine, Capture capture, Thread... ours) {
+    private static void shut(Engine engine, Capture capture, List<Thread> ours) {
         capture.close();
         engine.stop();
         boolean ended = true;

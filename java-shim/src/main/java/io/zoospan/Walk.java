@@ -24,7 +24,13 @@ import org.apache.zookeeper.server.ZooSpanHooks;
  * node's own, for as long as it is copied, so the server goes on meanwhile. What it sees is of different moments: the
  * zxid that it reads first tells from where the txns make it whole.
  *
- * <p>Left out: /zookeeper, /zoospan, and copies of other sites' ephemerals, which belong to those sites.
+ * <p>Left out: what the link does not carry, of which nothing is looked at but the path; copies of other sites' ephemerals,
+ * which belong to those sites.
+ *
+ * <p>A node that is there and cannot be read is no node that is gone: the walk breaks off and names it, because whoever takes
+ * the image deletes what is not in it.
+ *
+ * <p>A walk waits for its link as long as that takes, and holds up no other: there are as many of these threads as links.
  */
 final class Walk implements Runnable {
     private static final int CHUNK_BYTES = 256 * 1024;
@@ -37,7 +43,12 @@ final class Walk implements Runnable {
     private static final String JOURNAL = "/zoospan/journal";
     private static final String SESSIONS = "/zoospan/sessions";
 
-    private final Engine engine;
+    /** Why a walk breaks off: it may begin anew here at once ... */
+    private static final int MOVED = 0;
+    /** ... or this server's tree cannot be told. */
+    private static final int UNREADABLE = 1;
+
+    private final Images images;
     private final Supplier<ZooKeeperServer> serving;
     private final Bytes bytes = new Bytes(4 * CHUNK_BYTES);
     private final DataOutputStream out = new DataOutputStream(bytes);
@@ -56,45 +67,59 @@ final class Walk implements Runnable {
         }
     }
 
-    Walk(Engine engine, Supplier<ZooKeeperServer> serving) {
-        this.engine = engine;
+    /** A node that is there and cannot be read. */
+    private static final class UnreadableException extends Exception {
+        private static final long serialVersionUID = 1;
+
+        UnreadableException(String path, RuntimeException cause) {
+            super("node " + path + " cannot be read: " + cause, cause);
+        }
+    }
+
+    Walk(Images images, Supplier<ZooKeeperServer> serving) {
+        this.images = images;
         this.serving = serving;
     }
 
     @Override
     public void run() {
         byte[][] names = new byte[2][];
-        for (id = 0; id != Engine.END; id = engine.nextImage(WAIT_MS, names)) {
+        for (id = 0; id != Engine.END; id = images.next(WAIT_MS, names)) {
             if (id > 0) {
-                walk(Engine.text(names[0]), Engine.text(names[1]));
+                walk(names);
             }
         }
     }
 
-    private void walk(String path, String destination) {
+    /** Whatever happens, the link that waits for the image hears of it. */
+    private void walk(byte[][] names) {
         try {
             ZooKeeperServer zks = serving.get();
-            if (zks == null || !walk(zks, zks.getZKDatabase().getDataTree(), path, destination)) {
-                breakOff("this server does not serve, or its tree was exchanged");
+            if (zks == null || !walk(zks, zks.getZKDatabase().getDataTree(), Engine.text(names[0]), Engine.text(names[1]))) {
+                breakOff(MOVED, "this server does not serve, or its tree was exchanged");
             }
+        } catch (UnreadableException e) {
+            breakOff(UNREADABLE, e.getMessage());
         } catch (Throwable t) {
-            try {
-                breakOff(t.toString());
-            } catch (IOException e) {
-                Log.write(Log.ERROR, "a walk of the tree: " + e);
-            }
+            breakOff(MOVED, t.toString());
         }
     }
 
-    private void breakOff(String why) throws IOException {
-        bytes.clear();
-        out.writeByte(BROKEN_OFF);
-        text(why);
-        hand();
+    private void breakOff(int kind, String why) {
+        try {
+            bytes.clear();
+            out.writeByte(BROKEN_OFF);
+            out.writeByte(kind);
+            text(why);
+            hand();
+        } catch (Throwable t) {
+            images.put(id, null, 0);
+        }
     }
 
     /** False if the walk does not count; an image that is not wanted any more is no matter. */
-    private boolean walk(ZooKeeperServer zks, DataTree tree, String path, String destination) throws IOException {
+    private boolean walk(ZooKeeperServer zks, DataTree tree, String path, String destination)
+        throws IOException, UnreadableException {
         head(tree);
         journal(tree, JOURNAL + "/" + destination);
         if (!hand()) {
@@ -105,12 +130,15 @@ final class Walk implements Runnable {
         Deque<Level> levels = new ArrayDeque<>();
         String at = path;
         while (at != null) {
-            ZooSpanHooks.Seen seen = copies.contains(at) ? null : ZooSpanHooks.see(tree, at.equals("/") ? "" : at);
-            if (seen != null) {
-                node(at, seen);
-                if (seen.children.length > 0) {
-                    levels.push(new Level(at, seen.children));
-                }
+            byte[] name = utf8(at);
+            int carried = copies.contains(at) ? 0 : images.carried(id, name);
+            ZooSpanHooks.Seen seen = carried == 0 ? null : see(tree, at.equals("/") ? "" : at);
+            if (seen != null && (carried & Images.NODE) != 0) {
+                checkText(at);
+                node(at, name, seen);
+            }
+            if (seen != null && (carried & Images.BENEATH) != 0 && seen.children.length > 0) {
+                levels.push(new Level(at, seen.children));
             }
             if (bytes.length() >= CHUNK_BYTES) {
                 if (!hand()) {
@@ -140,25 +168,30 @@ final class Walk implements Runnable {
                 continue;
             }
             String name = level.names[level.next++];
-            String path = level.parent.equals("/") ? "/" + name : level.parent + "/" + name;
-            if (!path.equals("/zookeeper") && !path.equals("/zoospan")) {
-                return path;
-            }
+            return level.parent.equals("/") ? "/" + name : level.parent + "/" + name;
         }
         return null;
     }
 
-    private void head(DataTree tree) throws IOException {
+    private static ZooSpanHooks.Seen see(DataTree tree, String path) throws UnreadableException {
+        try {
+            return ZooSpanHooks.see(tree, path);
+        } catch (RuntimeException e) {
+            throw new UnreadableException(path.isEmpty() ? "/" : path, e);
+        }
+    }
+
+    private void head(DataTree tree) throws IOException, UnreadableException {
         bytes.clear();
         out.writeByte(HEAD);
         out.writeLong(tree.lastProcessedZxid);
         out.writeLong(tree.getNodeCount());
-        ZooSpanHooks.Seen folder = ZooSpanHooks.see(tree, APPLIED);
+        ZooSpanHooks.Seen folder = see(tree, APPLIED);
         String[] sites = folder == null ? new String[0] : folder.children;
         out.writeInt(sites.length);
         for (String site : sites) {
             text(site);
-            data(ZooSpanHooks.see(tree, APPLIED + "/" + site));
+            data(see(tree, APPLIED + "/" + site));
         }
     }
 
@@ -166,12 +199,12 @@ final class Walk implements Runnable {
      * Which txns of this site its applier wrote for the destination. Slots before packs: what a slot loses meanwhile is in
      * a pack that was made before.
      */
-    private void journal(DataTree tree, String path) throws IOException {
+    private void journal(DataTree tree, String path) throws IOException, UnreadableException {
         List<ZooSpanHooks.Seen> nodes = new ArrayList<>();
-        data(ZooSpanHooks.see(tree, path));
+        data(see(tree, path));
         for (boolean packs : new boolean[] {false, true}) {
             for (String name : children(tree, path)) {
-                ZooSpanHooks.Seen node = name.startsWith("p") == packs ? ZooSpanHooks.see(tree, path + "/" + name) : null;
+                ZooSpanHooks.Seen node = name.startsWith("p") == packs ? see(tree, path + "/" + name) : null;
                 if (node != null) {
                     nodes.add(node);
                 }
@@ -191,7 +224,7 @@ final class Walk implements Runnable {
     }
 
     /** The paths that have a record in /zoospan/sessions: what stands there came from another site. */
-    private static Set<String> copies(DataTree tree) {
+    private static Set<String> copies(DataTree tree) throws UnreadableException {
         Set<String> copies = new HashSet<>();
         for (String origin : children(tree, SESSIONS)) {
             for (String session : children(tree, SESSIONS + "/" + origin)) {
@@ -203,13 +236,27 @@ final class Walk implements Runnable {
         return copies;
     }
 
-    private static String[] children(DataTree tree, String path) {
-        ZooSpanHooks.Seen seen = ZooSpanHooks.see(tree, path);
+    private static String[] children(DataTree tree, String path) throws UnreadableException {
+        ZooSpanHooks.Seen seen = see(tree, path);
         return seen == null ? new String[0] : seen.children;
     }
 
-    private void node(String path, ZooSpanHooks.Seen seen) throws IOException {
-        text(path);
+    /** What is no text in UTF-8 would be another node's path there. */
+    private static void checkText(String path) throws UnreadableException {
+        for (int i = 0; i < path.length(); i++) {
+            if (Character.isSurrogate(path.charAt(i)) && !Character.isSurrogatePair(path.charAt(i++), charAt(path, i))) {
+                throw new UnreadableException(path, new IllegalArgumentException("its path holds half a character"));
+            }
+        }
+    }
+
+    private static char charAt(String text, int index) {
+        return index < text.length() ? text.charAt(index) : 0;
+    }
+
+    private void node(String path, byte[] name, ZooSpanHooks.Seen seen) throws IOException, UnreadableException {
+        out.writeInt(name.length);
+        out.write(name);
         if (seen.data == null) {
             out.writeInt(-1);
         } else {
@@ -223,14 +270,14 @@ final class Walk implements Runnable {
             text(entry.getId().getScheme());
             text(entry.getId().getId());
         }
-        kind(seen.owner);
+        kind(path, seen.owner);
         out.writeLong(seen.mzxid);
         out.writeLong(seen.czxid);
         out.writeLong(seen.mtime);
     }
 
-    private void kind(long owner) throws IOException {
-        switch (EphemeralType.get(owner)) {
+    private void kind(String path, long owner) throws IOException, UnreadableException {
+        switch (type(path, owner)) {
             case NORMAL:
                 out.writeByte(1);
                 out.writeLong(owner);
@@ -249,15 +296,28 @@ final class Walk implements Runnable {
         }
     }
 
+    /** Throws for session ids that a server with these settings does not know how to take. */
+    private static EphemeralType type(String path, long owner) throws UnreadableException {
+        try {
+            return EphemeralType.get(owner);
+        } catch (RuntimeException e) {
+            throw new UnreadableException(path, e);
+        }
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
     private void text(String text) throws IOException {
-        byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+        byte[] utf8 = utf8(text);
         out.writeInt(utf8.length);
         out.write(utf8);
     }
 
     /** Hands over what was written. False: it is not wanted any more. */
     private boolean hand() {
-        boolean wanted = engine.image(id, bytes.array(), bytes.length());
+        boolean wanted = images.put(id, bytes.array(), bytes.length());
         bytes.clear();
         return wanted;
     }

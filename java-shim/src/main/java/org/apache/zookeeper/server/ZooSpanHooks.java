@@ -105,26 +105,35 @@ public final class ZooSpanHooks {
         public String[] children;
     }
 
-    /** Null if the node is gone, or on its way. */
+    /**
+     * Null if the node is gone. Throws what ZooKeeper throws for one that is there and cannot be read: a tree that was made of
+     * a fuzzy snapshot may lack an ACL that one of its nodes names ("Failed to fetch acls for N").
+     */
     public static Seen see(DataTree tree, String path) {
-        DataNode node = tree.getNode(path);
-        if (node == null) {
-            return null;
-        }
-        Seen seen = new Seen();
-        synchronized (node) {
-            seen.data = node.data;
-            seen.owner = node.stat.getEphemeralOwner();
-            seen.mzxid = node.stat.getMzxid();
-            seen.czxid = node.stat.getCzxid();
-            seen.mtime = node.stat.getMtime();
-            seen.children = node.getChildren().toArray(new String[0]);
-            try {
-                seen.acl = tree.getACL(node);
-            } catch (RuntimeException e) {
-                return null; // "Failed to fetch acls": it has just been deleted
+        for (DataNode node = tree.getNode(path); node != null; node = tree.getNode(path)) {
+            synchronized (node) {
+                try {
+                    return copy(tree, node);
+                } catch (RuntimeException e) {
+                    // A node leaves the tree before its ACL is given up. Another one may stand at its path by now.
+                    if (tree.getNode(path) == node) {
+                        throw e;
+                    }
+                }
             }
         }
+        return null;
+    }
+
+    private static Seen copy(DataTree tree, DataNode node) {
+        Seen seen = new Seen();
+        seen.data = node.data;
+        seen.owner = node.stat.getEphemeralOwner();
+        seen.mzxid = node.stat.getMzxid();
+        seen.czxid = node.stat.getCzxid();
+        seen.mtime = node.stat.getMtime();
+        seen.children = node.getChildren().toArray(new String[0]);
+        seen.acl = tree.getACL(node);
         return seen;
     }
 
