@@ -127,18 +127,15 @@ def reports_lost(world, text, *purpose):
 
 
 def test_the_destination_cannot_connect_anew(world, sh, bj):
-    world.ways["sh", "bj"].swallow(True)
-    with reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback"):
+    with (world.ways["sh", "bj"].swallowing(),
+          reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback")):
         stream_goes_on(sh, bj, "applier")
-    world.ways["sh", "bj"].swallow(False)
     wait_reported(world, sh, "/applier-0")
 
 
 def test_the_origin_cannot_connect_anew(world, near, sh, bj):
-    near[0].swallow(True)
-    with reports_lost(world, "no reports from bj", "feedback ("):
+    with near[0].swallowing(), reports_lost(world, "no reports from bj", "feedback ("):
         stream_goes_on(sh, bj, "sender")
-    near[0].swallow(False)
     wait_reported(world, sh, "/sender-0")
 
 
@@ -146,9 +143,8 @@ def test_a_name_service_hangs(world, names, sh, bj):
     """What is connected stays, whatever else is looked for meanwhile. The client library would look again after 10 s."""
     losses = lambda: said(world, "no connection to ZooKeeper")
     before = losses()
-    with names.hang():
-        with reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback"):
-            stream_goes_on(sh, bj, "names", 12)
+    with names.hang(), reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback"):
+        stream_goes_on(sh, bj, "names", 12)
     wait_reported(world, sh, "/names-0")
     assert losses() == before
 

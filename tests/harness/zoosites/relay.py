@@ -1,6 +1,7 @@
 """A far way to a broker, or to anything else that listens on the loopback interface: relay.c carries its connections with a delay,
 and can swallow them. What is connected to `port` comes out at the target."""
 
+import contextlib
 import os
 import select
 import subprocess
@@ -54,6 +55,14 @@ class Relay:
     def swallow(self, on):
         """New connections are not answered, as behind a firewall; those that stand go on."""
         self._tell(f"swallow {int(on)}")
+
+    @contextlib.contextmanager
+    def swallowing(self):
+        self.swallow(True)
+        try:
+            yield
+        finally:
+            self.swallow(False)
 
     def cut(self):
         """Resets all connections."""
