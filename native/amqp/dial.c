@@ -57,13 +57,13 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static int start_thread(struct zs_dial *dial) {
+static int start_thread(void *(*work)(void *), void *argument) {
     // Signals are the JVM's business, or the daemon's main thread's.
     sigset_t all, before;
     pthread_t thread;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int problem = pthread_create(&thread, NULL, run, dial);
+    int problem = pthread_create(&thread, NULL, work, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (problem)
         return problem;
@@ -92,7 +92,7 @@ struct zs_dial *zs_dial_new(const struct zs_dial_plan *plan, struct zs_watchdog 
     dial->watchdog = watchdog;
     zs_watchdog_keep(watchdog);
     atomic_store(&dial->holders, 2);
-    int problem = start_thread(dial);
+    int problem = start_thread(run, dial);
     if (problem == 0)
         return dial;
     zs_fail(e, ZS_RETRY, "cannot start a thread for a connection: %s", strerror(problem));
@@ -126,4 +126,20 @@ void zs_dial_drop(struct zs_dial *dial) {
         return;
     atomic_store(&dial->dropped, true);
     let_go(dial);
+}
+
+static void *say_goodbye(void *argument) {
+    struct zs_amqp *amqp = argument;
+    struct zs_watchdog *watchdog = amqp->watchdog;
+    zs_amqp_close(amqp);
+    zs_watchdog_release(watchdog);
+    return NULL;
+}
+
+void zs_dial_hang_up(struct zs_amqp *amqp) {
+    if (!amqp)
+        return;
+    zs_watchdog_keep(amqp->watchdog);
+    if (start_thread(say_goodbye, amqp) != 0) // then it waits, for a second at most
+        say_goodbye(amqp);
 }

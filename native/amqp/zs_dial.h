@@ -1,5 +1,5 @@
-// Opening a connection in a thread of its own ("zs-dial"): who serves a stream must wait neither for a name service nor for a
-// broker that does not answer. One object is one try.
+// Opening and closing a connection in a thread of its own ("zs-dial"): who serves a stream must wait neither for a name service nor for a
+// broker that does not answer. One object is one try to open one.
 #ifndef ZS_DIAL_H
 #define ZS_DIAL_H
 
@@ -24,5 +24,8 @@ bool zs_dial_ended(struct zs_dial *dial);   // ... and is not any more when this
 struct zs_amqp *zs_dial_take(struct zs_dial *dial, struct zs_error *e);
 // Its end is of no interest any more. Does not wait for it. NULL is fine.
 void zs_dial_drop(struct zs_dial *dial);
+
+// zs_amqp_close in a thread of its own: for who must not wait for a goodbye either. NULL is fine.
+void zs_dial_hang_up(struct zs_amqp *amqp);
 
 #endif

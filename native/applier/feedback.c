@@ -20,6 +20,8 @@ static void failed(struct zs_link *link, const struct zs_error *e) {
             link->names.link, e->text);
     feedback->failing = true;
     feedback->tries++;
+    zs_dial_hang_up(feedback->amqp);
+    feedback->amqp = NULL;
     zs_feedback_close(link);
     zs_backoff_fail(&feedback->backoff);
 }

@@ -92,7 +92,7 @@ enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs
 
 void zs_topology_deafen(struct zs_topology *topology) {
     zs_dial_drop(topology->feedback_dial);
-    zs_amqp_close(topology->feedback);
+    zs_dial_hang_up(topology->feedback);
     topology->feedback_dial = NULL;
     topology->feedback = NULL;
 }

@@ -123,6 +123,10 @@ void zs_dial_drop(struct zs_dial *dial) {
         zs_amqp_close(zs_dial_take(dial, &e));
 }
 
+void zs_dial_hang_up(struct zs_amqp *amqp) {
+    zs_amqp_close(amqp);
+}
+
 bool zs_amqp_publish(struct zs_amqp *amqp, const struct zs_amqp_message *message, uint64_t *delivery_tag,
                      struct zs_error *e) {
     (void)amqp;

@@ -172,8 +172,8 @@ class Load(threading.Thread):
 
 
 def test_a_far_site_does_not_fall_behind(world, sh, bj, clients):
-    """1,000 writes a second at a round trip of 300 ms. A link that brings less falls further and further behind: it has no second
-    chance after the first, one that only met a machine that stood still has several."""
+    """1,000 writes a second at a round trip of 300 ms. A link that brings less falls further and further behind; one that only met
+    a machine that stood still has several chances."""
     way = world.ways["sh", "bj"]
     way.far(300)
     sh.create("/far", b"")

@@ -47,6 +47,7 @@ struct zs_amqp_event expect_event(struct zs_amqp *amqp, enum zs_amqp_event_type 
 
 // test_amqp_faults.c
 void stopped_broker_trips_the_watchdog(void **state);
+void a_goodbye_that_is_not_answered_holds_nobody_up(void **state);
 void a_slow_line_is_not_a_silent_broker(void **state);
 void missed_heartbeats_are_an_error(void **state);
 void a_forced_close_says_why(void **state);

@@ -401,6 +401,7 @@ int main(void) {
         cmocka_unit_test(a_deleted_queue_cancels_the_consumer),
         cmocka_unit_test(an_alarm_blocks_and_unblocks),
         cmocka_unit_test_teardown(stopped_broker_trips_the_watchdog, let_broker_run),
+        cmocka_unit_test_teardown(a_goodbye_that_is_not_answered_holds_nobody_up, let_broker_run),
         cmocka_unit_test(a_slow_line_is_not_a_silent_broker),
         cmocka_unit_test_teardown(missed_heartbeats_are_an_error, let_broker_run),
     };

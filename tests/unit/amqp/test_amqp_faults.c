@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "amqp_fixture.h"
+#include "zs_dial.h"
 #include "zs_text.h"
 
 enum { LATE_MS = 60000 }; // what a loaded machine may add to a bound
@@ -163,6 +164,22 @@ void stopped_broker_trips_the_watchdog(void **state) {
     assert_int_equal(answer.code, ZS_RETRY);
     assert_true(closing < LATE_MS);
     fixture_ctl(f, "delete_queue stopped");
+}
+
+void a_goodbye_that_is_not_answered_holds_nobody_up(void **state) {
+    struct fixture *f = *state;
+    enum { MANY = 60, GOODBYE_MS = 1000 };
+    struct zs_amqp *open[MANY];
+    for (int i = 0; i < MANY; i++)
+        open[i] = open_plain(f);
+    stop_broker(f);
+    int64_t from = zs_mono_ms();
+    for (int i = 0; i < MANY; i++)
+        zs_dial_hang_up(open[i]);
+    int64_t took = zs_mono_ms() - from;
+    kill(f->broker, SIGCONT);
+    assert_true(took < MANY * GOODBYE_MS / 2);
+    zs_dial_hang_up(NULL);
 }
 
 // A line between us and the broker that carries a bounded number of bytes per second.
