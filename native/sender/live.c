@@ -52,28 +52,31 @@ static bool read_reports(struct zs_sender *s, struct zs_error *e) {
     return true;
 }
 
-// Reports have a connection of their own. While it is away, or cannot be had, the stream goes on.
-static void look_after_reports(struct zs_sender *s) {
-    struct zs_error e = {0};
+// Reports have a connection of their own. While it is away, or cannot be had, the stream goes on. False: that cannot go on either.
+static bool look_after_reports(struct zs_sender *s, struct zs_error *e) {
+    struct zs_error lost = {0};
     bool idle = !s->topology.feedback && !s->topology.feedback_dial;
     if (idle && zs_mono_ms() < s->listen_at)
-        return;
-    switch (zs_topology_listen(&s->topology, &s->settings, &s->names, s->watchdog, &e)) {
+        return true;
+    if (idle && s->listen_at && !s->blocked && !zs_topology_renew(&s->topology, &s->names, e))
+        return false;
+    switch (zs_topology_listen(&s->topology, &s->settings, &s->names, s->watchdog, &lost)) {
     case ZS_OPENING_PENDING:
-        return;
+        return true;
     case ZS_OPENING_DONE:
-        if (read_reports(s, &e))
-            return;
+        if (read_reports(s, &lost))
+            return true;
         break;
     case ZS_OPENING_FAILED:
         break;
     }
     zs_logf(s->log, s->topology.feedback_tries > 1 ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN,
-            "link %s: no reports from %s: %s", s->names.link, s->settings.destination, e.text);
-    snprintf(s->deaf, sizeof s->deaf, "cannot hear the destination: %.200s", e.text);
+            "link %s: no reports from %s: %s", s->names.link, s->settings.destination, lost.text);
+    snprintf(s->deaf, sizeof s->deaf, "cannot hear the destination: %.200s", lost.text);
     zs_topology_deafen(&s->topology);
     s->report_tag = 0;
     s->listen_at = zs_mono_ms() + zs_link_backoff_ms(s, (int)s->topology.feedback_tries);
+    return true;
 }
 
 // --- the window ------------------------------------------------------------------------------------------------------
@@ -397,9 +400,8 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
 }
 
 bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
-    if (!zs_link_read_publisher(s, e))
+    if (!zs_link_read_publisher(s, e) || !look_after_reports(s, e))
         return false;
-    look_after_reports(s);
     if (zs_link_streams(s))
         return step_stream(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE &&

@@ -129,6 +129,7 @@ static void disconnect(struct zs_sender *s, const struct zs_error *e) {
     s->reported = false;
     s->report_tag = 0;
     s->listen_at = 0;
+    s->deaf[0] = '\0';
     s->failures++;
     s->retry_at = zs_mono_ms() + zs_link_backoff_ms(s, s->failures);
     zs_link_move(s, ZS_LINK_DOWN, e->text);

@@ -33,17 +33,19 @@ static bool declare_publisher(struct zs_amqp *amqp, const struct zs_sender_setti
                                           .durable = true,
                                           .overflow = ZS_OVERFLOW_REJECT_PUBLISH,
                                           .bytes_max = settings->queue_bytes_max};
-    // One message: the newest report.
-    const struct zs_amqp_queue feedback = {
-        .name = names->feedback, .durable = true, .overflow = ZS_OVERFLOW_DROP_HEAD, .length_max = 1};
     return zs_amqp_declare_queue(amqp, &lock, e) && //
            zs_amqp_declare_exchange(amqp, names->exchange, "direct", e) &&
            zs_amqp_declare_queue(amqp, &batches, e) &&
-           zs_amqp_bind(amqp, names->queue, names->exchange, settings->destination, e) &&
-           zs_amqp_declare_exchange(amqp, names->feedback, "fanout", e) &&
+           zs_amqp_bind(amqp, names->queue, names->exchange, settings->destination, e);
+}
+
+static bool declare_reports(struct zs_amqp *amqp, const struct zs_link_names *names, struct zs_error *e) {
+    // One message: the newest report.
+    const struct zs_amqp_queue feedback = {
+        .name = names->feedback, .durable = true, .overflow = ZS_OVERFLOW_DROP_HEAD, .length_max = 1};
+    return zs_amqp_declare_exchange(amqp, names->feedback, "fanout", e) &&
            zs_amqp_declare_queue(amqp, &feedback, e) &&
-           zs_amqp_bind(amqp, names->feedback, names->feedback, "", e) && //
-           zs_amqp_confirm_mode(amqp, e);
+           zs_amqp_bind(amqp, names->feedback, names->feedback, "", e);
 }
 
 static struct zs_dial_plan plan_of(const struct zs_sender_settings *settings, const char *name,
@@ -74,7 +76,8 @@ enum zs_opening zs_topology_open(struct zs_topology *topology, const struct zs_s
 
 bool zs_topology_claim(struct zs_topology *topology, const struct zs_sender_settings *settings,
                        const struct zs_link_names *names, struct zs_error *e) {
-    return declare_publisher(topology->publisher, settings, names, e);
+    return declare_publisher(topology->publisher, settings, names, e) &&
+           declare_reports(topology->publisher, names, e) && zs_amqp_confirm_mode(topology->publisher, e);
 }
 
 enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs_sender_settings *settings,
@@ -88,6 +91,10 @@ enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs
         2; // the newest stays unacknowledged, so that the broker still has it for whoever comes after us
     return count_tries(&topology->feedback_tries,
                        open_connection(&topology->feedback, &topology->feedback_dial, &plan, watchdog, e));
+}
+
+bool zs_topology_renew(struct zs_topology *topology, const struct zs_link_names *names, struct zs_error *e) {
+    return declare_reports(topology->publisher, names, e);
 }
 
 void zs_topology_deafen(struct zs_topology *topology) {

@@ -30,6 +30,8 @@ bool zs_topology_claim(struct zs_topology *topology, const struct zs_sender_sett
 enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs_sender_settings *settings,
                                    const struct zs_link_names *names, struct zs_watchdog *watchdog,
                                    struct zs_error *e);
+// Declares once more what it needs: somebody may have deleted it. False: neither is the connection for publishing of use.
+bool zs_topology_renew(struct zs_topology *topology, const struct zs_link_names *names, struct zs_error *e);
 void zs_topology_deafen(struct zs_topology *topology); // closes that one only
 void zs_topology_close(struct zs_topology *topology);
 
