@@ -13,11 +13,14 @@ bool zs_settings_credentials(const void *options, struct zs_credentials *out, st
     if (!found)
         return true;
     char *colon = strchr(out->text, ':');
-    if (!colon || colon == out->text || !colon[1]) {
+    // "super:secret" is a user and a password, of no scheme; the digest scheme has both behind its name.
+    const bool bare = colon && strncmp(out->text, "super:", 6) == 0;
+    const bool half = colon && strncmp(out->text, "digest:", 7) == 0 && !strchr(colon + 1, ':');
+    if (!colon || colon == out->text || !colon[1] || bare || half) {
         explicit_bzero(out->text, sizeof out->text);
         return zs_fail(e, ZS_INVALID,
-                       "zoospan.zookeeper_auth_file: the file's first line must be scheme:credentials, "
-                       "e.g. digest:zoospan:secret");
+                       "zoospan.zookeeper_auth_file: the first line must be scheme:credentials, "
+                       "e.g. digest:super:secret");
     }
     *colon = '\0';
     out->scheme = out->text;

@@ -21,7 +21,8 @@ enum zs_level zs_level_parse(const char *name);
 void zs_logf(const struct zs_log *log, enum zs_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// A sink for daemons: "2026-11-22T16:47:34.123Z WARN line" on standard error.
+// A sink for daemons: "2026-11-22T16:47:34.123Z WARN line" on standard error; if that is systemd's journal, with the
+// priority in front, so that `journalctl -p warning` shows warnings.
 void zs_log_to_stderr(void *context, enum zs_level level, const char *line);
 
 #endif

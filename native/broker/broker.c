@@ -1,8 +1,10 @@
 #include "zs_broker.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 // Without a password RabbitMQ refuses the login anyhow; said here, it is said at once and with the way to mend it.
 static bool read_password(const struct zs_options *options, const char *peer, struct zs_amqp_address *out,
@@ -32,6 +34,10 @@ static bool read_ca_file(const struct zs_options *options, const char *peer, str
     if (strlen(ca_file) >= sizeof out->ca_file)
         return zs_fail(e, ZS_INVALID, "zoospan.amqp_ca_file: the path is longer than %zu bytes",
                        sizeof out->ca_file - 1);
+    if (access(ca_file, R_OK) != 0)
+        return zs_fail(e, ZS_INVALID,
+                       "zoospan.amqp_ca_file: %.200s cannot be read: %s; expected certificates in PEM",
+                       ca_file, strerror(errno));
     memcpy(out->ca_file, ca_file, strlen(ca_file) + 1);
     return true;
 }

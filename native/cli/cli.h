@@ -45,6 +45,9 @@ void cli_disconnect(struct cli *cli); // also when it never connected
 // The same for a request to the link from this origin: the configuration must name it, or no applier would hear of it.
 int cli_connect_for(struct cli *cli, const char *origin);
 
+// Whether the configuration names this origin.
+bool cli_knows_origin(const struct cli *cli, const char *origin);
+
 // Asks and waits; connection losses are tried again for a while (but for STEPS and BARE: whether those were done is not known).
 enum zs_outcome cli_ask(struct cli *cli, struct zs_request *request);
 // Makes an empty node that belongs to whom the applier is; that it is there already is fine. False: all is said.

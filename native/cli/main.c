@@ -105,6 +105,24 @@ static const struct cli_command *find_command(int argc, char **argv, int *words)
     return NULL;
 }
 
+// Says what may follow a first word. False: no command begins with it.
+static bool say_second_words(const char *first, const char *second) {
+    const char *joint = ": expected ";
+    for (int i = 0; i < COMMANDS; i++) {
+        const char *const *words = commands[i].words;
+        if (!words[1] || strcmp(words[0], first) != 0)
+            continue;
+        if (*joint == ':')
+            fprintf(stderr, second ? "zoospan: %s has no command %s" : "zoospan: %s%s needs one more word",
+                    first, second ? second : "");
+        fprintf(stderr, "%s%s", joint, words[1]);
+        joint = " or ";
+    }
+    if (*joint == ' ')
+        fputc('\n', stderr);
+    return *joint == ' ';
+}
+
 static bool asks_for_help(int argc, char **argv) {
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0)
@@ -121,9 +139,8 @@ static int run_command(struct cli *cli, int argc, char **argv) {
             usage(stdout);
             return CLI_OK;
         }
-        if (argc)
-            fprintf(stderr, "zoospan: there is no command %s%s%s\n", argv[0], argc > 1 ? " " : "",
-                    argc > 1 ? argv[1] : "");
+        if (argc && !say_second_words(argv[0], argc > 1 ? argv[1] : NULL))
+            fprintf(stderr, "zoospan: there is no command %s\n", argv[0]);
         usage(stderr);
         return CLI_USAGE;
     }

@@ -36,6 +36,14 @@ static bool read_children(struct cli *cli, const char *path, struct zs_request *
     return false;
 }
 
+// Nothing is there of this origin, and nobody listens to it: a slip of the pen, not "nothing is in quarantine".
+static bool is_unknown(const struct cli *cli, const char *origin, const struct zs_request *children) {
+    if (children->rc != ZNONODE || cli_knows_origin(cli, origin))
+        return false;
+    cli_fail("%s: zoospan.links does not name %s, and nothing of it is in quarantine", cli->config, origin);
+    return true;
+}
+
 // --- list ------------------------------------------------------------------------------------------------------------
 
 struct listing {
@@ -104,7 +112,7 @@ static bool list_origin(struct listing *listing, const char *origin) {
     snprintf(folder, sizeof folder, "%s/%s", ZS_QUARANTINE_PATH, origin);
     if (!read_children(listing->cli, folder, &children))
         return false;
-    bool fine = true;
+    bool fine = !is_unknown(listing->cli, origin, &children);
     for (uint32_t i = 0; i < children.name_count; i++) {
         snprintf(path, sizeof path, "%s/%.100s", folder, children.names[i]);
         fine = list_one(listing, path) && fine;
@@ -208,12 +216,12 @@ static int drop_one(struct cli *cli, const char *path, bool must) {
     return status;
 }
 
-static int drop_all(struct cli *cli, const char *folder) {
+static int drop_all(struct cli *cli, const char *origin, const char *folder) {
     char path[2 * PATH_BYTES];
     struct zs_request children;
     if (!read_children(cli, folder, &children))
         return CLI_FAILED;
-    int status = CLI_OK;
+    int status = is_unknown(cli, origin, &children) ? CLI_FAILED : CLI_OK;
     for (uint32_t i = 0; i < children.name_count && status == CLI_OK; i++) {
         snprintf(path, sizeof path, "%s/%.100s", folder, children.names[i]);
         status = drop_one(cli, path, false);
@@ -236,7 +244,7 @@ int cli_quarantine_drop(struct cli *cli, int argc, char **argv) {
     char folder[PATH_BYTES], path[2 * PATH_BYTES], name[ZS_QUARANTINE_NAME];
     snprintf(folder, sizeof folder, "%s/%s", ZS_QUARANTINE_PATH, origin);
     if (all)
-        return drop_all(cli, folder);
+        return drop_all(cli, origin, folder);
     zs_quarantine_name(zxid, name);
     snprintf(path, sizeof path, "%s/%s", folder, name);
     status = drop_one(cli, path, true);

@@ -82,7 +82,7 @@ void cli_disconnect(struct cli *cli) {
     cli->options = NULL;
 }
 
-static bool knows_origin(const struct cli *cli, const char *origin) {
+bool cli_knows_origin(const struct cli *cli, const char *origin) {
     const char *const *origins;
     size_t count = zs_option_links(cli->options, &origins);
     for (size_t i = 0; i < count; i++) {
@@ -94,7 +94,7 @@ static bool knows_origin(const struct cli *cli, const char *origin) {
 
 int cli_connect_for(struct cli *cli, const char *origin) {
     int status = cli_connect(cli);
-    if (status == CLI_OK && !knows_origin(cli, origin))
+    if (status == CLI_OK && !cli_knows_origin(cli, origin))
         status =
             cli_fail("%s: zoospan.links does not name %s, so no applier listens to it", cli->config, origin);
     return status;

@@ -192,10 +192,27 @@ static enum zs_taken take_foreign(struct zs_outbound *out, const struct zs_txn *
     return ZS_TAKEN;
 }
 
+// Ten digits make a sequential name (their number is a positive int), unless they are the end of a longer number or of
+// a UUID. Nothing in a txn tells for sure.
+static bool is_sequential_name(const char *name) {
+    enum { DIGITS = 10, UUID_BYTES = 36, UUID_DIGITS = 32 };
+    static const char hex[] = "0123456789abcdefABCDEF";
+    const size_t len = strlen(name);
+    if (len < DIGITS || strspn(name + len - DIGITS, "0123456789") != DIGITS ||
+        strcmp(name + len - DIGITS, "2147483647") > 0)
+        return false;
+    if (len > DIGITS && strchr("0123456789", name[len - DIGITS - 1]))
+        return false;
+    const char *end = name + len;
+    const bool dashes = len >= UUID_BYTES &&
+                        strspn(end - UUID_BYTES, "-0123456789abcdefABCDEF") == UUID_BYTES &&
+                        end[-13] == '-' && end[-18] == '-' && end[-23] == '-' && end[-28] == '-';
+    return !dashes && !(len >= UUID_DIGITS && strspn(end - UUID_DIGITS, hex) == UUID_DIGITS);
+}
+
 static void watch_for_sequential_name(struct zs_outbound *out, const char *path) {
-    const size_t digits = 10;
-    size_t len = strlen(path);
-    if (len <= digits || strspn(path + len - digits, "0123456789") != digits)
+    const size_t len = strlen(path);
+    if (!is_sequential_name(strrchr(path, '/') + 1))
         return;
     out->counters.sequential_names++;
     if (len < sizeof out->sequential_example)

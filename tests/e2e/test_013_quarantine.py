@@ -134,7 +134,11 @@ def test_wrong_use_and_what_it_says(world):
     for arguments in ((), ("quarantine",), ("quarantine", "retry", "sh"), ("quarantine", "drop", "sh", "x"),
                       ("quarantine", "drop", "SH", "all"), ("quarantine", "list", "--nonsense"), ("burn",)):
         assert "usage:" in zoospan(world, *arguments, expect=2)
-    assert "zoospan.links" in zoospan(world, "quarantine", "retry", "gz", "0x1", expect=1)
+    assert "quarantine needs one more word: expected list or retry or drop" in zoospan(world, "quarantine", expect=2)
+    assert "history has no command show: expected renew" in zoospan(world, "history", "show", expect=2)
+    assert "there is no command burn" in zoospan(world, "burn", expect=2)
+    for arguments in (("list", "--origin", "gz"), ("drop", "gz", "all"), ("retry", "gz", "0x1")):
+        assert "zoospan.links" in zoospan(world, "quarantine", *arguments, expect=1)
     assert "--json" in zoospan(world, "quarantine", "list", "--help")
     secret = files.read_secret(world["bj"].auth_file)
     assert secret.split(":")[-1] not in zoospan(world, "--help") + zoospan(world, "quarantine", "list")
@@ -142,6 +146,7 @@ def test_wrong_use_and_what_it_says(world):
 
 def test_a_client_without_rights_cannot_touch_the_records(world, clients):
     client = clients(world["bj"])
+    assert client.get("/zoospan")[0] == b"" and "quarantine" in client.get_children("/zoospan")
     for path in ("/zoospan/quarantine/sh", "/zoospan/retry/sh"):
         with pytest.raises(KazooException):
             client.create(f"{path}/0x1", b"forged")

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,37 @@ static void a_link_needs_a_password(void **state) {
     unsetenv("ZOOSPAN_AMQP_PASSWORD_SH");
 }
 
+static void trusted_certificates_must_be_there(void **state) {
+    (void)state;
+    char text[400];
+    struct zs_error e;
+    setenv("ZOOSPAN_AMQP_PASSWORD", "secret", 1);
+    snprintf(text, sizeof text, "%szoospan.amqp_ca_file = /nonexistent/ca.pem\n", good);
+    assert_false(check(text, &e));
+    assert_non_null(strstr(e.text, "zoospan.amqp_ca_file: /nonexistent/ca.pem cannot be read: No such file"));
+    unsetenv("ZOOSPAN_AMQP_PASSWORD");
+}
+
+static void credentials_of_zookeeper_have_a_scheme(void **state) {
+    (void)state;
+    static const char *const bad[] = {"secret", "super:secret", "digest:super", ":x", "digest:"};
+    struct zs_error e;
+    setenv("ZOOSPAN_AMQP_PASSWORD", "secret", 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setenv("ZOOSPAN_ZOOKEEPER_AUTH", bad[i], 1);
+        assert_false(check(good, &e));
+        assert_non_null(
+            strstr(e.text, "the first line must be scheme:credentials, e.g. digest:super:secret"));
+    }
+    setenv("ZOOSPAN_ZOOKEEPER_AUTH", "digest:super:se:cret", 1);
+    assert_true(check(good, &e));
+    unsetenv("ZOOSPAN_ZOOKEEPER_AUTH");
+    unsetenv("ZOOSPAN_AMQP_PASSWORD");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_link_needs_a_password)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_link_needs_a_password),
+                                       cmocka_unit_test(trusted_certificates_must_be_there),
+                                       cmocka_unit_test(credentials_of_zookeeper_have_a_scheme)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -169,6 +171,39 @@ static void keep_line(void *context, enum zs_level level, const char *line) {
     strncpy(context, line, 99);
 }
 
+// What a line looks like on standard error, which is `file`.
+static void write_line_to(int file, char *out, size_t size) {
+    int before = dup(STDERR_FILENO);
+    assert_int_equal(ftruncate(file, 0), 0);
+    assert_int_equal(lseek(file, 0, SEEK_SET), 0);
+    dup2(file, STDERR_FILENO);
+    zs_log_to_stderr(NULL, ZS_LEVEL_WARN, "a line");
+    dup2(before, STDERR_FILENO);
+    close(before);
+    ssize_t len = pread(file, out, size - 1, 0);
+    assert_true(len > 0);
+    out[len] = '\0';
+}
+
+static void a_line_for_the_journal_has_its_priority(void **state) {
+    (void)state;
+    FILE *file = tmpfile();
+    struct stat about;
+    char line[200], stream[64];
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &about), 0);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)about.st_dev, (uintmax_t)about.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    write_line_to(fileno(file), line, sizeof line);
+    assert_int_equal(strncmp(line, "<4>2", 4), 0);
+    assert_non_null(strstr(line, "Z WARN a line"));
+    setenv("JOURNAL_STREAM", "1:2", 1); // of a parent that had the journal
+    write_line_to(fileno(file), line, sizeof line);
+    assert_int_equal(line[0], '2');
+    unsetenv("JOURNAL_STREAM");
+    fclose(file);
+}
+
 static void a_log_line_cannot_be_forged(void **state) {
     (void)state;
     char line[100] = "";
@@ -257,6 +292,7 @@ int main(void) {
         cmocka_unit_test(site_names_are_checked),
         cmocka_unit_test(histories_go_round),
         cmocka_unit_test(an_error_keeps_its_code_under_context),
+        cmocka_unit_test(a_line_for_the_journal_has_its_priority),
         cmocka_unit_test(a_log_line_cannot_be_forged),
         cmocka_unit_test(base64_is_that_of_rfc_4648),
 #ifdef ZS_FAILPOINTS

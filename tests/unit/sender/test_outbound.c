@@ -307,19 +307,36 @@ static void the_same_txns_from_the_same_place_make_the_same_bytes(void **state) 
     zs_buffer_free(&first);
 }
 
-static void a_sequential_name_is_counted(void **state) {
-    struct fixture *f = *state;
+static uint64_t sequential_names_behind(struct fixture *f, const char *path) {
+    struct zs_outbound_counters counters;
     begin_txn(f, CLIENT, CREATE);
-    put_text(&f->txn, "/queue/item-0000000042");
+    put_text(&f->txn, path);
     put_text(&f->txn, "");
     zs_put_u32(&f->txn, 0); // acl
     zs_put_u8(&f->txn, 0);  // ephemeral
     zs_put_u32(&f->txn, 1); // parentCVersion
     assert_int_equal(take(f), ZS_TAKEN);
-    struct zs_outbound_counters counters;
     zs_outbound_counters(f->out, &counters);
-    assert_int_equal(counters.sequential_names, 1);
-    assert_string_equal(zs_outbound_sequential_example(f->out), "/queue/item-0000000042");
+    return counters.sequential_names;
+}
+
+static void a_sequential_name_is_counted(void **state) {
+    struct fixture *f = *state;
+    static const char *const others[] = {
+        "/orders/5f0c2a44-1b1e-4c55-9d3a-ab1234567890", // a UUID
+        "/orders/5F0C2A441B1E4C559D3AAB1234567890",     // the same without dashes
+        "/events/1699999999999",                        // a time
+        "/phones/call-4123456789",                      // above every sequence
+        "/queue/123456789",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(sequential_names_behind(f, others[i]), 0);
+    static const char *const names[] = {"/queue/item-0000000042", "/queue/0000000043", "/q/node0000000044",
+                                        "/l/_c_5f0c2a44-1b1e-4c55-9d3a-ab1234567890-lock-0000000045"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(sequential_names_behind(f, names[i]), i + 1);
+        assert_string_equal(zs_outbound_sequential_example(f->out), names[i]);
+    }
 }
 
 // One txn to a batch, each like the one before, until a batch carries a dictionary; into `out`.
