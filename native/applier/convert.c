@@ -160,6 +160,8 @@ void zs_answer_stat(struct zs_request *request, const struct Stat *stat) {
     request->version = stat->version;
     request->aversion = stat->aversion;
     request->child_count = stat->numChildren;
+    request->cversion = stat->cversion;
+    request->data_len = stat->dataLength;
     request->owner = stat->ephemeralOwner;
     request->created = stat->czxid;
     request->changed = stat->mzxid;

@@ -34,20 +34,8 @@ static void land_first(struct zs_link *link) {
 }
 
 static void note_loss(struct zs_link *link, const struct zs_flight *flight) {
-    if (flight->request.rc != ZCONNECTIONLOSS)
-        return;
-    struct zs_loss loss = {
-        .first = flight->first->zxid, .last = flight->zxid, .after_ms = zs_mono_ms() - flight->sent_ms};
-    for (const struct zs_unit *unit = flight->first; unit; unit = unit == flight->last ? NULL : unit->next)
-        loss.bytes += unit->bytes;
-    int64_t before = link->doubt.until;
-    zs_doubt_lost(&link->doubt, &loss);
-    if (link->doubt.until > before)
-        zs_logf(
-            link->log, ZS_LEVEL_WARN,
-            "%s: a multi of %zu bytes has lost the connection %d times in a row: its txns go one by one (is "
-            "jute.maxbuffer of this site's servers below zoospan.jute_maxbuffer?)",
-            link->names.link, loss.bytes, ZS_LOSSES);
+    if (flight->request.rc == ZCONNECTIONLOSS)
+        zs_doubt_lost(&link->doubt, flight->first->zxid, flight->bytes, zs_mono_ms() - flight->sent_ms);
 }
 
 // The first flight has failed: nothing of it or behind it took effect, unless its outcome is not known.
@@ -143,6 +131,7 @@ static void take_off(struct zs_link *link, const struct zs_plan *plan) {
     link->flight_count++;
     flight->theirs = zs_history_theirs(link);
     flight->sent_ms = zs_mono_ms();
+    flight->bytes = zs_plan_request_bytes(flight->request.steps, flight->request.step_count);
     ZS_FAILPOINT("applier_submit");
     zs_client_submit(&link->client, &flight->request);
     ZS_FAILPOINT("applier_submitted");
@@ -160,10 +149,6 @@ static bool checkpoint_due(const struct zs_link *link) {
 void zs_fast_fill(struct zs_link *link) {
     while (link->positioned && link->planned && !link->slow_until &&
            link->flight_count < link->settings.depth) {
-        if (link->position < link->doubt.until) {
-            link->slow_until = link->flight_count ? NULL : link->planned;
-            return;
-        }
         struct zs_plan plan = zs_plan_next(link->planned, &link->settings.limits);
         if (!plan.last)
             return; // must go alone: the slow path's, once nothing is in flight

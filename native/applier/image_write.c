@@ -8,6 +8,8 @@
 struct group {
     struct zs_request request;
     uint32_t count;
+    size_t bytes;
+    int64_t sent_ms; // monotonic
 };
 
 // What is on its way, in a ring of settings.depth.
@@ -87,6 +89,8 @@ static void land_first(struct sending *s) {
         s->link->counters.fenced++;
         s->outcome = ZS_UNKNOWN;
     }
+    if (group->request.rc == ZCONNECTIONLOSS)
+        zs_doubt_lost(&s->link->doubt, ZS_DOUBT_IMAGE, group->bytes, zs_mono_ms() - group->sent_ms);
     if (s->outcome != ZS_DONE)
         return;
     // Nothing is heard while runs are sent.
@@ -107,6 +111,10 @@ static bool take_off(struct sending *s) {
     group->count = group_size(&link->settings.limits, s->steps + s->at, s->count - s->at);
     if (!submit(link, s->steps + s->at, group->count, &group->request))
         return false;
+    group->bytes = ZS_PLAN_MARKER_ROOM;
+    for (uint32_t i = 0; i < group->count; i++)
+        group->bytes += zs_plan_step_bytes(&s->steps[s->at + i]);
+    group->sent_ms = zs_mono_ms();
     link->marker_version++;
     s->at += group->count;
     s->flying++;

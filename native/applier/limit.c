@@ -179,7 +179,7 @@ bool zs_limit_look(struct zs_link *link) {
         zs_doubt_over(doubt); // the limit is known meanwhile
         return true;
     }
-    if (!target->calls->peer || !target->calls->peer(target->self, &peer))
+    if (!target->calls->peer(target->self, &peer))
         return false;
     enum probe result = judge(link, &peer, bytes);
     size_t limit = result == PROBE_CLOSED ? find_limit(link, &peer, bytes) : 0;

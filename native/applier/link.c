@@ -308,6 +308,7 @@ void zs_link_free(struct zs_link *link) {
         link->client.target.calls->subscribe(link->client.target.self, link->client.mailbox, false);
     zs_intake_drop_all(link);
     zs_image_free(link);
+    zs_quarantine_forget(link);
     zs_journal_free(&link->journal);
     for (uint32_t i = 0; i < link->spare_count; i++)
         zs_arena_free(link->spare_arenas[i]);

@@ -68,6 +68,7 @@ struct zs_link_settings {
     uint32_t depth;
     int64_t checkpoint_txns;
     uint32_t quarantine_max;
+    size_t quarantine_bytes_max;
     uint64_t resync_deletes, resync_delete_percent; // the brake of an image, see zs_extra_delete
     struct zs_siblings siblings;
     size_t message_bytes_max;
@@ -118,6 +119,7 @@ struct zs_flight {
     uint32_t ops;
     int64_t theirs;  // zs_history_theirs when it was sent
     int64_t sent_ms; // monotonic
+    size_t bytes;    // of the request
 };
 
 struct zs_feedback {
@@ -140,6 +142,15 @@ struct zs_closed {
     uint64_t generation;
     struct zs_acls acls;
     bool makes_nodes; // false: what is closed could not be opened again
+};
+
+// The records of quarantine that there are, the oldest first, and how large they are.
+struct zs_quarantine_book {
+    struct zs_quarantine_size {
+        int64_t zxid;
+        size_t bytes;
+    } * records;
+    uint32_t count;
 };
 
 struct zs_link {
@@ -209,7 +220,8 @@ struct zs_link {
     struct zs_unit *slow_until;             // up to and with this unit the slow path
     struct zs_closed closed;
     struct zs_doubt doubt; // about what loses the connection again and again
-    int64_t retries_at;    // when to look next for what is asked to be retried (monotonic)
+    struct zs_quarantine_book quarantine;
+    int64_t retries_at; // when to look next for what is asked to be retried (monotonic)
     struct zs_copies *copies;
     struct zs_flight *flights; // a ring of settings.depth
     uint32_t flight_first, flight_count;
@@ -314,6 +326,12 @@ void zs_slow_step(struct zs_link *link);
 // Writes the marker by itself: the checkpoint of silent progress, or the fence before a bare write.
 enum zs_outcome zs_slow_write_marker(struct zs_link *link, int64_t zxid, zs_clock clock);
 
+// --- limit.c ---------------------------------------------------------------------------------------------------------
+
+// Asks the server what it takes, if there is a doubt about that, and lowers limits.request_max to it. False: it cannot be
+// found out now; nothing may be sent. For who has nothing planned or in flight.
+bool zs_limit_look(struct zs_link *link);
+
 // --- closed.c --------------------------------------------------------------------------------------------------------
 
 // Fills link->closed for this session. False: the place is not known any more.
@@ -326,7 +344,7 @@ enum zs_outcome zs_closed_request(struct zs_link *link, const char *path, struct
 
 // What is written of a txn that goes into quarantine, and beside it.
 struct zs_quarantine_plan {
-    struct zs_step *steps; // in link->scratch: drops records above quarantine_max, writes this one
+    struct zs_step *steps; // in link->scratch: drops records above the bounds, writes this one
     uint32_t count;
     uint32_t dropped;
     bool whole; // the record holds the data
@@ -337,6 +355,7 @@ struct zs_quarantine_plan {
 enum zs_outcome zs_quarantine_prepare(struct zs_link *link, const struct zs_quarantine *record,
                                       size_t bytes_max, struct zs_quarantine_plan *out, struct zs_error *e);
 void zs_quarantine_plan_clear(struct zs_quarantine_plan *plan);
+void zs_quarantine_forget(struct zs_link *link); // frees the book: it is read anew
 // Looks, every few seconds, for records that an operator wants to be tried once more, and tries them.
 void zs_quarantine_tick(struct zs_link *link);
 

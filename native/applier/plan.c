@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "zs_names.h"
+#include "zs_text.h"
+
 static size_t acls_bytes(const struct zs_acls *acls) {
     size_t bytes = 4;
     for (uint32_t i = 0; i < acls->count; i++)
@@ -39,6 +42,19 @@ size_t zs_plan_request_bytes(const struct zs_step *steps, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         bytes += zs_plan_step_bytes(&steps[i]);
     return bytes;
+}
+
+size_t zs_plan_asked_bytes(const struct zs_op *ops, uint32_t count) {
+    size_t bytes = REQUEST_HEADER_BYTES, first = 0;
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct zs_step step = zs_plan_step(&ops[i]);
+        if (!step.path || zs_path_covers(ZS_ROOT, step.path) || zs_step_bare(&step))
+            continue;
+        first = asked++ ? first : record_bytes(&step);
+        bytes += zs_plan_step_bytes(&step);
+    }
+    return asked == 1 ? REQUEST_HEADER_BYTES + first : bytes + MULTI_HEADER_BYTES;
 }
 
 struct zs_step zs_plan_step(const struct zs_op *op) {

@@ -25,58 +25,142 @@ static char *path_of(struct zs_link *link, const char *name) {
     return zs_arena_string(link->scratch, path, (size_t)len);
 }
 
-// The steps that drop the oldest so that there is room for one more (names sort by zxid), and the record's own.
-static bool plan_steps(struct zs_link *link, const struct zs_quarantine *record,
-                       const struct zs_request *children, struct zs_quarantine_plan *out) {
-    char name[ZS_QUARANTINE_NAME];
-    int64_t zxid;
-    bool exists = false;
-    uint32_t most = link->settings.quarantine_max, records = 0;
-    zs_quarantine_name(record->zxid, name);
-    for (uint32_t i = 0; i < children->name_count; i++) {
-        exists = exists || strcmp(children->names[i], name) == 0;
-        records += zs_quarantine_parse_name(children->names[i], &zxid);
+static const struct zs_quarantine_size *find_size(const struct zs_quarantine_book *book, int64_t zxid) {
+    uint32_t from = 0, to = book->count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (book->records[middle].zxid == zxid)
+            return &book->records[middle];
+        if (book->records[middle].zxid < zxid)
+            from = middle + 1;
+        else
+            to = middle;
     }
-    uint32_t excess = !exists && records >= most ? records - most + 1 : 0;
-    if (excess > DROPS_MAX)
-        excess = DROPS_MAX;
-    out->steps = zs_arena_take(link->scratch, (size_t)excess + 1, sizeof *out->steps);
-    if (!out->steps)
-        return false;
-    for (uint32_t i = 0; i < children->name_count && out->count < excess; i++) {
-        if (!zs_quarantine_parse_name(children->names[i], &zxid))
-            continue; // not ours
-        char *path = path_of(link, children->names[i]);
+    return NULL;
+}
+
+// Reads how large those are that are new. A record of this name is written once, but for `anew`.
+static enum zs_outcome read_sizes(struct zs_link *link, const struct zs_request *children, int64_t anew,
+                                  struct zs_quarantine_size *out, uint32_t *count) {
+    struct zs_request *reads = zs_arena_take(link->scratch, children->name_count + 1, sizeof *reads);
+    if (!reads)
+        return ZS_REFUSED;
+    *count = 0;
+    for (uint32_t i = 0; i < children->name_count; i++) {
+        struct zs_quarantine_size *size = &out[*count];
+        if (!zs_quarantine_parse_name(children->names[i], &size->zxid) || size->zxid == anew)
+            continue; // not ours, or about to be written
+        const struct zs_quarantine_size *known = find_size(&link->quarantine, size->zxid);
+        size->bytes = known ? known->bytes : 0;
+        reads[*count].path = known ? NULL : path_of(link, children->names[i]);
+        reads[*count].type = ZS_REQUEST_NODE;
+        if (reads[*count].path)
+            zs_client_submit(&link->client, &reads[*count]);
+        ++*count;
+    }
+    zs_client_drain(&link->client);
+    enum zs_outcome outcome = ZS_DONE;
+    for (uint32_t i = 0; i < *count; i++) {
+        if (!reads[i].path)
+            continue;
+        out[i].bytes = reads[i].outcome == ZS_DONE ? (size_t)reads[i].data_len : 0;
+        outcome = reads[i].outcome == ZS_UNKNOWN ? ZS_UNKNOWN : outcome;
+        zs_request_clear(&reads[i]);
+    }
+    return outcome;
+}
+
+// Brings the book up to what there is, without `anew`.
+static enum zs_outcome keep_book(struct zs_link *link, const struct zs_request *children, int64_t anew) {
+    struct zs_quarantine_book *book = &link->quarantine;
+    struct zs_quarantine_size *records = calloc((size_t)children->name_count + 1, sizeof *records);
+    uint32_t count = 0;
+    enum zs_outcome outcome = records ? read_sizes(link, children, anew, records, &count) : ZS_REFUSED;
+    if (outcome != ZS_DONE) {
+        free(records);
+        return outcome;
+    }
+    free(book->records);
+    *book = (struct zs_quarantine_book){.records = records, .count = count};
+    return ZS_DONE;
+}
+
+// How many of the oldest have to go so that one of `bytes` has room.
+static uint32_t excess(const struct zs_link *link, size_t bytes) {
+    const struct zs_quarantine_book *book = &link->quarantine;
+    size_t sum = bytes;
+    uint32_t drops = 0, left = book->count;
+    for (uint32_t i = 0; i < book->count; i++)
+        sum += book->records[i].bytes;
+    for (; left && (left >= link->settings.quarantine_max || sum > link->settings.quarantine_bytes_max);
+         left--)
+        sum -= book->records[drops++].bytes;
+    return drops;
+}
+
+// The steps that drop the oldest, and the record's own.
+static bool plan_steps(struct zs_link *link, int64_t zxid, bool exists, uint32_t drops,
+                       struct zs_quarantine_plan *out) {
+    char name[ZS_QUARANTINE_NAME];
+    out->steps = zs_arena_take(link->scratch, (size_t)drops + 1, sizeof *out->steps);
+    for (uint32_t i = 0; out->steps && i <= drops; i++) {
+        zs_quarantine_name(i < drops ? link->quarantine.records[i].zxid : zxid, name);
+        char *path = path_of(link, name);
         if (!path)
             return false;
         out->steps[out->count++] = (struct zs_step){.type = ZS_STEP_DELETE, .path = path, .version = -1};
     }
-    out->dropped = out->count;
-    char *path = path_of(link, name);
-    out->steps[out->count++] = (struct zs_step){.type = exists ? ZS_STEP_SET : ZS_STEP_CREATE,
-                                                .path = path,
-                                                .data = {.at = out->json.at, .len = out->json.len},
-                                                .acls = link->settings.acls,
-                                                .version = -1};
-    return path != NULL;
+    if (!out->steps)
+        return false;
+    struct zs_step *own = &out->steps[drops];
+    own->type = exists ? ZS_STEP_SET : ZS_STEP_CREATE;
+    own->data = (struct zs_slice){.at = out->json.at, .len = out->json.len};
+    own->acls = link->settings.acls;
+    out->dropped = drops;
+    return true;
+}
+
+// Without data where anybody may read it, or where it takes too many others to make room for it.
+static enum zs_outcome plan_record(struct zs_link *link, const struct zs_quarantine *record, size_t bytes_max,
+                                   bool exists, struct zs_quarantine_plan *out, struct zs_error *e) {
+    const size_t most = link->settings.quarantine_bytes_max;
+    uint32_t drops = 0;
+    for (int with_data = link->settings.protected; with_data >= 0; with_data--) {
+        if (!zs_quarantine_encode(record, with_data, bytes_max < most ? bytes_max : most, &out->json,
+                                  &out->whole, e))
+            return ZS_REFUSED;
+        drops = excess(link, out->json.len);
+        if (drops <= DROPS_MAX)
+            break;
+    }
+    if (plan_steps(link, record->zxid, exists, drops < DROPS_MAX ? drops : DROPS_MAX, out))
+        return ZS_DONE;
+    zs_fail(e, ZS_FATAL, "no memory for it");
+    return ZS_REFUSED;
 }
 
 enum zs_outcome zs_quarantine_prepare(struct zs_link *link, const struct zs_quarantine *record,
                                       size_t bytes_max, struct zs_quarantine_plan *out, struct zs_error *e) {
+    char name[ZS_QUARANTINE_NAME];
     *out = (struct zs_quarantine_plan){.steps = NULL};
     zs_buffer_init(&out->json, link->settings.limits.request_max);
-    if (!zs_quarantine_encode(record, bytes_max, &out->json, &out->whole, e))
-        return ZS_REFUSED;
+    zs_quarantine_name(record->zxid, name);
     struct zs_request children = {.type = ZS_REQUEST_CHILDREN, .path = link->quarantine_path};
     enum zs_outcome outcome = zs_client_ask(&link->client, &children);
-    if (outcome == ZS_DONE && !plan_steps(link, record, &children, out)) {
-        zs_fail(e, ZS_FATAL, "no memory for it");
-        outcome = ZS_REFUSED;
-    } else if (outcome == ZS_REFUSED) {
+    bool exists = zs_request_find_name(&children, name) != NULL;
+    if (outcome == ZS_REFUSED)
         zs_fail(e, ZS_DENIED, "cannot list %s: %s", link->quarantine_path, zs_rc_text(children.rc));
-    }
+    if (outcome == ZS_DONE)
+        outcome = keep_book(link, &children, record->zxid);
+    if (outcome == ZS_DONE)
+        outcome = plan_record(link, record, bytes_max, exists, out, e);
     zs_request_clear(&children);
     return outcome;
+}
+
+void zs_quarantine_forget(struct zs_link *link) {
+    free(link->quarantine.records);
+    link->quarantine = (struct zs_quarantine_book){.records = NULL};
 }
 
 void zs_quarantine_plan_clear(struct zs_quarantine_plan *plan) {

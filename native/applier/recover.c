@@ -387,6 +387,11 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     if (target.connects != link->connects)
         zs_backoff_reset(&link->look_backoff);
     link->connects = target.connects;
+    if (!zs_limit_look(link))
+        return zs_fail(e, ZS_RETRY,
+                       "a request of %zu bytes loses the connection each time, and the server does not say "
+                       "whether it takes that size",
+                       link->doubt.bytes);
     struct zs_marker found;
     bool exists;
     if (!read_marker(link, &found, &exists, e))
@@ -396,6 +401,7 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))
         return false;
+    zs_quarantine_forget(link);
     link->journal.open = false; // another applier may have written there
     take_place(link, &found, exists);
     // Registered is who wrote the marker last. Who does not, waits for the first write: an applier that stands by must

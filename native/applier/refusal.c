@@ -49,20 +49,19 @@ enum zs_refusal zs_refusal_of(int rc, enum zs_quarantine_class *class) {
     }
 }
 
-void zs_doubt_lost(struct zs_doubt *doubt, const struct zs_loss *loss) {
-    bool suspect = loss->bytes >= ZS_SUSPECT_BYTES && loss->after_ms <= ZS_SUSPECT_MS;
-    if (!suspect || loss->first != doubt->zxid || loss->alone != doubt->alone)
+void zs_doubt_lost(struct zs_doubt *doubt, int64_t zxid, size_t bytes, int64_t after_ms) {
+    bool suspect = bytes >= ZS_SUSPECT_BYTES && after_ms <= ZS_SUSPECT_MS;
+    if (!suspect || zxid != doubt->zxid)
         doubt->losses = 0;
-    doubt->zxid = loss->first;
-    doubt->alone = loss->alone;
-    if (!suspect || ++doubt->losses < ZS_LOSSES)
-        return;
-    if (loss->alone)
-        doubt->losses = ZS_LOSSES;
-    else
-        doubt->until = loss->last;
+    doubt->zxid = zxid;
+    doubt->bytes = bytes;
+    doubt->losses += suspect;
 }
 
-bool zs_doubt_condemns(const struct zs_doubt *doubt, int64_t zxid) {
-    return doubt->alone && doubt->zxid == zxid && doubt->losses >= ZS_LOSSES;
+bool zs_doubt_due(const struct zs_doubt *doubt) {
+    return doubt->losses >= ZS_LOSSES;
+}
+
+void zs_doubt_over(struct zs_doubt *doubt) {
+    doubt->losses = 0;
 }

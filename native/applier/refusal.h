@@ -22,28 +22,22 @@ enum zs_refusal zs_refusal_of(int rc, enum zs_quarantine_class *class);
 
 // --- requests that lose the connection -------------------------------------------------------------------------------
 
-// A server closes the connection on a request above its jute.maxbuffer and says nothing. From outside that is a lost
-// connection like any other, but it comes again each time, at once, at the same txn. So: when a multi has lost
-// the connection LOSSES times in a row, its txns go one by one; when one that goes by itself has, it is condemned. Only large
-// requests that are lost at once count, or a bad network would do what only a limit may.
+// A request above a server's jute.maxbuffer loses the connection, at once and each time. So do other things: when large requests
+// that begin with the same txn have lost it LOSSES times in a row, the server is asked what it takes (limit.c). That alone
+// decides; a loss never does.
 enum { ZS_LOSSES = 3, ZS_SUSPECT_BYTES = 16 * 1024, ZS_SUSPECT_MS = 1000 };
 
 struct zs_doubt {
-    int64_t zxid; // of the request that was lost: its first txn
+    int64_t zxid; // the first txn of the request that was lost ...
+    size_t bytes; // ... and its size
     uint32_t losses;
-    bool alone;
-    int64_t until; // up to here txns go one by one
 };
 
-struct zs_loss {
-    int64_t first, last; // txns of the request
-    bool alone;          // it held one txn only, or a part of one
-    size_t bytes;
-    int64_t after_ms; // from the request to the loss
-};
+enum { ZS_DOUBT_IMAGE = -1 }; // in place of a zxid: a multi of an image
 
-void zs_doubt_lost(struct zs_doubt *doubt, const struct zs_loss *loss);
-// Whether this txn, alone, has been lost so often that it is to go into quarantine.
-bool zs_doubt_condemns(const struct zs_doubt *doubt, int64_t zxid);
+void zs_doubt_lost(struct zs_doubt *doubt, int64_t zxid, size_t bytes, int64_t after_ms);
+// Whether the server is to be asked about a request of doubt->bytes.
+bool zs_doubt_due(const struct zs_doubt *doubt);
+void zs_doubt_over(struct zs_doubt *doubt);
 
 #endif

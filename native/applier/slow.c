@@ -7,6 +7,7 @@
 #include <zookeeper/zookeeper.h>
 
 #include "zs_failpoint.h"
+#include "zs_utf8.h"
 
 // A client that writes the same node again and again may win every race of versions. After some tries ours do not take
 // part in it any more: what can ride with the marker then expects no data version.
@@ -46,12 +47,19 @@ struct work {
     const char *record_path, *request_path; // of a retry: they go in the same multi; NULL: none
 };
 
+// As much as is shown of it.
+static void put_path(char out[static ZS_QUARANTINE_PATH_SHOWN + 1], const char *path) {
+    size_t len = zs_utf8_cut(path, ZS_QUARANTINE_PATH_SHOWN);
+    memcpy(out, path, len);
+    out[len] = '\0';
+}
+
 static void set_problem(struct work *w, enum zs_quarantine_class class, int code, const char *text,
                         const char *path) {
     w->problem.class = class;
     w->problem.code = code;
     w->problem.text = text;
-    snprintf(w->problem.path, sizeof w->problem.path, "%s", path ? path : "");
+    put_path(w->problem.path, path ? path : "");
 }
 
 // --- reading ---------------------------------------------------------------------------------------------------------
@@ -138,12 +146,7 @@ static void ask(struct work *w, struct zs_request *request, size_t bytes) {
     zs_client_ask(&w->link->client, request);
     if (!w->unit || request->rc != ZCONNECTIONLOSS)
         return;
-    struct zs_loss loss = {.first = w->unit->zxid,
-                           .last = w->unit->zxid,
-                           .alone = true,
-                           .bytes = bytes,
-                           .after_ms = zs_mono_ms() - sent};
-    zs_doubt_lost(&w->link->doubt, &loss);
+    zs_doubt_lost(&w->link->doubt, w->unit->zxid, bytes, zs_mono_ms() - sent);
 }
 
 // A multi of `count` steps and the marker.
@@ -158,8 +161,10 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     // What an image writes is no matter of the fence.
     uint32_t total =
         zs_link_end_multi(link, all, count, zxid, clock, link->image.run ? link->marker_fence : 0);
-    if (!total)
-        return LOST;
+    if (!total) {
+        zs_journal_failed(&link->journal);
+        return no_memory(w);
+    }
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = all, .step_count = total};
     const int64_t theirs = zs_history_theirs(link);
     ZS_FAILPOINT("applier_slow_write");
@@ -222,19 +227,26 @@ static enum written fence(struct work *w) {
     return write_with_marker(w, NULL, 0, w->link->position, w->link->clock);
 }
 
-// A run of steps that may share a multi; the last run of all takes the marker on.
-static enum written write_run(struct work *w, const struct zs_step *steps, uint32_t count, bool last) {
-    size_t request_max = w->link->settings.limits.request_max;
-    size_t bytes = zs_plan_request_bytes(steps, count);
-    if (bytes + ZS_PLAN_MARKER_ROOM <= request_max) {
-        w->fenced = true;
-        w->marked = last;
-        return last ? write_with_marker(w, steps, count, w->zxid, w->clock)
-                    : write_with_marker(w, steps, count, w->link->position, w->link->clock);
-    }
-    if (bytes > request_max) {
+// --- what is too large for one multi with the marker -----------------------------------------------------------------
+//
+// What a client of the origin could ask for in one request is applied here, whatever is kept beside it. As long as it fits
+// it goes as one request: with the marker, or bare. What is kept beside it (records of copies, of quarantine, requests) may
+// leave it no room: then it is cut into pieces, each with the marker at its old place, the last one with the new. It is
+// applied at least once then, as what goes bare is.
+
+static enum written write_marked(struct work *w, const struct zs_step *steps, uint32_t count, bool last) {
+    w->fenced = true;
+    w->marked = last;
+    return last ? write_with_marker(w, steps, count, w->zxid, w->clock)
+                : write_with_marker(w, steps, count, w->link->position, w->link->clock);
+}
+
+static enum written write_fenced(struct work *w, const struct zs_step *steps, uint32_t count) {
+    if (zs_plan_request_bytes(steps, count) > w->link->settings.limits.request_max) {
         set_problem(w, ZS_QUARANTINE_TOO_LARGE, 0,
-                    "larger than a request may be (see zoospan.jute_maxbuffer)", steps->path);
+                    "larger than a request may be here (jute.maxbuffer of the servers, or "
+                    "zoospan.jute_maxbuffer)",
+                    steps->path);
         return NEVER;
     }
     w->bare = true;
@@ -246,19 +258,82 @@ static enum written write_run(struct work *w, const struct zs_step *steps, uint3
     return result == WRITTEN ? write_bare(w, steps, count) : result;
 }
 
-// The steps that share a multi. A session may end with more ephemerals than a request can name: what only deletes is cut to
-// fit, because it may be seen half done, and done once more.
-static uint32_t run_length(const struct work *w, const struct zs_step *steps, uint32_t count) {
-    const size_t most = w->link->settings.limits.request_max - ZS_PLAN_MARKER_ROOM;
-    uint32_t length = 0, fitting = 0;
-    size_t bytes = 0;
-    bool deletes = true;
-    for (; length < count && !zs_step_bare(&steps[length]); length++) {
-        bytes += zs_plan_step_bytes(&steps[length]);
-        deletes = deletes && steps[length].type == ZS_STEP_DELETE;
-        fitting = bytes <= most ? length + 1 : fitting;
+static bool fits(const struct work *w, const struct zs_step *steps, uint32_t count) {
+    return zs_plan_request_bytes(steps, count) + ZS_PLAN_MARKER_ROOM <= w->link->settings.limits.request_max;
+}
+
+static bool is_ours(const struct zs_step *step) {
+    return zs_path_covers(ZS_ROOT, step->path);
+}
+
+// What stays together: a copy and its record, which tells by its zxid that it is the copy's.
+static uint32_t group_length(const struct zs_step *steps, uint32_t count) {
+    bool copy = count > 1 && steps[0].type == ZS_STEP_CREATE && steps[1].type == ZS_STEP_CREATE &&
+                !is_ours(&steps[0]) && zs_path_covers(ZS_SESSIONS_PATH, steps[1].path);
+    return copy ? 2 : 1;
+}
+
+static uint32_t piece_length(const struct work *w, const struct zs_step *steps, uint32_t count) {
+    uint32_t length = 0;
+    while (length < count) {
+        uint32_t more = group_length(steps + length, count - length);
+        if (!fits(w, steps, length + more))
+            break;
+        length += more;
     }
-    return deletes && fitting ? fitting : length;
+    return length;
+}
+
+// A step, or a copy and its record, that leaves no room for the marker. What is created has its data set after that.
+static enum written write_large(struct work *w, const struct zs_step *steps, uint32_t count) {
+    static const struct zs_slice empty = {.at = (const uint8_t *)"", .len = 0};
+    struct zs_step created[2] = {steps[0], steps[count - 1]};
+    if (steps->type != ZS_STEP_CREATE || !steps->data.len)
+        return write_fenced(w, steps, count);
+    created[0].data = empty;
+    enum written result =
+        fits(w, created, count) ? write_marked(w, created, count, false) : write_fenced(w, created, count);
+    const struct zs_step set = {.type = ZS_STEP_SET, .path = steps->path, .data = steps->data};
+    return result == WRITTEN ? write_fenced(w, &set, 1) : result;
+}
+
+static enum written write_pieces(struct work *w, const struct zs_step *steps, uint32_t count, bool last) {
+    enum written result = WRITTEN;
+    for (uint32_t at = 0; at < count && result == WRITTEN;) {
+        uint32_t length = piece_length(w, steps + at, count - at);
+        if (length) {
+            result = write_marked(w, steps + at, length, last && at + length == count);
+        } else {
+            length = group_length(steps + at, count - at);
+            result = write_large(w, steps + at, length);
+        }
+        at += length;
+    }
+    return result;
+}
+
+// A run of steps that may share a multi; the last run of all takes the marker on.
+static enum written write_run(struct work *w, const struct zs_step *steps, uint32_t count, bool last) {
+    const size_t most = w->link->settings.limits.request_max;
+    uint32_t own = 0; // up to with the last step that is not ours
+    bool deletes = true, mixed = false;
+    if (fits(w, steps, count))
+        return write_marked(w, steps, count, last);
+    for (uint32_t i = 0; i < count; i++) {
+        deletes = deletes && steps[i].type == ZS_STEP_DELETE;
+        if (is_ours(&steps[i]))
+            continue;
+        mixed = mixed || own < i;
+        own = i + 1;
+    }
+    if (own && !mixed && zs_plan_request_bytes(steps, own) <= most) {
+        enum written result = write_fenced(w, steps, own);
+        return result == WRITTEN ? write_pieces(w, steps + own, count - own, last) : result;
+    }
+    // A session may end with more ephemerals than a request can name; deletes may be seen half done.
+    if (deletes || zs_plan_asked_bytes(w->unit->ops, w->unit->op_count) <= most)
+        return write_pieces(w, steps, count, last);
+    return write_fenced(w, steps, count);
 }
 
 // The node has an ACL at the origin that the servers here do not take: it must not stand more open than there.
@@ -281,7 +356,9 @@ static enum written write_settled(struct work *w) {
     enum written result = WRITTEN;
     w->fenced = w->marked = false;
     for (uint32_t i = 0; i < count && result == WRITTEN;) {
-        uint32_t length = run_length(w, &steps[i], count - i);
+        uint32_t length = 0;
+        while (i + length < count && !zs_step_bare(&steps[i + length]))
+            length++;
         if (length) {
             result = write_run(w, &steps[i], length, i + length == count);
             i += length;
@@ -338,9 +415,10 @@ static void log_quarantined(const struct work *w, const struct problem *why, con
 static void log_dropped(const struct work *w, const struct zs_quarantine_plan *plan) {
     if (plan->dropped)
         zs_logf(w->link->log, ZS_LEVEL_WARN,
-                "%s: %u records of quarantine dropped, the oldest ones: there may be %u "
-                "(zoospan.quarantine_max)",
-                w->link->names.link, plan->dropped, w->link->settings.quarantine_max);
+                "%s: %u records of quarantine dropped, the oldest ones: there may be %u, with %zu bytes "
+                "(zoospan.quarantine_max, zoospan.quarantine_bytes_max)",
+                w->link->names.link, plan->dropped, w->link->settings.quarantine_max,
+                w->link->settings.quarantine_bytes_max);
 }
 
 static const char *record_text(const struct zs_quarantine_plan *plan) {
@@ -378,11 +456,9 @@ static enum written put_in_quarantine(struct work *w) {
     const struct problem why = w->problem;
     struct zs_link *link = w->link;
     size_t most = link->settings.limits.request_max - 2 * (size_t)ZS_PLAN_MARKER_ROOM;
-    bool small =
-        zs_doubt_condemns(&link->doubt, w->unit->zxid); // what is too large once is so in a record, too
     for (int i = 0; i < 4; i++) {
         zs_arena_reset(link->scratch);
-        enum written result = write_record(w, &why, small || i >= 2 ? RECORD_BYTES_SMALL : most);
+        enum written result = write_record(w, &why, i >= 2 ? RECORD_BYTES_SMALL : most);
         if (result == WRITTEN || result == LOST)
             return result;
     }
@@ -408,7 +484,7 @@ static enum written plan_left_out(struct work *w) {
         if (!is_left_out(&settled->findings[i]))
             continue;
         if (!count)
-            snprintf(why.path, sizeof why.path, "%s", settled->findings[i].path);
+            put_path(why.path, settled->findings[i].path);
         ops[count++] = w->unit->ops[settled->findings[i].op];
     }
     if (!count)
@@ -516,14 +592,6 @@ static void log_findings(const struct work *w) {
 
 static enum written write_unit(struct work *w) {
     enum written result = AGAIN;
-    if (zs_doubt_condemns(&w->link->doubt, w->unit->zxid)) {
-        set_problem(
-            w, ZS_QUARANTINE_TOO_LARGE, ZCONNECTIONLOSS,
-            "the server closes the connection each time it is sent: larger than jute.maxbuffer of this "
-            "site's servers",
-            w->unit->op_count == 1 ? w->unit->ops->path : NULL);
-        result = NEVER;
-    }
     for (int i = 0; i < TRIES_MAX && result == AGAIN; i++) {
         w->careful = i < CAREFUL_TRIES || w->bare;
         result = try_unit(w);

@@ -461,9 +461,19 @@ static void target_subscribe(void *self, struct zs_mailbox *mailbox, bool wanted
     pthread_mutex_unlock(&zk->lock);
 }
 
+static bool target_peer(void *self, struct zs_peer *out) {
+    struct zs_zookeeper *zk = self;
+    pthread_mutex_lock(&zk->lock);
+    out->len = sizeof out->address;
+    bool known = zk->handle && zk->state.connected &&
+                 zookeeper_get_connected_host(zk->handle, (struct sockaddr *)&out->address, &out->len);
+    pthread_mutex_unlock(&zk->lock);
+    return known;
+}
+
 struct zs_target zs_zookeeper_target(struct zs_zookeeper *zookeeper) {
     static const struct zs_target_calls calls = {
-        .state = target_state, .submit = target_submit, .subscribe = target_subscribe};
+        .state = target_state, .submit = target_submit, .subscribe = target_subscribe, .peer = target_peer};
     return (struct zs_target){.calls = &calls, .self = zookeeper};
 }
 

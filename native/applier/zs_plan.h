@@ -39,6 +39,8 @@ void zs_plan_measure(struct zs_unit *unit, const struct zs_plan_limits *limits);
 size_t zs_plan_step_bytes(const struct zs_step *step); // in a multi
 // Of a whole request without a marker: one step bare, several in a multi.
 size_t zs_plan_request_bytes(const struct zs_step *steps, uint32_t count);
+// Of the request with which a client could have asked for these ops, without what is kept beside them.
+size_t zs_plan_asked_bytes(const struct zs_op *ops, uint32_t count);
 
 struct zs_plan {
     struct zs_unit *last; // the last unit that goes in; NULL: the first one goes alone

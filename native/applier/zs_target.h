@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "zs_error.h"
 #include "zs_log.h"
@@ -21,10 +22,10 @@ enum zs_step_type { ZS_STEP_CREATE, ZS_STEP_DELETE, ZS_STEP_SET, ZS_STEP_SET_ACL
 // One change of the destination's tree, ready to be sent.
 struct zs_step {
     enum zs_step_type type;
+    int32_t version;      // expected: data version (SET, DELETE) or aversion (SET_ACL); -1: any
     const char *path;     // CREATE: of a persistent node; nothing else is ever created here
     struct zs_slice data; // CREATE, SET
     struct zs_acls acls;  // CREATE, SET_ACL
-    int32_t version;      // expected: data version (SET, DELETE) or aversion (SET_ACL); -1: any
 };
 
 // Whether a step cannot be part of a multi: an ACL change is not an op that multis have.
@@ -64,6 +65,7 @@ struct zs_request {
     int rc;                                 // ZooKeeper's code; 0: done
     uint32_t failed_step;                   // STEPS: the first step that was refused
     int32_t version, aversion, child_count; // READ, NODE, CHILDREN
+    int32_t cversion, data_len;             // READ, NODE, CHILDREN
     int64_t owner;                          // READ, NODE, CHILDREN: ephemeralOwner
     int64_t created;                        // READ, NODE, CHILDREN: czxid
     int64_t changed;          // READ, NODE, CHILDREN: mzxid. STEPS: their zxid, if there is a SET
@@ -109,6 +111,12 @@ struct zs_target_state {
     char detail[256];    // why it is not connected
 };
 
+// Where the server is that the session is connected to.
+struct zs_peer {
+    struct sockaddr_storage address;
+    socklen_t len;
+};
+
 struct zs_target_calls {
     // Thread: any. Never blocks for long.
     void (*state)(void *self, struct zs_target_state *out);
@@ -117,6 +125,7 @@ struct zs_target_calls {
     // Wakes this mailbox from now on whenever the state has changed. Call before the first submit; a mailbox must
     // outlive the target, or be dropped with `subscribe(self, mailbox, false)`.
     void (*subscribe)(void *self, struct zs_mailbox *mailbox, bool wanted);
+    bool (*peer)(void *self, struct zs_peer *out); // thread: any; false: it is not connected
 };
 
 struct zs_target {

@@ -98,3 +98,28 @@ size_t zs_utf8_from_jute(const uint8_t *bytes, size_t len, char *out) {
     }
     return used;
 }
+
+size_t zs_utf8_cut(const char *text, size_t max) {
+    size_t len = strnlen(text, max);
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+        len--;
+    return len;
+}
+
+void zs_utf8_mend(char *text) {
+    size_t len = strlen(text), kept = 0, step;
+    for (size_t at = 0; at < len; at += step) {
+        uint32_t code;
+        step = zs_utf8_next((const uint8_t *)text + at, len - at, &code);
+        if (step && zs_utf8_valid(text + at, step)) {
+            memmove(text + kept, text + at, step);
+            kept += step;
+            continue;
+        }
+        text[kept++] = '?';
+        step = 1;
+        while (((unsigned char)text[at + step] & 0xc0) == 0x80)
+            step++;
+    }
+    text[kept] = '\0';
+}

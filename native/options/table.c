@@ -441,6 +441,17 @@ const struct zs_option zs_option_table[] = {
                  "be as large as the txn.",
     },
     {
+        .name = "quarantine_bytes_max",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_BYTES,
+        .fallback = "16M",
+        .min = 1 * M,
+        .max = 1024 * M,
+        .prose = "How many bytes these records may have for each origin, because all znodes are held in the "
+                 "memory of the servers. The oldest go first here as well.",
+    },
+    {
         .name = "resync_deletes",
         .group = "Applying",
         .roles = A,

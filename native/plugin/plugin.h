@@ -39,8 +39,4 @@ struct zs_plugin {
     struct zs_plugin_link links[ZS_BACKLOG_READERS_MAX];
 };
 
-// Puts one '?' in the place of each stretch that is not UTF-8. A detail may hold what a broker said, and may have been
-// cut to fit, inside a character; JSON would not take it.
-void zs_plugin_mend_text(char *text);
-
 #endif

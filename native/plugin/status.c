@@ -54,29 +54,11 @@ static void put_counters(json_t *object, const struct zs_sender_status *s) {
     put_count(object, "image_nodes", s->image_nodes);
 }
 
-void zs_plugin_mend_text(char *text) {
-    size_t len = strlen(text), kept = 0, step;
-    for (size_t at = 0; at < len; at += step) {
-        uint32_t code;
-        step = zs_utf8_next((const uint8_t *)text + at, len - at, &code);
-        if (step && zs_utf8_valid(text + at, step)) {
-            memmove(text + kept, text + at, step);
-            kept += step;
-            continue;
-        }
-        text[kept++] = '?';
-        step = 1;
-        while (((unsigned char)text[at + step] & 0xc0) == 0x80)
-            step++;
-    }
-    text[kept] = '\0';
-}
-
 static json_t *link_status(const struct zs_plugin_link *link) {
     struct zs_sender_status s = {.state = ZS_LINK_STOPPED, .lag_ms = -1};
     if (link->sender)
         zs_sender_status(link->sender, &s);
-    zs_plugin_mend_text(s.detail);
+    zs_utf8_mend(s.detail);
     json_t *object = json_object();
     put(object, "destination", json_string(link->destination));
     put(object, "state", json_string(zs_link_state_name(s.state)));

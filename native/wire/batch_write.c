@@ -8,8 +8,11 @@
 #include <assert.h>
 #include <lz4.h>
 #include <lz4hc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "zs_utf8.h"
 
 // A dictionary pays for itself in small batches only; they are worth the slower search, too.
 enum { HEADER_BYTES_MAX = 160, SMALL_BYTES_MAX = 8192, SMALL_LEVEL = 3 };
@@ -295,8 +298,11 @@ static void put_part(struct zs_batch_writer *w, const struct zs_record_snapshot_
 
 static void put_broken(struct zs_batch_writer *w, const struct zs_record_broken *broken) {
     assert(strlen(broken->reason) <= ZS_REASON_MAX);
+    char reason[ZS_REASON_MAX + 1];
+    snprintf(reason, sizeof reason, "%s", broken->reason);
+    zs_utf8_mend(reason); // it may quote what was cut within a character, and readers refuse that
     zs_put_varint(&w->raw, (uint64_t)broken->zxid);
-    put_text(&w->raw, broken->reason);
+    put_text(&w->raw, reason);
 }
 
 static void put_seen(struct zs_batch_writer *w, const struct zs_record_seen *seen) {

@@ -7,6 +7,7 @@
 
 #include "wire_json.h"
 #include "zs_base64.h"
+#include "zs_utf8.h"
 
 // What a record may be at all: no request of a ZooKeeper is larger (zoospan.jute_maxbuffer).
 enum { RECORD_BYTES_MAX = 64 * 1024 * 1024, SLACK_BYTES = 64 * 1024 };
@@ -100,12 +101,14 @@ static char *batch_text(const struct zs_quarantine *record, size_t bytes_max) {
     return text;
 }
 
-// A path, cut where it is too long to be shown, but never within a character.
-static json_t *path_value(const char *path) {
-    size_t len = strnlen(path, ZS_QUARANTINE_PATH_SHOWN);
-    while (len > 0 && path[len] && ((unsigned char)path[len] & 0xc0) == 0x80)
-        len--;
-    return json_stringn(path, len);
+// A text, cut where it is too long to be shown, but never within a character.
+static json_t *text_value(const char *text) {
+    char shown[ZS_QUARANTINE_PATH_SHOWN + 1];
+    size_t len = zs_utf8_cut(text, ZS_QUARANTINE_PATH_SHOWN);
+    memcpy(shown, text, len);
+    shown[len] = '\0';
+    zs_utf8_mend(shown); // or JSON would not take it, and nothing of the record would be written
+    return json_string(shown);
 }
 
 static json_t *ops_value(const struct zs_quarantine *record) {
@@ -114,7 +117,7 @@ static json_t *ops_value(const struct zs_quarantine *record) {
         const struct zs_op *op = &record->ops[i];
         json_t *entry =
             json_pack("{s:s, s:o, s:I}", "op", op_name(op->type), "path",
-                      op->path ? path_value(op->path) : json_null(), "bytes", (json_int_t)op->data.len);
+                      op->path ? text_value(op->path) : json_null(), "bytes", (json_int_t)op->data.len);
         if (json_array_append_new(list, entry) != 0) {
             json_decref(list);
             return NULL;
@@ -130,11 +133,11 @@ static json_t *hex(int64_t value) {
 }
 
 static json_t *record_value(const struct zs_quarantine *record) {
-    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:i, s:s, s:o, s:b, s:I, s:o}", "origin", record->origin,
+    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:i, s:o, s:o, s:b, s:I, s:o}", "origin", record->origin,
                      "zxid", hex(record->zxid), "time", (json_int_t)record->time_ms, "txn_time",
                      (json_int_t)record->txn_time_ms, "class", zs_quarantine_class_name(record->class),
-                     "code", record->code, "reason", record->reason, "path",
-                     record->path ? path_value(record->path) : json_null(), "multi", record->multi,
+                     "code", record->code, "reason", text_value(record->reason), "path",
+                     record->path ? text_value(record->path) : json_null(), "multi", record->multi,
                      "op_count", (json_int_t)record->op_count, "ops", ops_value(record));
 }
 
@@ -143,15 +146,15 @@ static int put_chunk(const char *bytes, size_t len, void *buffer) {
     return 0;
 }
 
-bool zs_quarantine_encode(const struct zs_quarantine *record, size_t bytes_max, struct zs_buffer *out,
-                          bool *whole, struct zs_error *e) {
+bool zs_quarantine_encode(const struct zs_quarantine *record, bool with_data, size_t bytes_max,
+                          struct zs_buffer *out, bool *whole, struct zs_error *e) {
     enum { MEMBERS = 64 }; // of "whole" and "batch"
     zs_buffer_clear(out);
     json_t *object = record_value(record);
     if (!object)
         return zs_fail(e, ZS_FATAL, "no memory for a record of quarantine");
     size_t bytes = json_dumpb(object, NULL, 0, JSON_COMPACT) + MEMBERS;
-    char *batch = bytes < bytes_max ? batch_text(record, bytes_max - bytes) : NULL;
+    char *batch = with_data && bytes < bytes_max ? batch_text(record, bytes_max - bytes) : NULL;
     *whole = batch != NULL;
     bool fine = json_object_set_new(object, "whole", json_boolean(*whole)) == 0 &&
                 (!batch || json_object_set_new(object, "batch", json_string(batch)) == 0) &&

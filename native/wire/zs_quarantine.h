@@ -36,10 +36,10 @@ struct zs_quarantine {
     const struct zs_op *ops;
 };
 
-// Writes at most `bytes_max` bytes into `out` (emptied first). If it does not fit with the ops' data it is written
+// Writes at most `bytes_max` bytes into `out` (emptied first). If the ops' data is not wanted, or does not fit, it is written
 // without, and only says what and why: *whole says which. Errors: ZS_FATAL (no memory, or not even that fits).
-bool zs_quarantine_encode(const struct zs_quarantine *record, size_t bytes_max, struct zs_buffer *out,
-                          bool *whole, struct zs_error *e);
+bool zs_quarantine_encode(const struct zs_quarantine *record, bool with_data, size_t bytes_max,
+                          struct zs_buffer *out, bool *whole, struct zs_error *e);
 
 // Reads one; texts, and with `with_ops` the ops, live in the arena. Errors: ZS_CORRUPT, ZS_FATAL.
 bool zs_quarantine_decode(const uint8_t *json, size_t len, bool with_ops, struct zs_arena *arena,

@@ -17,7 +17,7 @@ static void encode_again(struct zs_quarantine *record, struct zs_arena *arena) {
     bool whole = false;
     zs_buffer_init(&json, 1 << 24);
     // A hostile time may not be what a batch can say; all else goes round.
-    if (zs_quarantine_encode(record, 1 << 24, &json, &whole, &e)) {
+    if (zs_quarantine_encode(record, true, 1 << 24, &json, &whole, &e)) {
         assert(zs_quarantine_decode(json.at, json.len, true, arena, &again, &e));
         assert(again.zxid == record->zxid && again.op_count == record->op_count &&
                again.class == record->class);

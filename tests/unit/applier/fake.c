@@ -156,9 +156,15 @@ static void fake_subscribe(void *self, struct zs_mailbox *mailbox, bool wanted) 
     (void)wanted;
 }
 
+static bool fake_peer(void *self, struct zs_peer *out) {
+    (void)self;
+    (void)out;
+    return false;
+}
+
 void fake_open_session(struct fake *fake, struct store *store, int64_t session) {
     static const struct zs_target_calls calls = {
-        .state = fake_state, .submit = fake_submit, .subscribe = fake_subscribe};
+        .state = fake_state, .submit = fake_submit, .subscribe = fake_subscribe, .peer = fake_peer};
     struct zs_error e;
     struct zs_link_settings settings = {
         .site = "bj",
@@ -168,6 +174,8 @@ void fake_open_session(struct fake *fake, struct store *store, int64_t session) 
         .retry_max_ms = 1,
         .checkpoint_txns = 100,
         .message_bytes_max = 1 << 20,
+        .quarantine_max = 10,
+        .quarantine_bytes_max = 1 << 20,
         .limits = {.ops_max = 1, .bytes_max = 1 << 20, .request_max = 1 << 20},
         .acls = zs_marker_acls(false)};
     settings.filter = zs_filter_new("", "", &e);

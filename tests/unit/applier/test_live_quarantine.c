@@ -154,6 +154,38 @@ static void the_oldest_records_make_room(void **state) {
         assert_int_equal(live_exists(live, record_path(live, live->zxid - i), NULL), i < 2);
 }
 
+// Large ones make room for a large one, and small ones for the data of one do not, if they are too many.
+static void records_are_bounded_in_bytes_too(void **state) {
+    enum { BOUND = 1 << 20, RECORDS = 8, BYTES = 300 * 1000, FIT = 2 };
+    struct live *live = *state;
+    uint32_t seed = 7;
+    char *noise = malloc(BYTES + 1);
+    assert_non_null(noise);
+    for (int i = 0; i < BYTES; i++) { // what LZ4 cannot make smaller
+        seed = seed * 1664525u + 1013904223u;
+        noise[i] = (char)(1 + (seed >> 24) % 127);
+    }
+    noise[BYTES] = '\0';
+    snprintf(live->extra, sizeof live->extra, "zoospan.quarantine_bytes_max = 1M\n");
+    live_start_applier(live, 0);
+    for (int i = 0; i < RECORDS; i++) {
+        struct zs_op op = live_create(live_path("%s/n%d", live->root, i), noise);
+        op.acls.entries = &UNKNOWN_SCHEME;
+        live_publish(live, &op, 1);
+    }
+    live_expect_applied(live);
+    assert_int_equal(live_counter(live, 0, "quarantined"), RECORDS);
+    size_t bytes = 0;
+    struct Stat stat;
+    for (int i = 0; i < RECORDS; i++) {
+        bool there = live_exists(live, record_path(live, live->zxid - i), &stat);
+        assert_int_equal(there, i < FIT);
+        bytes += there ? (size_t)stat.dataLength : 0;
+    }
+    assert_in_range(bytes, FIT * BYTES, BOUND);
+    free(noise);
+}
+
 #ifdef ZS_FAILPOINTS
 // Killed just before and just after each step: the record is there, once, and what follows is applied.
 static void killed_while_it_puts_one_aside(void **state) {
@@ -229,6 +261,7 @@ int run_quarantine_tests(void) {
         cmocka_unit_test_setup_teardown(a_server_that_only_hangs_up, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_is_left_out_of_a_txn_can_be_retried, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_oldest_records_make_room, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(records_are_bounded_in_bytes_too, live_setup, live_teardown),
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test_setup_teardown(killed_while_it_puts_one_aside, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_marker_is_made_anew_at_its_limit, live_setup, live_teardown),

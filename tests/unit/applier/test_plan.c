@@ -96,11 +96,31 @@ static void requests_are_measured_exactly(void **state) {
     assert_int_equal(zs_plan_request_bytes(&create, 1), 8 + 6 + 4 + 4 + 23 + 4);
 }
 
+// As large as the request of a client that asked for it, whatever is kept beside it.
+static void what_was_asked_for_is_measured_without_records(void **state) {
+    (void)state;
+    static const char record[] = "/zoospan/sessions/sh/0000000000000001/%2Fa";
+    const struct zs_op ops[] = {{.type = ZS_OP_CREATE,
+                                 .path = "/a",
+                                 .data = {(const uint8_t *)"0123456789", 10},
+                                 .acls = {1, &anyone}},
+                                {.type = ZS_OP_CREATE, .path = record, .acls = {1, &anyone}},
+                                {.type = ZS_OP_DELETE, .path = "/b"},
+                                {.type = ZS_OP_SET_ACL, .path = "/c", .acls = {1, &anyone}}};
+    const struct zs_step steps[] = {zs_plan_step(&ops[0]), zs_plan_step(&ops[2])};
+    assert_int_equal(zs_plan_asked_bytes(ops, 2), zs_plan_request_bytes(steps, 1));
+    assert_int_equal(zs_plan_asked_bytes(ops, 4), zs_plan_request_bytes(steps, 2));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_share_a_multi), cmocka_unit_test(a_large_one_is_not_split),
-        cmocka_unit_test(bytes_are_a_limit_too), cmocka_unit_test(units_without_ops_need_no_multi),
-        cmocka_unit_test(some_go_alone),         cmocka_unit_test(requests_are_measured_exactly),
+        cmocka_unit_test(several_share_a_multi),
+        cmocka_unit_test(a_large_one_is_not_split),
+        cmocka_unit_test(bytes_are_a_limit_too),
+        cmocka_unit_test(units_without_ops_need_no_multi),
+        cmocka_unit_test(some_go_alone),
+        cmocka_unit_test(requests_are_measured_exactly),
+        cmocka_unit_test(what_was_asked_for_is_measured_without_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

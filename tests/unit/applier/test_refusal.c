@@ -67,39 +67,35 @@ static void what_no_retry_mends_goes_into_quarantine(void **state) {
     }
 }
 
-static void the_same_large_multi_lost_in_a_row_goes_one_by_one(void **state) {
+static void the_same_large_request_lost_in_a_row_is_asked_about(void **state) {
     (void)state;
     struct zs_doubt doubt = {.zxid = 0};
-    struct zs_loss loss = {.first = 5, .last = 9, .bytes = ZS_SUSPECT_BYTES, .after_ms = 3};
-    for (int i = 1; i < ZS_LOSSES; i++)
-        zs_doubt_lost(&doubt, &loss);
-    assert_int_equal(doubt.until, 0);
-    zs_doubt_lost(&doubt, &loss);
-    assert_int_equal(doubt.until, 9);
-    assert_false(zs_doubt_condemns(&doubt, 5)); // four others were in it
-    loss.alone = true;
-    loss.last = 5;
     for (int i = 0; i < ZS_LOSSES; i++) {
-        assert_false(zs_doubt_condemns(&doubt, 5));
-        zs_doubt_lost(&doubt, &loss);
+        assert_false(zs_doubt_due(&doubt));
+        zs_doubt_lost(&doubt, 5, ZS_SUSPECT_BYTES + (size_t)i, 3);
     }
-    assert_true(zs_doubt_condemns(&doubt, 5));
-    assert_false(zs_doubt_condemns(&doubt, 6));
+    assert_true(zs_doubt_due(&doubt));
+    assert_int_equal(doubt.bytes, ZS_SUSPECT_BYTES + ZS_LOSSES - 1); // the newest one's
+    zs_doubt_over(&doubt);
+    assert_false(zs_doubt_due(&doubt));
 }
 
 static void other_losses_are_nobodys_fault(void **state) {
     (void)state;
-    const struct zs_loss fault = {
-        .first = 5, .last = 5, .alone = true, .bytes = ZS_SUSPECT_BYTES, .after_ms = 3};
-    struct zs_loss others[3] = {fault, fault, fault};
-    others[0].bytes = ZS_SUSPECT_BYTES - 1; // small
-    others[1].after_ms = ZS_SUSPECT_MS + 1; // after a silence: the network
-    others[2].first = others[2].last = 6;   // it has moved on in between
-    for (size_t k = 0; k < 3; k++) {
+    static const struct {
+        int64_t zxid, after_ms;
+        size_t bytes;
+    } others[] = {{5, 3, ZS_SUSPECT_BYTES - 1},             // small
+                  {5, ZS_SUSPECT_MS + 1, ZS_SUSPECT_BYTES}, // after a silence: the network
+                  {6, 3, ZS_SUSPECT_BYTES}};                // it has moved on in between
+    for (size_t k = 0; k < COUNT(others); k++) {
         struct zs_doubt doubt = {.zxid = 0};
         for (int i = 0; i < 10; i++) {
-            zs_doubt_lost(&doubt, i % ZS_LOSSES == 0 ? &others[k] : &fault);
-            assert_false(zs_doubt_condemns(&doubt, 5));
+            if (i % ZS_LOSSES == 0)
+                zs_doubt_lost(&doubt, others[k].zxid, others[k].bytes, others[k].after_ms);
+            else
+                zs_doubt_lost(&doubt, 5, ZS_SUSPECT_BYTES, 3);
+            assert_false(zs_doubt_due(&doubt));
         }
     }
 }
@@ -110,7 +106,7 @@ int main(void) {
         cmocka_unit_test(what_may_pass_is_tried_again),
         cmocka_unit_test(a_tree_that_differs_is_read_again),
         cmocka_unit_test(what_no_retry_mends_goes_into_quarantine),
-        cmocka_unit_test(the_same_large_multi_lost_in_a_row_goes_one_by_one),
+        cmocka_unit_test(the_same_large_request_lost_in_a_row_is_asked_about),
         cmocka_unit_test(other_losses_are_nobodys_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

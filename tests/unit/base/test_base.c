@@ -20,6 +20,7 @@
 #include "zs_failpoint.h"
 #include "zs_log.h"
 #include "zs_text.h"
+#include "zs_utf8.h"
 
 static void reader_stops_at_its_end(void **state) {
     (void)state;
@@ -280,8 +281,38 @@ static void failpoints_do_what_the_environment_says(void **state) {
 }
 #endif
 
+static void text_that_was_cut_is_mended(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"\xe4\xb8\x8a\xf0\x9f\x98\x80", "\xe4\xb8\x8a\xf0\x9f\x98\x80"},
+        {"cut \xe4\xb8", "cut ?"},
+        {"cut \xf0\x9f\x98", "cut ?"},
+        {"cut \xe4\xb8 within", "cut ? within"},
+        {"latin \xe9t\xe9", "latin ?t?"},
+        {"a surrogate \xed\xa0\x80.", "a surrogate ?."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", cases[i][0]);
+        zs_utf8_mend(text);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
+static void a_text_is_cut_between_characters(void **state) {
+    (void)state;
+    static const char text[] = "a\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80z"; // of 1, 2, 3, 4 and 1 bytes
+    static const size_t cut[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11, 11};
+    for (size_t max = 0; max < sizeof cut / sizeof *cut; max++)
+        assert_int_equal(zs_utf8_cut(text, max), cut[max]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_that_was_cut_is_mended),
+        cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(reader_stops_at_its_end),
         cmocka_unit_test(varints_go_round),
         cmocka_unit_test(a_varint_of_more_than_64_bits_fails),

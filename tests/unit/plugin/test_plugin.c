@@ -228,26 +228,6 @@ static void nothing_is_lost_before_a_chain_begins(void **state) {
     zs_plugin_free(plugin);
 }
 
-static void text_that_was_cut_is_mended(void **state) {
-    (void)state;
-    static const char *const cases[][2] = {
-        {"", ""},
-        {"plain", "plain"},
-        {"\xe4\xb8\x8a\xf0\x9f\x98\x80", "\xe4\xb8\x8a\xf0\x9f\x98\x80"},
-        {"cut \xe4\xb8", "cut ?"},
-        {"cut \xf0\x9f\x98", "cut ?"},
-        {"cut \xe4\xb8 within", "cut ? within"},
-        {"latin \xe9t\xe9", "latin ?t?"},
-        {"a surrogate \xed\xa0\x80.", "a surrogate ?."},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[64];
-        snprintf(text, sizeof text, "%s", cases[i][0]);
-        zs_plugin_mend_text(text);
-        assert_string_equal(text, cases[i][1]);
-    }
-}
-
 static void a_history_is_taken_and_what_is_none_is_not(void **state) {
     (void)state;
     struct zs_plugin *plugin = opened();
@@ -337,7 +317,6 @@ int main(void) {
         cmocka_unit_test(a_link_tries_only_while_its_server_serves),
         cmocka_unit_test(a_large_backlog_makes_no_large_buffers),
         cmocka_unit_test(nothing_is_lost_before_a_chain_begins),
-        cmocka_unit_test(text_that_was_cut_is_mended),
         cmocka_unit_test(a_history_is_taken_and_what_is_none_is_not),
         cmocka_unit_test(what_is_no_marker_is_said_once),
         cmocka_unit_test(after_stop_the_server_may_go_on),

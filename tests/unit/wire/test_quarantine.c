@@ -34,6 +34,37 @@ static struct zs_quarantine sample(struct zs_op ops[static 3]) {
                                   .ops = ops};
 }
 
+// Whatever was cut where: a record is written.
+static void what_is_cut_within_a_character_does_not_spoil_a_record(void **state) {
+    (void)state;
+    struct zs_op ops[3];
+    struct zs_quarantine record = sample(ops), back;
+    struct zs_arena *arena = zs_arena_new(ARENA_BYTES);
+    struct zs_buffer json;
+    struct zs_error e;
+    bool whole;
+    char path[2 * ZS_QUARANTINE_PATH_SHOWN] = "/", reason[] = "it is \"\xe4\xb8\" here\xf0\x9f";
+    zs_buffer_init(&json, 1 << 20);
+    record.reason = reason;
+    record.path = path;
+    ops[0].path = path;
+    for (size_t at = 1; at + 4 < sizeof path; at += 3) { // characters of three bytes, cut anywhere
+        memcpy(path + at, "\xe4\xb8\xad", 4);
+        for (size_t len = at + 1; len <= at + 3; len++) {
+            const char kept = path[len];
+            path[len] = '\0';
+            assert_true(zs_quarantine_encode(&record, true, 1 << 20, &json, &whole, &e));
+            zs_arena_reset(arena);
+            assert_true(zs_quarantine_decode(json.at, json.len, false, arena, &back, &e));
+            assert_true(strlen(back.path) <= ZS_QUARANTINE_PATH_SHOWN);
+            path[len] = kept;
+        }
+    }
+    assert_string_equal(back.reason, "it is \"?\" here?");
+    zs_buffer_free(&json);
+    zs_arena_free(arena);
+}
+
 static void a_record_goes_round(void **state) {
     (void)state;
     struct zs_op ops[3];
@@ -43,7 +74,7 @@ static void a_record_goes_round(void **state) {
     struct zs_error e;
     bool whole = false;
     zs_buffer_init(&json, 1 << 20);
-    assert_true(zs_quarantine_encode(&record, 1 << 20, &json, &whole, &e));
+    assert_true(zs_quarantine_encode(&record, true, 1 << 20, &json, &whole, &e));
     assert_true(whole);
     if (!zs_quarantine_decode(json.at, json.len, true, arena, &back, &e))
         fail_msg("%s", e.text);
@@ -78,14 +109,14 @@ static void what_does_not_fit_is_told_without_its_data(void **state) {
     struct zs_error e;
     bool whole = true;
     zs_buffer_init(&json, 1 << 20);
-    assert_true(zs_quarantine_encode(&record, sizeof noise, &json, &whole, &e));
+    assert_true(zs_quarantine_encode(&record, true, sizeof noise, &json, &whole, &e));
     assert_false(whole);
     assert_true(json.len < sizeof noise);
     assert_true(zs_quarantine_decode(json.at, json.len, true, arena, &back, &e));
     assert_false(back.whole);
     assert_null(back.ops);
     assert_int_equal(back.op_count, 3);
-    assert_false(zs_quarantine_encode(&record, 100, &json, &whole, &e)); // not even that fits
+    assert_false(zs_quarantine_encode(&record, true, 100, &json, &whole, &e)); // not even that fits
     zs_buffer_free(&json);
     zs_arena_free(arena);
 }
@@ -108,7 +139,7 @@ static void long_lists_and_paths_are_cut(void **state) {
     struct zs_error e;
     bool whole = true;
     zs_buffer_init(&json, 1 << 20);
-    assert_true(zs_quarantine_encode(&record, 1 << 20, &json, &whole, &e));
+    assert_true(zs_quarantine_encode(&record, true, 1 << 20, &json, &whole, &e));
     assert_true(zs_quarantine_decode(json.at, json.len, true, arena, &back, &e));
     assert_true(strlen(back.path) <= ZS_QUARANTINE_PATH_SHOWN);
     assert_int_equal(strncmp(back.path, path, strlen(back.path)), 0);
@@ -174,6 +205,7 @@ static void names_of_records(void **state) {
 int quarantine_tests(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_goes_round),
+        cmocka_unit_test(what_is_cut_within_a_character_does_not_spoil_a_record),
         cmocka_unit_test(what_does_not_fit_is_told_without_its_data),
         cmocka_unit_test(long_lists_and_paths_are_cut),
         cmocka_unit_test(bad_records),
