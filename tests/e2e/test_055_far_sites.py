@@ -172,24 +172,23 @@ class Load(threading.Thread):
 
 
 def test_a_far_site_does_not_fall_behind(world, sh, bj, clients):
-    """1,000 writes a second at a round trip of 300 ms. A link that brings less falls further and further behind; one that only met
-    a machine that stood still has several chances."""
+    """1,000 writes a second, so far away that what a bound in messages costs is more than a loaded machine does. A link that brings
+    less falls further and further behind; one that only met a machine that stood still has several chances."""
     way = world.ways["sh", "bj"]
-    way.far(300)
+    way.far(1000)
     sh.create("/far", b"")
     load = Load(clients(world["sh"]), "/load", 1000)
     load.start()
     behind = []
     try:
         time.sleep(5)
-        for _ in range(10):
-            written, begin = load.written, time.monotonic()
-            zxid = sh.set("/far", b"x").mzxid
-            eventually(lambda: marker(bj, "sh") >= zxid, 120, 0.02, "the write at the far site")
+        for _ in range(5):
+            zxid, begin = sh.set("/far", b"x").mzxid, time.monotonic()
+            eventually(lambda: marker(bj, "sh") >= zxid, 60, 0.02, "the write at the far site")
             behind.append(time.monotonic() - begin)
-            if behind[-1] < 1.5 and load.written > 3000:
+            if behind[-1] < 4 and load.written > 3000:
                 break
-        assert behind[-1] < 1.5, f"seconds behind after 5 s of writes and later: {behind}; {written} writes"
+        assert behind[-1] < 4, f"seconds behind after 5 s of writes and later: {behind}; {load.written} writes"
     finally:
         load.stop_asked.set()
         load.join(60)
