@@ -144,12 +144,20 @@ static const char *batch_problem(const struct zs_link *link, const struct zs_bat
     return record_problem(batch);
 }
 
-// What the origin holds of us does not depend on what becomes of the batch.
-static void hear_seen(struct zs_link *link, const struct zs_batch *batch) {
+// What the origin holds of us, and what its clocks show, does not depend on what becomes of the batch.
+static void hear_at_once(struct zs_link *link, const struct zs_batch *batch) {
+    int64_t time_ms = 0;
     for (uint32_t i = 0; i < batch->head.records; i++) {
-        if (batch->records[i].type == ZS_RECORD_SEEN)
-            link->origin_seen = batch->records[i].seen;
+        const struct zs_record *record = &batch->records[i];
+        if (record->type == ZS_RECORD_SEEN)
+            link->origin_seen = record->seen;
+        else if (record->type == ZS_RECORD_TXN)
+            time_ms = record->txn.time_ms;
+        else if (record->type == ZS_RECORD_HEARTBEAT && record->heartbeat.time_ms)
+            time_ms = record->heartbeat.time_ms;
     }
+    if (time_ms)
+        zs_link_compare_clocks(link, time_ms);
 }
 
 void zs_intake_deliver(struct zs_link *link, uint64_t tag, struct zs_slice body, const char *dropped) {
@@ -223,7 +231,7 @@ static void decode_next(struct zs_link *link) {
         link->heard_at = zs_mono_ms();
     link->hears_others = false;
     held->tag = tag;
-    hear_seen(link, &held->batch);
+    hear_at_once(link, &held->batch);
     zs_dictionaries_hear(link, &held->batch);
     link->counters.batches++;
     if (held->batch.head.last > link->counters.received)
@@ -356,6 +364,7 @@ static bool admit_record(struct zs_link *link, struct zs_held *held, const struc
     struct zs_unit *unit = new_unit(held, 0, 0);
     if (!unit)
         return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    unit->time_ms = record->heartbeat.time_ms;
     unit->mark = record;
     append(link, unit);
     return true;
@@ -587,6 +596,7 @@ void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
         }
         if (unit->mark)
             take_over(link, unit->mark);
+        zs_link_whole_until(link, unit->time_ms);
         link->counters.txns += unit->op_count > 0;
         link->first = unit->next;
         if (link->planned == unit)

@@ -26,6 +26,8 @@ const char *zs_apply_state_name(enum zs_apply_state state) {
         return "WAITING";
     case ZS_APPLY_LIVE:
         return "LIVE";
+    case ZS_APPLY_SILENT:
+        return "SILENT";
     case ZS_APPLY_GAP:
         return "GAP";
     case ZS_APPLY_IMAGE:
@@ -43,7 +45,7 @@ void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const ch
     if (state == old && strcmp(reason, link->counters.detail) == 0)
         return;
     // While a link flows its detail moves with every batch: that is for the status, not for the log.
-    bool quiet = state == old && (state == ZS_APPLY_LIVE || state == ZS_APPLY_GAP || state == ZS_APPLY_IMAGE);
+    bool quiet = state == old && (state == ZS_APPLY_LIVE || state == ZS_APPLY_SILENT || state == ZS_APPLY_GAP || state == ZS_APPLY_IMAGE);
     enum zs_level level = state == ZS_APPLY_LIVE || state == ZS_APPLY_STOPPED || state == ZS_APPLY_RECOVER ||
                                   state == ZS_APPLY_WAITING || state == ZS_APPLY_IMAGE ||
                                   old == ZS_APPLY_STOPPED ||
@@ -55,6 +57,11 @@ void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const ch
     link->counters.state = state;
     snprintf(link->counters.detail, sizeof link->counters.detail, "%s", reason);
     zs_link_publish_status(link);
+}
+
+static bool is_silent(const struct zs_link *link) {
+    int64_t since = link->heard_at > link->consumes_at ? link->heard_at : link->consumes_at;
+    return zs_mono_ms() - since > link->settings.silence_ms;
 }
 
 void zs_link_set_flow_state(struct zs_link *link) {
@@ -80,9 +87,58 @@ void zs_link_set_flow_state(struct zs_link *link) {
                  "batches after 0x%" PRIx64 " are missing; asked the origin to go back",
                  (uint64_t)link->expected);
         zs_link_set_state(link, ZS_APPLY_GAP, reason);
+    } else if (is_silent(link)) {
+        snprintf(reason, sizeof reason,
+                 "connected to the RabbitMQ of %s, which has delivered nothing for more than %" PRId64
+                 " s, not even a heartbeat: look at the link's state in the plugin there",
+                 link->settings.origin, link->settings.silence_ms / 1000);
+        zs_link_set_state(link, ZS_APPLY_SILENT, reason);
     } else {
         zs_link_set_state(link, ZS_APPLY_LIVE, reason);
     }
+}
+
+// --- time ------------------------------------------------------------------------------------------------------------
+
+void zs_link_whole_until(struct zs_link *link, int64_t time_ms) {
+    if (!time_ms)
+        return;
+    link->whole_ms = time_ms;
+    link->whole_at = zs_mono_ms();
+}
+
+void zs_link_compare_clocks(struct zs_link *link, int64_t time_ms) {
+    enum { TURN_MS = 30 * 1000 };
+    struct zs_skew *skew = &link->skew;
+    const int64_t now = zs_mono_ms(), ahead_ms = time_ms - zs_wall_ms();
+    if (now - skew->turned_at >= TURN_MS) {
+        bool recent = now - skew->turned_at < 2 * TURN_MS;
+        skew->known[1] = recent && skew->known[0];
+        skew->best_ms[1] = skew->best_ms[0];
+        skew->known[0] = false;
+        skew->turned_at = now;
+    }
+    if (!skew->known[0] || ahead_ms > skew->best_ms[0])
+        skew->best_ms[0] = ahead_ms;
+    skew->known[0] = true;
+}
+
+static void show_skew(struct zs_link *link) {
+    const struct zs_skew *skew = &link->skew;
+    int best = skew->known[0] && (!skew->known[1] || skew->best_ms[0] > skew->best_ms[1]) ? 0 : 1;
+    link->counters.skew_known = skew->known[best];
+    link->counters.skew_ms = skew->best_ms[best];
+}
+
+// By the origin's clocks and ours; but while nothing new comes it grows whatever they show. Behind a start the stream's own clock
+// stands for the time.
+static int64_t lag_of(const struct zs_link *link) {
+    if (!link->whole_at && !link->clock)
+        return -1;
+    int64_t until = link->whole_at ? link->whole_ms : zs_clock_ms(link->clock);
+    int64_t lag = zs_wall_ms() - until;
+    int64_t still = link->whole_at ? zs_mono_ms() - link->whole_at : 0;
+    return lag > still ? lag : still;
 }
 
 void zs_link_publish_status(struct zs_link *link) {
@@ -97,14 +153,8 @@ void zs_link_publish_status(struct zs_link *link) {
     }
     now->copies = zs_copies_count(link->copies);
     now->heard_ms = link->heard_at ? zs_mono_ms() - link->heard_at : -1;
-    now->lag_ms = 0;
-    for (const struct zs_unit *unit = link->first; unit; unit = unit->next) {
-        if (!unit->op_count)
-            continue;
-        int64_t age = zs_wall_ms() - unit->time_ms;
-        now->lag_ms = age > 0 ? age : 0;
-        break;
-    }
+    now->lag_ms = lag_of(link);
+    show_skew(link);
     pthread_mutex_lock(&link->status_lock);
     link->status = *now;
     pthread_mutex_unlock(&link->status_lock);

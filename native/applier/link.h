@@ -62,7 +62,7 @@ struct zs_link_settings {
     char site[ZS_SITE_MAX + 1], origin[ZS_SITE_MAX + 1];
     struct zs_amqp_address address;
     int amqp_heartbeat_s, amqp_timeout_ms;
-    int64_t retry_min_ms, retry_max_ms, feedback_ms;
+    int64_t retry_min_ms, retry_max_ms, feedback_ms, silence_ms;
     uint16_t prefetch;
     size_t prefetch_bytes; // of batches that are not done; beyond it nothing more is read from the broker
     uint32_t depth;
@@ -120,6 +120,14 @@ struct zs_flight {
     int64_t theirs;  // zs_history_theirs when it was sent
     int64_t sent_ms; // monotonic
     size_t bytes;    // of the request
+};
+
+// The best of what an origin's times are ahead of our clock, of half a minute and of the one before: a time that was long on its
+// way says less than one that was not.
+struct zs_skew {
+    int64_t turned_at; // monotonic
+    bool known[2];
+    int64_t best_ms[2];
 };
 
 struct zs_feedback {
@@ -229,7 +237,11 @@ struct zs_link {
     struct zs_buffer marker_json;
 
     // what is shown
-    int64_t heard_at; // when the last batch came (monotonic); 0: none yet
+    int64_t heard_at;     // when the last batch came (monotonic); 0: none yet
+    int64_t consumes_at;  // since when the link consumes (monotonic)
+    int64_t whole_ms;     // the origin's time up to which all is in effect here ...
+    int64_t whole_at;     // ... and when that was (monotonic); 0: not since the start
+    struct zs_skew skew;
     pthread_mutex_t status_lock;
     struct zs_apply_status status;   // under the lock
     struct zs_apply_status counters; // the thread's own
@@ -256,6 +268,10 @@ void zs_link_publish_status(struct zs_link *link);
 // One line per conflict, ten a second at most, then a count.
 void zs_link_log_finding(struct zs_link *link, const struct zs_unit *unit, const struct zs_finding *finding);
 void zs_link_log_silenced(struct zs_link *link);
+// All of the origin up to that time of its clocks is in effect here.
+void zs_link_whole_until(struct zs_link *link, int64_t time_ms);
+// A time of the origin's clocks has just come.
+void zs_link_compare_clocks(struct zs_link *link, int64_t time_ms);
 // The place is not known any more: recover before anything else is written.
 void zs_link_lose_place(struct zs_link *link);
 // Whether a history is known, and this site's own.

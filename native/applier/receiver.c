@@ -130,6 +130,7 @@ static void connect_broker(struct zs_link *link) {
     }
     link->receive_failed = false;
     link->receive_tries = 0;
+    link->consumes_at = zs_mono_ms();
     zs_backoff_reset(&link->receive_backoff);
     link->counters.reconnects++;
     zs_link_set_state(link, ZS_APPLY_RECOVER, "consumes; reads the marker");

@@ -352,6 +352,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
     }
     zs_image_recovered(link, found, link->marker_changed);
     if (back) {
+        link->whole_at = 0;
         link->gap = false;
         link->doubt = (struct zs_doubt){.zxid = 0};
         zs_intake_drop_all(link);

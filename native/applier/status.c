@@ -56,6 +56,10 @@ static void put_link(struct zs_buffer *out, const struct zs_apply_status *s) {
     put(out, ",\"applied\":\"0x%" PRIx64 "\",\"received\":\"0x%" PRIx64 "\"", (uint64_t)s->applied,
         (uint64_t)s->received);
     put(out, ",\"heard_ms\":%" PRId64 ",\"lag_ms\":%" PRId64, s->heard_ms, s->lag_ms);
+    if (s->skew_known)
+        put(out, ",\"skew_ms\":%" PRId64, s->skew_ms);
+    else
+        put(out, ",\"skew_ms\":null");
     put_number(out, "batches", s->batches);
     put_number(out, "txns", s->txns);
     put_number(out, "multis", s->multis);

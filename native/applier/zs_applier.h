@@ -21,6 +21,7 @@ enum zs_apply_state {
     ZS_APPLY_BROKER,  // no connection to the origin's broker
     ZS_APPLY_WAITING, // another applier consumes this link
     ZS_APPLY_LIVE,
+    ZS_APPLY_SILENT, // as LIVE, but the origin says nothing any more
     ZS_APPLY_GAP, // batches are missing; asked the origin to go back
     ZS_APPLY_IMAGE, // the stream cannot make this site equal: takes an image of the origin's tree, or waits for it
     ZS_APPLY_BRAKE, // an image would delete more than is allowed: an operator is asked
@@ -35,7 +36,10 @@ struct zs_apply_status {
     int64_t received; // the last origin zxid that was decoded: more may wait
     int64_t
         heard_ms; // time since the last batch (a heartbeat is one): grows while the origin is silent; -1: none yet
-    int64_t lag_ms; // age of the oldest txn that was received and is not applied; 0: none
+    // Now less the origin's time up to which all is in effect here, so it grows while nothing is heard; -1: nothing ever was.
+    int64_t lag_ms;
+    bool skew_known;
+    int64_t skew_ms; // the origin's clocks less this host's, at best in the last minute: what its batches took counts against it
     uint64_t txns, multis, ops, batches;
     uint64_t conflicts[ZS_VERDICT_COUNT];
     uint64_t quarantined, gaps, rejected, fenced, reconnects;

@@ -31,7 +31,7 @@
 struct zs_backlog;
 struct zs_backlog_reader;
 
-enum { ZS_BACKLOG_SEGMENTS = 32, ZS_BACKLOG_READERS_MAX = 16 };
+enum { ZS_BACKLOG_SEGMENTS = 32, ZS_BACKLOG_READERS_MAX = 32 };
 
 // Takes `bytes_max` bytes of ring in `ZS_BACKLOG_SEGMENTS` parts at once (the kernel gives the pages when they are
 // first used), rounded down to whole cache lines per part. Errors: ZS_INVALID (less than 128 KiB), ZS_FATAL (no memory).

@@ -416,6 +416,19 @@ const struct zs_option zs_option_table[] = {
         .prose = "How often the applier tells each origin how far it is.",
     },
     {
+        .name = "silence",
+        .group = "Applying",
+        .roles = A,
+        .per_link = true,
+        .type = ZS_TYPE_MS,
+        .fallback = "10s",
+        .min = 1 * SECONDS,
+        .max = 10 * MINUTES,
+        .prose = "How long an origin may say nothing, although the applier is connected to its RabbitMQ, "
+                 "before the link is SILENT and not LIVE. It must be longer than that origin's "
+                 "`zoospan.heartbeat`.",
+    },
+    {
         .name = "checkpoint_txns",
         .group = "Applying",
         .roles = A,

@@ -68,10 +68,7 @@ static bool open_link(struct zs_plugin *plugin, const char *destination, struct 
 static bool open_links(struct zs_plugin *plugin, struct zs_error *e) {
     const char *const *sites;
     size_t count = zs_option_links(plugin->options, &sites);
-    if (count > ZS_BACKLOG_READERS_MAX) {
-        return zs_fail(e, ZS_INVALID, "zoospan.links: %zu destinations; at most %d are possible", count,
-                       ZS_BACKLOG_READERS_MAX);
-    }
+    _Static_assert(ZS_LINKS_MAX * ZS_SENDER_READERS <= ZS_BACKLOG_READERS_MAX, "a link lacks readers");
     for (size_t i = 0; i < count; i++) {
         if (!open_link(plugin, sites[i], e))
             return zs_error_context(e, "link %s", sites[i]);

@@ -36,7 +36,7 @@ struct zs_plugin {
     struct zs_history history;
     bool history_refused; // and said so
     size_t link_count;
-    struct zs_plugin_link links[ZS_BACKLOG_READERS_MAX];
+    struct zs_plugin_link links[ZS_LINKS_MAX];
 };
 
 #endif

@@ -55,7 +55,7 @@ static void put_counters(json_t *object, const struct zs_sender_status *s) {
 }
 
 static json_t *link_status(const struct zs_plugin_link *link) {
-    struct zs_sender_status s = {.state = ZS_LINK_STOPPED, .lag_ms = -1};
+    struct zs_sender_status s = {.state = ZS_LINK_STOPPED, .lag_ms = -1, .report_ms = -1};
     if (link->sender)
         zs_sender_status(link->sender, &s);
     zs_utf8_mend(s.detail);
@@ -67,6 +67,8 @@ static json_t *link_status(const struct zs_plugin_link *link) {
     put_zxid(object, "confirmed", s.confirmed);
     put_zxid(object, "applied", s.applied);
     put(object, "lag_ms", json_integer(s.lag_ms));
+    put(object, "report_ms", json_integer(s.report_ms));
+    put(object, "skew_ms", s.skew_known ? json_integer(s.skew_ms) : json_null());
     put(object, "blocked", json_boolean(s.blocked));
     put_counters(object, &s);
     return object;

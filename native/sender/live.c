@@ -22,12 +22,12 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
                 report->origin, report->destination, s->names.feedback);
         return;
     }
+    zs_lag_hear(s, report);
     s->report = *report;
     s->reported = true;
     s->deaf[0] = '\0';
     zs_outbound_hear(s->outbound, report);
     s->status.applied = report->applied;
-    zs_trail_reached(&s->trail, report->applied);
     zs_way_reported(&s->way, report->applied, zs_mono_ms());
 }
 
@@ -53,14 +53,16 @@ static bool read_reports(struct zs_sender *s, struct zs_error *e) {
 }
 
 // Reports have a connection of their own. While it is away, or cannot be had, the stream goes on. False: that cannot go on either.
-static bool look_after_reports(struct zs_sender *s, struct zs_error *e) {
+// Who stands by takes copies of them.
+bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e) {
     struct zs_error lost = {0};
+    bool copies = s->state == ZS_LINK_STANDBY;
     bool idle = !s->topology.feedback && !s->topology.feedback_dial;
     if (idle && zs_mono_ms() < s->listen_at)
         return true;
-    if (idle && s->listen_at && !s->blocked && !zs_topology_renew(&s->topology, &s->names, e))
+    if (idle && !copies && s->listen_at && !s->blocked && !zs_topology_renew(&s->topology, &s->names, e))
         return false;
-    switch (zs_topology_listen(&s->topology, &s->settings, &s->names, s->watchdog, &lost)) {
+    switch (zs_topology_listen(&s->topology, &s->settings, &s->names, copies, s->watchdog, &lost)) {
     case ZS_OPENING_PENDING:
         return true;
     case ZS_OPENING_DONE:
@@ -140,9 +142,6 @@ static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
         be_lost(s, &e);
         return false;
     }
-    if (!zs_history_equal(&s->history, &s->sent_history))
-        s->trail = (struct zs_trail){0};
-    s->sent_history = s->history;
     zs_outbound_seek(s->outbound, &s->history, at);
     zs_window_reset(&s->window, s->settings.window_batches, at);
     zs_way_reset(&s->way);
@@ -264,12 +263,21 @@ static bool go_back_behind_refused(struct zs_sender *s) {
     return false;
 }
 
+// The origin's time up to which the stream is whole at its end; 0: not known. What was committed before the backlog is looked at
+// is in it.
+static int64_t whole_until(const struct zs_sender *s) {
+    const int64_t now = zs_wall_ms();
+    bool ended =
+        s->state == ZS_LINK_LIVE && !s->entry_waits && zs_backlog_bounds(s->backlog).last <= s->place;
+    return ended ? now : zs_outbound_taken(s->outbound).time_ms;
+}
+
 // What this site has of the destination goes along with heartbeats, to one whose version knows SEEN. So they are not left out
 // for ever where batches never pause: a destination that was restored, or whose applier began anew, has to hear it.
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
     const struct zs_record_seen seen = {.history = s->marker.history, .zxid = s->marker.zxid};
     bool tells = s->reported && s->report.takes_images && s->has_marker && zs_history_known(&seen.history);
-    const struct zs_heartbeat beat = {.time_ms = zs_wall_ms(), .seen = tells ? &seen : NULL};
+    const struct zs_heartbeat beat = {.time_ms = whole_until(s), .seen = tells ? &seen : NULL};
     if (!zs_outbound_finish(s->outbound, heartbeat ? &beat : NULL, &s->outgoing, e) ||
         !zs_link_publish_again(s, e))
         return false;
@@ -279,7 +287,6 @@ bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
 
 bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
     uint64_t tag;
-    int64_t wall = zs_wall_ms();
     ZS_FAILPOINT("sender_publish");
     if (!zs_topology_publish(&s->topology, &s->names, &s->outgoing, &tag, e))
         return false;
@@ -287,10 +294,8 @@ bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e) {
     const struct zs_batch_head *head = &s->outgoing.head;
     const struct zs_checkpoint last = {.zxid = head->last, .clock = head->clock_last};
     zs_window_push(&s->window, tag, &last);
-    if (head->last > head->prev) {
-        zs_trail_left(&s->trail, head->last, wall);
+    if (head->last > head->prev)
         zs_way_left(&s->way, head->last);
-    }
     s->confirmed_since_publish = false;
     s->heartbeat_at = zs_mono_ms() + s->settings.heartbeat_ms;
     if (s->outgoing.heartbeat)
@@ -354,12 +359,14 @@ static void fill_batch(struct zs_sender *s, bool *more) {
             if (next != ZS_SOURCE_TXN)
                 return;
         }
+        const int64_t before = zs_outbound_cursor(s->outbound).zxid;
         enum zs_taken taken = zs_outbound_take(s->outbound, s->entry.bytes, s->entry.len, &e);
         s->entry_waits = taken == ZS_TAKE_FULL;
         if (taken == ZS_TAKE_ERROR)
             be_stuck(s, &e);
         if (taken != ZS_TAKEN)
             return;
+        zs_lag_pass(s, before);
     }
     *more = true;
 }
@@ -400,7 +407,7 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
 }
 
 bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
-    if (!zs_link_read_publisher(s, e) || !look_after_reports(s, e))
+    if (!zs_link_read_publisher(s, e) || !zs_link_look_after_reports(s, e))
         return false;
     if (zs_link_streams(s))
         return step_stream(s, more, e);

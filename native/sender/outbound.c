@@ -23,6 +23,7 @@ struct zs_outbound {
     struct zs_arena *arena;                               // of the txn at hand
     struct zs_history history;
     struct zs_checkpoint cursor;
+    struct zs_glance taken;
     bool open; // a batch has begun; a finished one lends its memory until the next begins
 
     bool checkpoints, checkpoint_open; // the destination takes them; the open batch holds one
@@ -84,6 +85,7 @@ void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
                       const struct zs_checkpoint *from) {
     out->history = *history;
     out->cursor = *from;
+    out->taken = (struct zs_glance){.zxid = from->zxid};
     out->mark_waits = false;
     out->open = false;
     zs_batch_writer_free(out->image_writer);
@@ -219,25 +221,27 @@ static void watch_for_sequential_name(struct zs_outbound *out, const char *path)
         memcpy(out->sequential_example, path, len + 1);
 }
 
+// `behind_carried`: so is an op before it in its txn.
+static bool is_carried(const struct zs_outbound *out, const struct zs_op *op, bool behind_carried) {
+    switch (op->type) {
+    case ZS_OP_CREATE:
+    case ZS_OP_DELETE:
+    case ZS_OP_SET:
+    case ZS_OP_SET_ACL:
+        return zs_filter_carries(out->settings.filter, op->path);
+    case ZS_OP_CLOSE_SESSION:
+        // Most sessions that close had no ephemeral that this link carries.
+        return !op->paths_known || behind_carried;
+    }
+    return false;
+}
+
 // What the filter leaves of the txn's ops, into `kept` (room for all of them).
 static uint32_t filter_ops(struct zs_outbound *out, const struct zs_txn *txn, struct zs_op *kept) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < txn->op_count; i++) {
         const struct zs_op *op = &txn->ops[i];
-        bool carried = false;
-        switch (op->type) {
-        case ZS_OP_CREATE:
-        case ZS_OP_DELETE:
-        case ZS_OP_SET:
-        case ZS_OP_SET_ACL:
-            carried = zs_filter_carries(out->settings.filter, op->path);
-            break;
-        case ZS_OP_CLOSE_SESSION:
-            // Most sessions that close had no ephemeral that this link carries.
-            carried = !op->paths_known || count > 0;
-            break;
-        }
-        if (!carried)
+        if (!is_carried(out, op, count > 0))
             continue;
         if (op->type == ZS_OP_CREATE)
             watch_for_sequential_name(out, op->path);
@@ -287,6 +291,7 @@ enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, si
     struct zs_txn txn;
     struct zs_position seen;
     struct zs_marker marker;
+    const uint64_t published = out->counters.txns;
     if (!out->open)
         begin_batch(out);
     if (zs_outbound_full(out))
@@ -297,17 +302,36 @@ enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, si
     assert(txn.zxid > out->cursor.zxid);
 
     enum zs_taken taken = ZS_TAKEN;
+    bool local = false;
     if (find_marker(&txn, &seen, &marker)) {
         taken = take_foreign(out, &txn, &seen, &marker);
         out->counters.foreign += taken == ZS_TAKEN;
     } else if (session_known(out, txn.session)) {
         out->counters.foreign++;
     } else {
+        local = true;
         taken = take_local(out, &txn, e);
     }
-    if (taken == ZS_TAKEN)
-        out->cursor.zxid = txn.zxid;
-    return taken;
+    if (taken != ZS_TAKEN)
+        return taken;
+    out->cursor.zxid = txn.zxid;
+    out->taken = (struct zs_glance){.zxid = txn.zxid,
+                                    .time_ms = txn.time_ms,
+                                    .local = local,
+                                    .carried = out->counters.txns > published};
+    return ZS_TAKEN;
+}
+
+struct zs_glance zs_outbound_taken(const struct zs_outbound *out) {
+    return out->taken;
+}
+
+static bool carries_any(const struct zs_outbound *out, const struct zs_txn *txn) {
+    for (uint32_t i = 0; i < txn->op_count; i++) {
+        if (is_carried(out, &txn->ops[i], false))
+            return true;
+    }
+    return false;
 }
 
 bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_glance *glance,
@@ -321,8 +345,11 @@ bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t le
     bool applied = find_marker(&txn, &seen, &marker);
     if (applied)
         meet_session(out, txn.session);
-    *glance = (struct zs_glance){
-        .zxid = txn.zxid, .time_ms = txn.time_ms, .local = !applied && !session_known(out, txn.session)};
+    bool local = !applied && !session_known(out, txn.session);
+    *glance = (struct zs_glance){.zxid = txn.zxid,
+                                 .time_ms = txn.time_ms,
+                                 .local = local,
+                                 .carried = local && carries_any(out, &txn)};
     return true;
 }
 

@@ -36,7 +36,7 @@
 
 #define NOT_SERVING "waits for this ZooKeeper server to serve"
 
-enum { STANDBY_MS = 1000, STEP_DOWN_MS = 3 * STANDBY_MS, AWAKE_AT_LEAST_MS = 60 * 1000, LOG_LOOK_MS = 50 };
+enum { STANDBY_MS = 1000, STEP_DOWN_MS = 3 * STANDBY_MS, AWAKE_AT_LEAST_MS = 1000, LOG_LOOK_MS = 50 };
 
 static void drain(int fd) {
     uint64_t count;
@@ -100,9 +100,12 @@ static void share_status(struct zs_sender *s) {
     s->status.confirmed = s->window.confirmed.zxid;
     if (s->image.begun)
         s->status.image_nodes = s->image.nodes;
-    s->status.lag_ms = s->reported ? zs_trail_age_ms(&s->trail, zs_wall_ms()) : -1;
+    struct zs_lag_share lag;
+    zs_lag_look(s);
+    zs_lag_share(s, &lag);
     pthread_mutex_lock(&s->shared);
     s->published_status = s->status;
+    s->published_lag = lag;
     pthread_mutex_unlock(&s->shared);
 }
 
@@ -139,6 +142,9 @@ static void disconnect(struct zs_sender *s, const struct zs_error *e) {
 static bool claim(struct zs_sender *s, struct zs_error *e) {
     if (zs_topology_claim(&s->topology, &s->settings, &s->names, e)) {
         ZS_FAILPOINT("sender_claimed");
+        zs_topology_deafen(&s->topology); // what was overheard counts no more
+        s->reported = false;
+        s->report_tag = s->listen_at = 0;
         s->status.reconnects++;
         zs_link_move(s, ZS_LINK_POSITION, "connected");
         return true;
@@ -201,7 +207,8 @@ static bool turn(struct zs_sender *s, bool *more, struct zs_error *e) {
     case ZS_LINK_CONNECTING:
         return connect_publisher(s, e);
     case ZS_LINK_STANDBY:
-        return zs_link_read_publisher(s, e) && (zs_mono_ms() < s->retry_at || claim(s, e));
+        return zs_link_read_publisher(s, e) && zs_link_look_after_reports(s, e) &&
+               (zs_mono_ms() < s->retry_at || claim(s, e));
     case ZS_LINK_POSITION:
     case ZS_LINK_LOG:
     case ZS_LINK_LIVE:
@@ -253,6 +260,7 @@ static bool start_thread(struct zs_sender *s, struct zs_error *e) {
 
 static void free_sender(struct zs_sender *s) {
     zs_backlog_reader_free(s->reader);
+    zs_backlog_reader_free(s->lag.reader);
     zs_outbound_free(s->outbound);
     zs_arena_free(s->image.arena);
     if (s->wake_fd >= 0)
@@ -291,9 +299,10 @@ struct zs_sender *zs_sender_start(const struct zs_sender_settings *settings, str
     s->outbound = zs_outbound_new(&outbound, e);
     s->image.arena = zs_arena_new(settings->txn_bytes_max * 4 + (1 << 20));
     s->reader = s->outbound && s->image.arena ? zs_backlog_reader_new(backlog, e) : NULL;
-    if (s->reader && (s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+    s->lag.reader = s->reader ? zs_backlog_reader_new(backlog, e) : NULL;
+    if (s->lag.reader && (s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         zs_fail(e, ZS_FATAL, "cannot make an eventfd: %s", strerror(errno));
-    if (!s->reader || s->wake_fd < 0 || !start_thread(s, e)) {
+    if (!s->lag.reader || s->wake_fd < 0 || !start_thread(s, e)) {
         free_sender(s);
         return NULL;
     }
@@ -348,7 +357,9 @@ void zs_sender_set_logs(struct zs_sender *s, const struct zs_sender_logs *logs) 
 void zs_sender_status(struct zs_sender *s, struct zs_sender_status *out) {
     pthread_mutex_lock(&s->shared);
     *out = s->published_status;
+    const struct zs_lag_share lag = s->published_lag;
     pthread_mutex_unlock(&s->shared);
+    zs_lag_show(&lag, out);
 }
 
 void zs_sender_stop(struct zs_sender *s) {

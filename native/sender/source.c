@@ -24,7 +24,7 @@ void zs_source_close(struct zs_sender *s) {
     s->quiet_looks = 0;
 }
 
-static struct zs_sender_logs logs_now(struct zs_sender *s) {
+struct zs_sender_logs zs_source_logs(struct zs_sender *s) {
     pthread_mutex_lock(&s->shared);
     struct zs_sender_logs logs = s->told_logs;
     pthread_mutex_unlock(&s->shared);
@@ -48,7 +48,7 @@ static bool log_counts(const struct zs_sender *s, const struct zs_sender_logs *l
 
 // A txn above txn_bytes_max could not be carried, so the log's reader need not take it either.
 static bool open_log(struct zs_sender *s, struct zs_error *e) {
-    struct zs_sender_logs logs = logs_now(s);
+    struct zs_sender_logs logs = zs_source_logs(s);
     if (!log_counts(s, &logs, e))
         return false;
     s->txnlog = zs_txnlog_open(logs.log_dir, logs.snap_dir, s->place, s->settings.txn_bytes_max, e);
@@ -99,7 +99,7 @@ static void tell_progress(struct zs_sender *s, int64_t bound) {
 
 static enum zs_source next_of_log(struct zs_sender *s, struct zs_error *e) {
     int64_t bound = zs_backlog_bounds(s->backlog).floor;
-    struct zs_sender_logs logs = logs_now(s);
+    struct zs_sender_logs logs = zs_source_logs(s);
     struct zs_txnlog_txn txn;
     if (!log_counts(s, &logs, e))
         return ZS_SOURCE_LOST;

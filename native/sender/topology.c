@@ -80,17 +80,32 @@ bool zs_topology_claim(struct zs_topology *topology, const struct zs_sender_sett
            declare_reports(topology->publisher, names, e) && zs_amqp_confirm_mode(topology->publisher, e);
 }
 
+static bool consume_copies(struct zs_amqp *amqp, const struct zs_link_names *names, struct zs_error *e) {
+    char name[ZS_NAME_BYTES + 32];
+    snprintf(name, sizeof name, "%s.%llx", names->feedback, (unsigned long long)zs_mono_ms());
+    const struct zs_amqp_queue copies = {
+        .name = name, .exclusive = true, .overflow = ZS_OVERFLOW_DROP_HEAD, .length_max = 1};
+    return zs_amqp_declare_exchange(amqp, names->feedback, "fanout", e) &&
+           zs_amqp_declare_queue(amqp, &copies, e) && //
+           zs_amqp_bind(amqp, name, names->feedback, "", e) && zs_amqp_consume(amqp, name, name, true, 2, e);
+}
+
 enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs_sender_settings *settings,
-                                   const struct zs_link_names *names, struct zs_watchdog *watchdog,
-                                   struct zs_error *e) {
+                                   const struct zs_link_names *names, bool copies,
+                                   struct zs_watchdog *watchdog, struct zs_error *e) {
     char name[NAME_BYTES];
-    spell_name(name, settings, names, "feedback");
+    if (topology->feedback)
+        return ZS_OPENING_DONE;
+    spell_name(name, settings, names, copies ? "standby" : "feedback");
     struct zs_dial_plan plan = plan_of(settings, name, topology->feedback_tries);
-    plan.queue = names->feedback;
+    plan.queue = copies ? NULL : names->feedback;
     plan.prefetch =
         2; // the newest stays unacknowledged, so that the broker still has it for whoever comes after us
-    return count_tries(&topology->feedback_tries,
-                       open_connection(&topology->feedback, &topology->feedback_dial, &plan, watchdog, e));
+    enum zs_opening opening =
+        open_connection(&topology->feedback, &topology->feedback_dial, &plan, watchdog, e);
+    if (opening == ZS_OPENING_DONE && copies && !consume_copies(topology->feedback, names, e))
+        opening = ZS_OPENING_FAILED;
+    return count_tries(&topology->feedback_tries, opening);
 }
 
 bool zs_topology_renew(struct zs_topology *topology, const struct zs_link_names *names, struct zs_error *e) {

@@ -1,27 +1,55 @@
 #include "zs_trail.h"
 
-void zs_trail_left(struct zs_trail *trail, int64_t zxid, int64_t now_ms) {
-    if (zxid <= trail->newest)
-        return; // sent again: it is as old as it was
-    trail->newest = zxid;
-    if (trail->count == ZS_TRAIL_MAX)
+#include <string.h>
+
+void zs_trail_begin(struct zs_trail *trail, int64_t zxid) {
+    trail->reached = trail->known = trail->newest.zxid = zxid;
+    trail->count = trail->skipped = 0;
+    trail->stride = 1;
+}
+
+static void thin_out(struct zs_trail *trail) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < trail->count; i += 2)
+        trail->steps[kept++] = trail->steps[i];
+    trail->count = kept;
+    trail->stride *= 2;
+}
+
+void zs_trail_pass(struct zs_trail *trail, int64_t before, int64_t zxid, int64_t time_ms, bool carried) {
+    enum { STRIDE_MAX = 1 << 20 };
+    if (before > trail->known || zxid <= trail->known)
         return;
-    uint32_t at = (trail->start + trail->count++) % ZS_TRAIL_MAX;
-    trail->steps[at].zxid = zxid;
-    trail->steps[at].left_ms = now_ms;
+    trail->known = zxid;
+    if (!carried)
+        return;
+    trail->newest = (struct zs_trail_step){.zxid = zxid, .time_ms = time_ms};
+    if (++trail->skipped < trail->stride && trail->count)
+        return;
+    if (trail->count == ZS_TRAIL_MAX && trail->stride < STRIDE_MAX)
+        thin_out(trail);
+    if (trail->count < ZS_TRAIL_MAX)
+        trail->steps[trail->count++] = trail->newest;
+    trail->skipped = 0;
 }
 
-void zs_trail_reached(struct zs_trail *trail, int64_t zxid) {
-    trail->reached = zxid;
-    while (trail->count && trail->steps[trail->start].zxid <= zxid) {
-        trail->start = (trail->start + 1) % ZS_TRAIL_MAX;
-        trail->count--;
+void zs_trail_reach(struct zs_trail *trail, int64_t zxid) {
+    if (zxid < trail->reached || zxid > trail->known) {
+        zs_trail_begin(trail, zxid);
+        return;
     }
+    uint32_t done = 0;
+    trail->reached = zxid;
+    while (done < trail->count && trail->steps[done].zxid <= zxid)
+        done++;
+    trail->count -= done;
+    memmove(trail->steps, trail->steps + done, trail->count * sizeof *trail->steps);
+    if (!trail->count && trail->newest.zxid > zxid)
+        trail->steps[trail->count++] = trail->newest;
+    if (trail->count < ZS_TRAIL_MAX / 4 && trail->stride > 1)
+        trail->stride /= 2;
 }
 
-int64_t zs_trail_age_ms(const struct zs_trail *trail, int64_t now_ms) {
-    if (!trail->count || trail->steps[trail->start].zxid <= trail->reached)
-        return 0;
-    int64_t age = now_ms - trail->steps[trail->start].left_ms;
-    return age > 0 ? age : 0;
+const struct zs_trail_step *zs_trail_oldest(const struct zs_trail *trail) {
+    return trail->count ? &trail->steps[0] : NULL;
 }

@@ -4,6 +4,7 @@
 //   live.c    what a connected link does in one turn
 //   source.c  where the next txn comes from: backlog or txn log
 //   gap.c     what is done when neither has it
+//   lag.c     how far behind the destination is
 //   rollback.c  finds out that zxids are given a second time
 //   image.c   sends an image of the tree (ready.c says when, images.c brings it from the walk, chunk.c reads it)
 #ifndef ZS_LINK_H
@@ -29,6 +30,19 @@ struct zs_gap {
     int64_t look_at;   // when to try again though nothing has changed (monotonic)
     bool stepped_down; // for this place: other servers have had their turn
     char reason[ZS_REASON_MAX + 1];
+};
+
+// What tells the lag (lag.c). It outlives connections.
+struct zs_lag {
+    struct zs_backlog_reader *reader;
+    struct zs_trail trail;
+    struct zs_history history; // of this site: whose zxids the trail holds
+    zs_clock clock;            // that the destination reported; 0: it has nothing of this history
+    bool known;                // it has reported
+    int64_t heard_at;          // when it did so last (monotonic)
+    int64_t log_looked_at;     // the place from which the txn log was searched
+    bool skew_known;
+    int64_t skew_ms;
 };
 
 // An image that is being sent, or was.
@@ -63,6 +77,13 @@ struct zs_image {
     int64_t again_at;       // when to give that up
 };
 
+struct zs_lag_share {
+    bool known, lacks, skew_known;
+    int64_t heard_at;       // monotonic
+    int64_t lacks_since_ms; // commit time
+    int64_t skew_ms;
+};
+
 struct zs_sender {
     struct zs_sender_settings settings;
     struct zs_link_names names;
@@ -82,16 +103,16 @@ struct zs_sender {
     struct zs_marker told_marker;
     struct zs_sender_logs told_logs;
     struct zs_sender_status published_status;
+    struct zs_lag_share published_lag;
 
     // The rest belongs to the thread.
     enum zs_link_state state;
     struct zs_topology topology;
     struct zs_outbound *outbound;
     struct zs_window window;
-    struct zs_trail trail;
     struct zs_way way;
+    struct zs_lag lag;
     struct zs_history history;
-    struct zs_history sent_history; // what the trail's zxids belong to
     bool has_marker;
     struct zs_marker marker; // this site's for the destination
     int64_t marker_moved_at; // when its time changed last (monotonic)
@@ -139,6 +160,9 @@ int64_t zs_link_backoff_ms(struct zs_sender *s, int failures);
 // Takes what the broker says on the publishing connection: confirms, refusals, returns, alarms.
 bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e);
 
+// Opens the connection for reports if it is time to, and takes what has come. False: the other one is of no use either.
+bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e);
+
 // Ends the open batch, with a heartbeat if wanted, and publishes it. The window must have room.
 bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e);
 // The newest batch once more; nothing may have been added to the next one.
@@ -178,11 +202,22 @@ enum zs_source {
     ZS_SOURCE_LOST,    // neither backlog nor log has what follows `place`: the error says why
     ZS_SOURCE_AGAIN,   // never returned
 };
+// The txn log as the server knows it now.
+struct zs_sender_logs zs_source_logs(struct zs_sender *s);
 // Goes to a place. False: as ZS_SOURCE_LOST. True: `txnlog` tells which source it is; the state is the caller's to set.
 bool zs_source_seek(struct zs_sender *s, int64_t place, struct zs_error *e);
 // The next txn; changes between LOG and LIVE by itself.
 enum zs_source zs_source_next(struct zs_sender *s, struct zs_error *e);
 void zs_source_close(struct zs_sender *s); // the txn log; the backlog's reader rests with the connection
+
+// --- lag.c -----------------------------------------------------------------------------------------------------------
+
+void zs_lag_hear(struct zs_sender *s, const struct zs_report *report); // the newest one; before `reported` says so
+void zs_lag_pass(struct zs_sender *s, int64_t before); // the stream took the txn behind that zxid
+void zs_lag_look(struct zs_sender *s);                 // every turn
+// What has to be known to tell it at any moment.
+void zs_lag_share(const struct zs_sender *s, struct zs_lag_share *share);
+void zs_lag_show(const struct zs_lag_share *share, struct zs_sender_status *status);
 
 // --- gap.c -----------------------------------------------------------------------------------------------------------
 

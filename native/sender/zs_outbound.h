@@ -58,12 +58,16 @@ enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, si
 
 struct zs_glance {
     int64_t zxid;
-    int64_t time_ms;
-    bool local; // so the stream's clock behind it is at least its time
+    int64_t time_ms; // when it was committed
+    bool local;      // so the stream's clock behind it is at least its time
+    bool carried;    // it is local, and the filter leaves something of it
 };
 // Looks at a txn without taking it, wherever it stands. What it shows of sessions is remembered. Errors: as for take.
 bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t len, struct zs_glance *glance,
                         struct zs_error *e);
+
+// The txn that was taken last; no time: none since the last seek.
+struct zs_glance zs_outbound_taken(const struct zs_outbound *out);
 
 // What has been taken so far, and how much of that waits in the open batch.
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
@@ -80,7 +84,7 @@ enum zs_taken zs_outbound_add(struct zs_outbound *out, const struct zs_record *r
 uint32_t zs_outbound_records(const struct zs_outbound *out); // in the open batch
 
 struct zs_heartbeat {
-    int64_t time_ms;                   // wall clock
+    int64_t time_ms; // up to then, by the origin's clocks, the stream is whole; 0: not known
     const struct zs_record_seen *seen; // NULL: none
 };
 

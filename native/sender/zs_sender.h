@@ -51,7 +51,12 @@ struct zs_sender_status {
     int64_t cursor;    // the last zxid that went into a published batch (or needed none)
     int64_t confirmed; // ... that the broker has confirmed
     int64_t applied;   // ... that the destination reported
-    int64_t lag_ms;    // age of the oldest txn that the destination has not reported; 0: none; -1: not known
+    // Since the first txn was committed that this link carries and the destination has not reported; 0: there is none; -1: it
+    // has not reported yet. Whatever the state.
+    int64_t lag_ms;
+    int64_t report_ms; // age of its newest report; -1: as above
+    bool skew_known;   // one has come while this link listened
+    int64_t skew_ms;   // the destination's clock less this server's, by that report: what it took to come counts against it
     bool blocked;      // the broker blocks publishers (an alarm)
     uint64_t txns, foreign, filtered, batches, raw_bytes, wire_bytes;
     uint64_t nacked, returned, reconnects, rewinds, sequential_names;
@@ -66,6 +71,9 @@ struct zs_sender_logs {
     // From this zxid on what the tree holds came to it through the chain or stands in the log; -1: nothing is known.
     int64_t floor;
 };
+
+// Readers of the backlog that each sender takes.
+enum { ZS_SENDER_READERS = 2 };
 
 struct zs_sender;
 

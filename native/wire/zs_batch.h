@@ -107,7 +107,7 @@ struct zs_record_snapshot_end {
 };
 
 struct zs_record_heartbeat {
-    int64_t time_ms; // the origin's wall clock
+    int64_t time_ms; // up to then, by the origin's clocks, the stream is whole here; 0: not known
     uint32_t vector_count;
     const struct zs_position *vector;
     uint32_t session_count; // the origin's live applier sessions

@@ -12,6 +12,7 @@
 //   queue    zoospan.sh.bj.lock       exclusive: whose connection holds it publishes
 //   exchange zoospan.sh.bj.feedback   fanout, durable; bj's applier may write here and nowhere else
 //   queue    zoospan.sh.bj.feedback   the newest report
+//   queue    zoospan.sh.bj.feedback.* exclusive; a copy for a server that stands by
 enum { ZS_NAME_BYTES = 64 };
 struct zs_link_names {
     char link[ZS_NAME_BYTES]; // "sh->bj": in logs and connection names

@@ -145,6 +145,7 @@ int scene_set_up_as(const char *origin) {
     s->log = &scene.log;
     s->backlog = zs_backlog_new(16 << 20, &e);
     s->reader = zs_backlog_reader_new(s->backlog, &e);
+    s->lag.reader = zs_backlog_reader_new(s->backlog, &e);
     pthread_mutex_init(&s->shared, NULL);
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct zs_outbound_settings outbound = {.destination = "bj",
@@ -180,6 +181,7 @@ int scene_tear_down(void **state) {
     zs_image_drop(s);
     zs_source_close(s);
     zs_backlog_reader_free(s->reader);
+    zs_backlog_reader_free(s->lag.reader);
     zs_backlog_free(s->backlog);
     zs_outbound_free(s->outbound);
     zs_arena_free(s->image.arena);

@@ -246,6 +246,92 @@ static void nor_does_it_help_to_have_passed_the_destination(void **state) {
     assert_int_equal(scene.s.state, ZS_LINK_LIVE);
 }
 
+// --- lag -------------------------------------------------------------------------------------------------------------
+
+// When the oldest was committed that the destination has not reported; -1: there is none, -2: nothing was reported.
+static int64_t lacks_since(void) {
+    struct zs_lag_share share;
+    zs_lag_look(&scene.s);
+    zs_lag_share(&scene.s, &share);
+    return !share.known ? -2 : share.lacks ? share.lacks_since_ms : -1;
+}
+
+static void the_lag_is_told_in_every_state(void **state) {
+    (void)state;
+    static const enum zs_link_state states[] = {ZS_LINK_DOWN,     ZS_LINK_STANDBY, ZS_LINK_POSITION,
+                                                ZS_LINK_SNAPSHOT, ZS_LINK_GAP,     ZS_LINK_LIVE};
+    struct zs_report report = scene_report_at(BASE + 2);
+    report.session_count = 1;
+    report.sessions[0] = APPLIER;
+    assert_int_equal(lacks_since(), -2);
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    assert_int_equal(lacks_since(), -1);
+    int64_t zxid = BASE + 2;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        scene.s.state = states[i];
+        scene_offer(++zxid, APPLIER, TIME_MS + 1, "/a", 1);
+        scene_offer(++zxid, CLIENT, TIME_MS + 2, "/private/a", 1);
+        assert_int_equal(lacks_since(), -1);
+        for (int k = 0; k < 2; k++, zxid++)
+            scene_offer(zxid + 1, CLIENT, TIME_MS + 10 * (zxid + 1), "/a", 1);
+        scene.now += 10;
+        if (zs_link_streams(&scene.s))
+            scene_turn();
+        assert_int_equal(lacks_since(), TIME_MS + 10 * (zxid - 1));
+        report.applied = zxid - 1;
+        zs_lag_hear(&scene.s, &report);
+        assert_int_equal(lacks_since(), TIME_MS + 10 * zxid);
+        report.applied = zxid;
+        zs_lag_hear(&scene.s, &report);
+        assert_int_equal(lacks_since(), -1);
+    }
+}
+
+static void the_lag_is_told_of_a_broker_that_takes_nothing(void **state) {
+    (void)state;
+    struct zs_report report = scene_report_at(BASE + 2);
+    scene_tell(&report);
+    scene_turn();
+    scene.s.blocked = true;
+    scene_offer(BASE + 3, CLIENT, TIME_MS + 7, "/a", 1);
+    scene.now += 1000;
+    scene_turn();
+    assert_int_equal(lacks_since(), TIME_MS + 7);
+    scene.s.blocked = false;
+    scene_turn();
+    assert_int_equal(lacks_since(), TIME_MS + 7); // it is on its way
+}
+
+static void a_destination_that_went_back_lacks_what_it_had(void **state) {
+    (void)state;
+    struct zs_report report = scene_report_at(BASE + 4);
+    report.clock = (zs_clock)(TIME_MS + 8) << 16;
+    scene_offer(BASE + 3, CLIENT, TIME_MS + 7, "/a", 1);
+    scene_offer(BASE + 4, CLIENT, TIME_MS + 8, "/a", 1);
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    report.applied = BASE + 2;
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(lacks_since(), TIME_MS + 7);
+}
+
+static void where_nothing_reaches_back_the_clock_tells_the_lag(void **state) {
+    (void)state;
+    struct zs_report report = scene_report_at(BASE - 5);
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+    assert_int_equal(lacks_since(), TIME_MS); // where the destination stands
+    report = scene_report_at(BASE + 1);
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(lacks_since(), TIME_MS - 999);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(heartbeats_tell_what_this_site_has_of_the_destination),
@@ -259,6 +345,10 @@ int main(void) {
         SCENE_TEST(a_restored_origin_is_found_out_while_it_waits),
         SCENE_TEST(what_an_applier_wrote_proves_nothing),
         SCENE_TEST(nor_does_it_help_to_have_passed_the_destination),
+        SCENE_TEST(the_lag_is_told_in_every_state),
+        SCENE_TEST(the_lag_is_told_of_a_broker_that_takes_nothing),
+        SCENE_TEST(a_destination_that_went_back_lacks_what_it_had),
+        SCENE_TEST(where_nothing_reaches_back_the_clock_tells_the_lag),
     };
     int failed = cmocka_run_group_tests_name("a link", tests, NULL, NULL);
     return failed + run_image_tests();

@@ -1,5 +1,5 @@
-// The sender's decisions by themselves: where a link starts, what a window of confirms means, how old the oldest
-// unreported batch is.
+// The sender's decisions by themselves: where a link starts, what a window of confirms means, which txn is the oldest that the
+// destination has not reported.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -189,21 +189,60 @@ static void nothing_behind_a_refused_batch_counts(void **state) {
     assert_int_equal(window.confirmed.zxid, 200);
 }
 
-static void the_oldest_unreported_batch_sets_the_lag(void **state) {
+static int64_t oldest(const struct zs_trail *trail) {
+    const struct zs_trail_step *step = zs_trail_oldest(trail);
+    return step ? step->time_ms : -1;
+}
+
+static void the_oldest_txn_that_is_not_reported_sets_the_lag(void **state) {
     (void)state;
     struct zs_trail trail = {0};
-    assert_int_equal(zs_trail_age_ms(&trail, 5000), 0);
-    zs_trail_left(&trail, 10, 1000);
-    zs_trail_left(&trail, 20, 1500);
-    zs_trail_left(&trail, 15, 1900); // sent again: no younger for it
-    assert_int_equal(zs_trail_age_ms(&trail, 2000), 1000);
-    zs_trail_reached(&trail, 12);
-    assert_int_equal(zs_trail_age_ms(&trail, 2000), 500);
-    zs_trail_reached(&trail, 20);
-    assert_int_equal(zs_trail_age_ms(&trail, 2000), 0);
-    for (int i = 0; i < 3 * ZS_TRAIL_MAX; i++)
-        zs_trail_left(&trail, 100 + i, 3000 + i);
-    assert_int_equal(zs_trail_age_ms(&trail, 4000), 1000);
+    zs_trail_begin(&trail, 10);
+    assert_int_equal(oldest(&trail), -1);
+    zs_trail_pass(&trail, 10, 11, 1000, false); // nothing of it is carried
+    assert_int_equal(oldest(&trail), -1);
+    zs_trail_pass(&trail, 11, 12, 1100, true);
+    zs_trail_pass(&trail, 12, 20, 1500, true);
+    zs_trail_pass(&trail, 11, 12, 1900, true); // sent again: no younger for it
+    assert_int_equal(oldest(&trail), 1100);
+    zs_trail_reach(&trail, 15);
+    assert_int_equal(oldest(&trail), 1500);
+    zs_trail_reach(&trail, 20);
+    assert_int_equal(oldest(&trail), -1);
+    assert_int_equal(trail.known, 20);
+}
+
+static void what_was_not_seen_is_not_taken_for_nothing(void **state) {
+    (void)state;
+    struct zs_trail trail = {0};
+    zs_trail_begin(&trail, 10);
+    zs_trail_pass(&trail, 15, 16, 1000, true); // what lies between is not known
+    assert_int_equal(trail.known, 10);
+    zs_trail_pass(&trail, 10, 15, 900, false);
+    zs_trail_pass(&trail, 15, 16, 1000, true);
+    zs_trail_reach(&trail, 30); // further than was looked
+    assert_int_equal(trail.known, 30);
+    zs_trail_pass(&trail, 30, 31, 2000, true);
+    zs_trail_reach(&trail, 12); // the destination was put back
+    assert_int_equal(trail.known, 12);
+    assert_int_equal(oldest(&trail), -1);
+}
+
+static void a_long_trail_is_thinned_out_and_keeps_its_oldest(void **state) {
+    (void)state;
+    enum { TXNS = 100 * ZS_TRAIL_MAX };
+    struct zs_trail trail = {0};
+    zs_trail_begin(&trail, 0);
+    for (int i = 1; i <= TXNS; i++)
+        zs_trail_pass(&trail, i - 1, i, 1000 + i, true);
+    assert_int_equal(oldest(&trail), 1001);
+    assert_int_equal(trail.known, TXNS);
+    for (int at = 1000; at < TXNS - ZS_TRAIL_MAX; at += 1000) {
+        zs_trail_reach(&trail, at);
+        assert_in_range(oldest(&trail), 1001 + at, 1001 + at + 2 * TXNS / ZS_TRAIL_MAX);
+    }
+    zs_trail_reach(&trail, TXNS);
+    assert_int_equal(oldest(&trail), -1);
 }
 
 // --- lexicon ---------------------------------------------------------------------------------------------------------
@@ -346,7 +385,9 @@ int main(void) {
         cmocka_unit_test(resumes_behind_what_the_broker_took_unless_asked_back),
         cmocka_unit_test(the_confirmed_prefix_has_no_holes),
         cmocka_unit_test(nothing_behind_a_refused_batch_counts),
-        cmocka_unit_test(the_oldest_unreported_batch_sets_the_lag),
+        cmocka_unit_test(the_oldest_txn_that_is_not_reported_sets_the_lag),
+        cmocka_unit_test(what_was_not_seen_is_not_taken_for_nothing),
+        cmocka_unit_test(a_long_trail_is_thinned_out_and_keeps_its_oldest),
         cmocka_unit_test(a_dictionary_is_sent_until_the_destination_names_it),
         cmocka_unit_test(a_dictionary_is_renewed_while_the_old_one_is_in_use),
     };
