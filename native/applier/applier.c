@@ -97,7 +97,7 @@ static uint32_t positions_of_others(void *self, const char *except,
     pthread_mutex_lock(&applier->links_lock);
     for (size_t i = 0; i < applier->link_count && count < ZS_VECTOR_MAX; i++) {
         zs_link_status(applier->links[i], &status);
-        if (strcmp(status.origin, except) == 0 || status.applied == 0)
+        if (strcmp(status.origin, except) == 0)
             continue;
         memcpy(out[count].site, status.origin, sizeof out[count].site);
         out[count++].zxid = status.applied;

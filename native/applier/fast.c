@@ -92,10 +92,7 @@ static bool build(struct zs_link *link, const struct zs_plan *plan, struct zs_fl
         return false;
     uint32_t count = 0;
     for (struct zs_unit *unit = flight->first;; unit = unit->next) {
-        if (unit->zxid > flight->zxid) {
-            flight->zxid = unit->zxid;
-            flight->clock = zs_clock_foreign(flight->clock, unit->clock); // a MARK's may be below it
-        }
+        zs_unit_moves(unit, &flight->zxid, &flight->clock);
         for (uint32_t i = 0; i < unit->op_count; i++)
             steps[count++] = zs_plan_step(&unit->ops[i]);
         if (unit == plan->last)

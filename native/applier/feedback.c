@@ -63,6 +63,7 @@ static void fill_report(struct zs_link *link) {
     *report = (struct zs_report){.history = link->marker.history,
                                  .applied = link->position,
                                  .clock = link->clock,
+                                 .since = link->marker.since,
                                  .time_ms = zs_wall_ms(),
                                  .vector_count = link->position_count,
                                  .session_count = link->marker.session_count};
@@ -70,8 +71,14 @@ static void fill_report(struct zs_link *link) {
     snprintf(report->destination, sizeof report->destination, "%s", link->settings.site);
     memcpy(report->vector, link->positions, sizeof link->positions);
     memcpy(report->sessions, link->marker.sessions, sizeof report->sessions);
+    const struct zs_siblings *siblings = &link->settings.siblings;
+    report->tells_peers = siblings->positions != NULL;
+    if (report->tells_peers)
+        report->peer_count = siblings->positions(siblings->self, link->settings.origin, report->peers);
     report->need = link->gap ? ZS_NEED_FROM : ZS_NEED_NONE;
     zs_image_fill_report(link, report);
+    if (link->ahead)
+        report->need = ZS_NEED_NONE; // what would come is not taken either
     zs_dictionaries_fill_report(link, report);
 }
 

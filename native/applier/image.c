@@ -98,8 +98,14 @@ void zs_image_recovered(struct zs_link *link, const struct zs_marker *marker, in
 static void note_others(struct zs_link *link) {
     struct zs_taking *image = &link->image;
     const struct zs_siblings *siblings = &link->settings.siblings;
-    image->other_count =
-        siblings->positions ? siblings->positions(siblings->self, link->settings.origin, image->others) : 0;
+    struct zs_position all[ZS_VECTOR_MAX];
+    uint32_t count =
+        siblings->positions ? siblings->positions(siblings->self, link->settings.origin, all) : 0;
+    image->other_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (all[i].zxid > 0)
+            image->others[image->other_count++] = all[i];
+    }
 }
 
 // Writes the wish into the marker, by a write without effect.
@@ -263,6 +269,7 @@ static bool move_place(struct zs_link *link) {
     if (!zs_history_equal(&marker->history, &image->history))
         marker->session_count = 0;
     marker->history = image->history;
+    marker->since = image->zxid;
     marker->image = false;
     ZS_FAILPOINT("applier_image_end");
     if (zs_slow_write_marker(link, image->zxid, image->clock) != ZS_DONE)

@@ -3,6 +3,7 @@
 // A delivery waits as it came until little is left to be sent; then it is decoded and held: what is decoded is large, and should
 // still be in the processor's cache when it is sent. Admission, in order, decides what it is for us:
 //   not our link, not decodable, or a record that this version does not know how to apply: rejected (a gap follows)
+//   a clock too far ahead of ours: discarded, and the origin is asked for nothing until one comes that is not
 //   another history than the marker's: discarded, the origin has to send its image
 //   prev above what was admitted before: a gap; discarded, and the origin is asked to go on after our position. What is
 //   admitted already may still come in once more meanwhile: that does not close the gap
@@ -324,25 +325,17 @@ static void note_session(struct zs_link *link, int64_t session) {
     marker->sessions[marker->session_count++] = session;
 }
 
-// The sessions may run ahead of the marker (a session that was an applier's stays one); the positions may not.
+// The sessions may run ahead of the marker (a session that was an applier's stays one); the positions may
+// not. Our place never is a MARK's: what lies before it without a record has moved the clock as well, and
+// only a TXN or the end of a batch says how far.
 static bool admit_mark(struct zs_link *link, struct zs_held *held, const struct zs_record *record,
                        struct zs_error *e) {
-    struct zs_unit *unit = new_unit(held, record->mark.zxid, record->mark.clock);
+    struct zs_unit *unit = new_unit(held, 0, 0);
     if (!unit)
         return zs_fail(e, ZS_FATAL, "out of memory for a batch");
     note_session(link, record->mark.session);
     unit->mark = record;
     append(link, unit);
-    return true;
-}
-
-// The origin waits for our marker: it is written when this unit's turn comes, with nothing in flight.
-static bool admit_checkpoint(struct zs_link *link, struct zs_held *held, struct zs_error *e) {
-    struct zs_unit *unit = new_unit(held, 0, 0);
-    if (!unit)
-        return zs_fail(e, ZS_FATAL, "out of memory for a batch");
-    append(link, unit);
-    unit->alone = unit->checkpoint = true;
     return true;
 }
 
@@ -352,8 +345,6 @@ static bool admit_record(struct zs_link *link, struct zs_held *held, const struc
         return record->txn.zxid <= link->expected || admit_txn(link, held, &record->txn, e);
     if (record->type == ZS_RECORD_MARK)
         return record->mark.zxid <= link->expected || admit_mark(link, held, record, e);
-    if (record->type == ZS_RECORD_CHECKPOINT)
-        return admit_checkpoint(link, held, e);
     if (record->type != ZS_RECORD_HEARTBEAT) // the others have been heard
         return true;
     if (held->batch.head.last < link->expected)
@@ -372,7 +363,9 @@ static bool admit_record(struct zs_link *link, struct zs_held *held, const struc
 
 static bool admit_records(struct zs_link *link, struct zs_held *held, struct zs_error *e) {
     const struct zs_batch_head *head = &held->batch.head;
+    bool checkpoint = false;
     for (uint32_t i = 0; i < head->records; i++) {
+        checkpoint = checkpoint || held->batch.records[i].type == ZS_RECORD_CHECKPOINT;
         if (!admit_record(link, held, &held->batch.records[i], e))
             return false;
     }
@@ -381,6 +374,8 @@ static bool admit_records(struct zs_link *link, struct zs_held *held, struct zs_
         return zs_fail(e, ZS_FATAL, "out of memory for a batch");
     end->ends_batch = true;
     append(link, end);
+    end->alone = end->checkpoint =
+        checkpoint; // the marker is written when its turn comes, with nothing in flight
     if (head->last > link->expected)
         link->expected = head->last;
     return true;
@@ -455,10 +450,22 @@ static bool admit_image(struct zs_link *link, struct zs_held *held) {
     return false;
 }
 
+// A clock that runs far ahead would lift ours, and with it those of all sites, for good. So what brings one
+// is discarded, and nothing is asked for: the origin still has it. What comes once the clocks agree again
+// shows the hole, and then it is asked for.
+static bool is_ahead(struct zs_link *link, const struct zs_batch_head *head) {
+    link->ahead = zs_clock_ms(head->clock_last) - zs_wall_ms() > link->settings.clock_ahead_ms;
+    return link->ahead;
+}
+
 // Takes the first fresh batch out of `fresh`. False: it stays there (the place was lost; it is looked at again when we
 // have recovered), or it was rejected and the place is lost.
 static bool admit(struct zs_link *link, struct zs_held *held) {
     const struct zs_batch_head *head = &held->batch.head;
+    if (is_ahead(link, head)) {
+        discard(link, held);
+        return true;
+    }
     if (zs_image_is(&held->batch))
         return admit_image(link, held);
     if (hear_broken(link, &held->batch) || link->image.broken ||
@@ -590,10 +597,7 @@ void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
         struct zs_unit *unit = link->first;
         assert(unit);
         more = unit != last;
-        if (unit->zxid > link->position) {
-            link->position = unit->zxid;
-            link->clock = zs_clock_foreign(link->clock, unit->clock); // a MARK's may be below it
-        }
+        zs_unit_moves(unit, &link->position, &link->clock);
         if (unit->mark)
             take_over(link, unit->mark);
         zs_link_whole_until(link, unit->time_ms);

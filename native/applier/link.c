@@ -28,6 +28,8 @@ const char *zs_apply_state_name(enum zs_apply_state state) {
         return "LIVE";
     case ZS_APPLY_SILENT:
         return "SILENT";
+    case ZS_APPLY_AHEAD:
+        return "AHEAD";
     case ZS_APPLY_GAP:
         return "GAP";
     case ZS_APPLY_IMAGE:
@@ -45,7 +47,8 @@ void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const ch
     if (state == old && strcmp(reason, link->counters.detail) == 0)
         return;
     // While a link flows its detail moves with every batch: that is for the status, not for the log.
-    bool quiet = state == old && (state == ZS_APPLY_LIVE || state == ZS_APPLY_SILENT || state == ZS_APPLY_GAP || state == ZS_APPLY_IMAGE);
+    bool quiet = state == old && (state == ZS_APPLY_LIVE || state == ZS_APPLY_SILENT ||
+                                  state == ZS_APPLY_GAP || state == ZS_APPLY_IMAGE);
     enum zs_level level = state == ZS_APPLY_LIVE || state == ZS_APPLY_STOPPED || state == ZS_APPLY_RECOVER ||
                                   state == ZS_APPLY_WAITING || state == ZS_APPLY_IMAGE ||
                                   old == ZS_APPLY_STOPPED ||
@@ -67,7 +70,14 @@ static bool is_silent(const struct zs_link *link) {
 void zs_link_set_flow_state(struct zs_link *link) {
     const struct zs_taking *image = &link->image;
     char reason[sizeof link->counters.detail] = "";
-    if (image->braked) {
+    if (link->ahead) {
+        snprintf(reason, sizeof reason,
+                 "the clock of the stream of %s is more than %" PRId64
+                 " s ahead of this host's, so nothing of it is taken (zoospan.clock_ahead_max): look at the "
+                 "clocks here and of the servers there",
+                 link->settings.origin, link->settings.clock_ahead_ms / 1000);
+        zs_link_set_state(link, ZS_APPLY_AHEAD, reason);
+    } else if (image->braked) {
         snprintf(
             reason, sizeof reason,
             "an image would delete %" PRIu64 " of %" PRIu64
@@ -130,8 +140,8 @@ static void show_skew(struct zs_link *link) {
     link->counters.skew_ms = skew->best_ms[best];
 }
 
-// By the origin's clocks and ours; but while nothing new comes it grows whatever they show. Behind a start the stream's own clock
-// stands for the time.
+// By the origin's clocks and ours; but while nothing new comes it grows whatever they show. Behind a start
+// the stream's own clock stands for the time.
 static int64_t lag_of(const struct zs_link *link) {
     if (!link->whole_at && !link->clock)
         return -1;

@@ -52,7 +52,8 @@
 #include "zs_plan.h"
 #include "zs_report.h"
 
-// How far this site has come with origins other than one. Thread: any.
+// The other origins that this site has a link from, and how far it has come with each (0: nothing yet).
+// Thread: any.
 struct zs_siblings {
     uint32_t (*positions)(void *self, const char *except, struct zs_position out[static ZS_VECTOR_MAX]);
     void *self;
@@ -62,7 +63,7 @@ struct zs_link_settings {
     char site[ZS_SITE_MAX + 1], origin[ZS_SITE_MAX + 1];
     struct zs_amqp_address address;
     int amqp_heartbeat_s, amqp_timeout_ms;
-    int64_t retry_min_ms, retry_max_ms, feedback_ms, silence_ms;
+    int64_t retry_min_ms, retry_max_ms, feedback_ms, silence_ms, clock_ahead_ms;
     uint16_t prefetch;
     size_t prefetch_bytes; // of batches that are not done; beyond it nothing more is read from the broker
     uint32_t depth;
@@ -122,8 +123,8 @@ struct zs_flight {
     size_t bytes;    // of the request
 };
 
-// The best of what an origin's times are ahead of our clock, of half a minute and of the one before: a time that was long on its
-// way says less than one that was not.
+// The best of what an origin's times are ahead of our clock, of half a minute and of the one before: a time
+// that was long on its way says less than one that was not.
 struct zs_skew {
     int64_t turned_at; // monotonic
     bool known[2];
@@ -190,6 +191,7 @@ struct zs_link {
     // our place
     bool positioned, marker_exists, registered;
     bool gap;
+    bool ahead;             // what came last has a clock too far ahead of ours
     bool hears_others;      // what was decoded last is no batch of this link
     int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
@@ -237,10 +239,10 @@ struct zs_link {
     struct zs_buffer marker_json;
 
     // what is shown
-    int64_t heard_at;     // when the last batch came (monotonic); 0: none yet
-    int64_t consumes_at;  // since when the link consumes (monotonic)
-    int64_t whole_ms;     // the origin's time up to which all is in effect here ...
-    int64_t whole_at;     // ... and when that was (monotonic); 0: not since the start
+    int64_t heard_at;    // when the last batch came (monotonic); 0: none yet
+    int64_t consumes_at; // since when the link consumes (monotonic)
+    int64_t whole_ms;    // the origin's time up to which all is in effect here ...
+    int64_t whole_at;    // ... and when that was (monotonic); 0: not since the start
     struct zs_skew skew;
     pthread_mutex_t status_lock;
     struct zs_apply_status status;   // under the lock

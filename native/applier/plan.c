@@ -77,6 +77,13 @@ struct zs_step zs_plan_step(const struct zs_op *op) {
     return step;
 }
 
+void zs_unit_moves(const struct zs_unit *unit, int64_t *zxid, zs_clock *clock) {
+    if (!unit->zxid || unit->zxid < *zxid)
+        return;
+    *zxid = unit->zxid;
+    *clock = zs_clock_foreign(*clock, unit->clock);
+}
+
 void zs_plan_measure(struct zs_unit *unit, const struct zs_plan_limits *limits) {
     unit->bytes = 0;
     unit->alone = false;

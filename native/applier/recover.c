@@ -184,6 +184,7 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     link->marker.history = head->history;
     link->marker.image = false;
     link->marker.zxid = link->position;
+    link->marker.since = 0;
     link->marker.session_count = 0;
     ZS_FAILPOINT("applier_adopt");
     const int64_t before = link->marker_exists ? link->marker_changed : 0;
@@ -346,6 +347,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->marker.history = found->history;
         link->marker.zxid = found->zxid;
         link->marker.clock = found->clock;
+        link->marker.since = found->since;
         link->marker.session = found->session;
     } else {
         link->marker = *found;

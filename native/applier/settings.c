@@ -37,6 +37,7 @@ static bool set_broker(const struct zs_options *options, const char *origin, str
     out->retry_min_ms = zs_option_int(options, NULL, "retry_min");
     out->retry_max_ms = zs_option_int(options, NULL, "retry_max");
     out->feedback_ms = zs_option_int(options, NULL, "feedback");
+    out->clock_ahead_ms = zs_option_int(options, origin, "clock_ahead_max");
     out->silence_ms = zs_option_int(options, origin, "silence");
     out->prefetch = (uint16_t)zs_option_int(options, NULL, "prefetch");
     out->prefetch_bytes = (size_t)zs_option_int(options, NULL, "prefetch_bytes");

@@ -635,14 +635,11 @@ void zs_slow_step(struct zs_link *link) {
     struct zs_unit *unit = link->planned;
     if (!link->positioned || !unit || link->flight_count || (!link->slow_until && !unit->alone))
         return;
-    bool checkpoint = unit->checkpoint && link->marker_exists && link->position > link->durable;
+    struct work w = {.link = link, .unit = unit, .zxid = link->position, .clock = link->clock};
+    zs_unit_moves(unit, &w.zxid, &w.clock);
+    bool checkpoint = unit->checkpoint && link->marker_exists && w.zxid > link->durable;
     if ((unit->op_count || checkpoint) && !zs_recover_register(link))
         return;
-    struct work w = {.link = link, .unit = unit, .zxid = link->position, .clock = link->clock};
-    if (unit->zxid > w.zxid) {
-        w.zxid = unit->zxid;
-        w.clock = zs_clock_foreign(w.clock, unit->clock); // a MARK's may be below it
-    }
     if ((unit->op_count && write_unit(&w) != WRITTEN) ||
         (checkpoint && zs_slow_write_marker(link, w.zxid, w.clock) != ZS_DONE)) {
         zs_link_set_state(link, ZS_APPLY_RECOVER,

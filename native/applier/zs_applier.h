@@ -22,7 +22,8 @@ enum zs_apply_state {
     ZS_APPLY_WAITING, // another applier consumes this link
     ZS_APPLY_LIVE,
     ZS_APPLY_SILENT, // as LIVE, but the origin says nothing any more
-    ZS_APPLY_GAP, // batches are missing; asked the origin to go back
+    ZS_APPLY_AHEAD,  // the origin's stream has a clock too far ahead of this host's: nothing of it is taken
+    ZS_APPLY_GAP,    // batches are missing; asked the origin to go back
     ZS_APPLY_IMAGE, // the stream cannot make this site equal: takes an image of the origin's tree, or waits for it
     ZS_APPLY_BRAKE, // an image would delete more than is allowed: an operator is asked
 };
@@ -36,10 +37,12 @@ struct zs_apply_status {
     int64_t received; // the last origin zxid that was decoded: more may wait
     int64_t
         heard_ms; // time since the last batch (a heartbeat is one): grows while the origin is silent; -1: none yet
-    // Now less the origin's time up to which all is in effect here, so it grows while nothing is heard; -1: nothing ever was.
+    // Now less the origin's time up to which all is in effect here, so it grows while nothing is heard; -1:
+    // nothing ever was.
     int64_t lag_ms;
     bool skew_known;
-    int64_t skew_ms; // the origin's clocks less this host's, at best in the last minute: what its batches took counts against it
+    // The origin's clocks less this host's, at best in the last minute: what its batches took counts against it.
+    int64_t skew_ms;
     uint64_t txns, multis, ops, batches;
     uint64_t conflicts[ZS_VERDICT_COUNT];
     uint64_t quarantined, gaps, rejected, fenced, reconnects;

@@ -12,7 +12,7 @@ struct zs_held; // the batch that a unit is part of, see link.h
 struct zs_unit {
     struct zs_unit *next;
     struct zs_held *held;
-    int64_t zxid; // the position once this unit is done, and the origin's clock there
+    int64_t zxid; // the position once this unit is done, and the origin's clock there; 0: it does not move
     zs_clock clock;
     int64_t time_ms;              // of a txn; 0: none
     const struct zs_record *mark; // MARK or HEARTBEAT: what it tells is taken over when the unit is done
@@ -24,6 +24,9 @@ struct zs_unit {
     bool alone;
     size_t bytes; // in a multi request
 };
+
+// Moves a place to where it is behind the unit, unless it is further already.
+void zs_unit_moves(const struct zs_unit *unit, int64_t *zxid, zs_clock *clock);
 
 struct zs_plan_limits {
     uint32_t ops_max;   // per multi, if it holds more than one txn

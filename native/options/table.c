@@ -416,6 +416,19 @@ const struct zs_option zs_option_table[] = {
         .prose = "How often the applier tells each origin how far it is.",
     },
     {
+        .name = "clock_ahead_max",
+        .group = "Applying",
+        .roles = A,
+        .per_link = true,
+        .type = ZS_TYPE_MS,
+        .fallback = "24h",
+        .min = 1 * MINUTES,
+        .max = 87600 * HOURS,
+        .prose = "How far the clock of an origin's stream may be ahead of this host's before nothing of it "
+                 "is taken (AHEAD): a clock lifts those of all sites that take what it has written, and for "
+                 "good.",
+    },
+    {
         .name = "silence",
         .group = "Applying",
         .roles = A,

@@ -58,6 +58,7 @@ static bool open_link(struct zs_plugin *plugin, const char *destination, struct 
     if (ok) {
         settings.filter = link->filter;
         settings.images = plugin->images;
+        settings.anchors = plugin->anchors;
         link->sender = zs_sender_start(&settings, plugin->backlog, plugin->watchdog, &plugin->log, e);
         ok = link->sender != NULL;
     }
@@ -96,7 +97,8 @@ static bool open_parts(struct zs_plugin *plugin, const struct zs_pair *pairs, si
         return zs_error_context(e, "zoospan.backlog_bytes_max");
     plugin->watchdog = zs_watchdog_new(e);
     plugin->images = plugin->watchdog ? zs_images_new(e) : NULL;
-    return plugin->images && open_links(plugin, e);
+    plugin->anchors = plugin->images ? zs_anchors_new(e) : NULL;
+    return plugin->anchors && open_links(plugin, e);
 }
 
 struct zs_plugin *zs_plugin_open(const struct zs_pair *pairs, size_t count, const char *file,
@@ -261,6 +263,7 @@ void zs_plugin_free(struct zs_plugin *plugin) {
     for (size_t i = 0; i < plugin->link_count; i++)
         zs_filter_free(plugin->links[i].filter);
     zs_images_free(plugin->images);
+    zs_anchors_free(plugin->anchors);
     if (plugin->watchdog)
         zs_watchdog_free(plugin->watchdog);
     if (plugin->backlog)

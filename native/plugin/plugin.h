@@ -26,6 +26,7 @@ struct zs_plugin {
     struct zs_backlog *backlog;
     struct zs_watchdog *watchdog;
     struct zs_images *images;
+    struct zs_anchors *anchors;
     uint8_t *scratch; // of ZS_SCRATCH_BYTES
     uint8_t *large;   // for one txn above that; NULL most of the time
     const uint8_t *offered;

@@ -68,6 +68,7 @@ static json_t *link_status(const struct zs_plugin_link *link) {
     put_zxid(object, "applied", s.applied);
     put(object, "lag_ms", json_integer(s.lag_ms));
     put(object, "report_ms", json_integer(s.report_ms));
+    put(object, "not_sent_on", json_string(s.not_sent_on));
     put(object, "skew_ms", s.skew_known ? json_integer(s.skew_ms) : json_null());
     put(object, "blocked", json_boolean(s.blocked));
     put_counters(object, &s);

@@ -32,6 +32,7 @@ enum {
     NODES_PER_BATCH = 4096,
     WAIT_MS = 30 * 1000,  // for what the image lacks
     STILL_MS = 60 * 1000, // for this site's own image to make progress
+    CLOCK_MS = 5 * 1000,  // for other destinations' reports
     LOOK_AGAIN_MS = 1000,
     UNTELLABLE_MS = 60 * 1000, // until a tree that could not be sent is tried again
     TAKE_IT_MS = 30 * 1000,    // time for the destination to begin with what it was sent
@@ -167,18 +168,26 @@ static bool may_be_sent(struct zs_sender *s, const struct zs_chunk_head *head) {
 static void want(struct zs_sender *s) {
     struct zs_image *image = &s->image;
     image->look_at = zs_mono_ms() + LOOK_AGAIN_MS;
-    if (may_be_sent(s, NULL))
+    if (!zs_link_clock_is_told(s) && zs_mono_ms() < image->asked_at + CLOCK_MS)
+        zs_link_move(s, ZS_LINK_SNAPSHOT,
+                     "waits a moment for reports of other destinations: they tell the clock");
+    else if (may_be_sent(s, NULL))
         image->wish = zs_images_want(s->settings.images, s->settings.destination, image->path,
                                      s->settings.filter, s->wake_fd);
 }
 
 // --- the walk's chunks -----------------------------------------------------------------------------------------------
 
-static zs_clock clock_now(const struct zs_sender *s) {
-    zs_clock clock = zs_outbound_cursor(s->outbound).clock;
-    if (clock < s->report.clock)
-        clock = s->report.clock;
-    return zs_clock_local(clock, zs_wall_ms());
+// What this site has applied of others lifted its clock.
+static zs_clock clock_of_markers(const struct zs_chunk_head *head) {
+    zs_clock clock = 0;
+    for (uint32_t i = 0; i < head->marker_count; i++) {
+        struct zs_marker marker;
+        struct zs_error ignored;
+        if (zs_marker_decode(head->markers[i].data.at, head->markers[i].data.len, &marker, &ignored))
+            clock = zs_clock_foreign(clock, marker.clock);
+    }
+    return clock;
 }
 
 static bool take_head(struct zs_sender *s, struct zs_error *e) {
@@ -198,7 +207,8 @@ static bool take_head(struct zs_sender *s, struct zs_error *e) {
     bool whole = strcmp(image->path, "/") == 0;
     image->history = s->history;
     image->needs_one_too = image->has_marker && image->marker.image;
-    image->at = image->goes_on = (struct zs_checkpoint){.zxid = head.zxid, .clock = clock_now(s)};
+    image->at = image->goes_on = (struct zs_checkpoint){
+        .zxid = head.zxid, .clock = zs_link_clock_at(s, head.zxid, clock_of_markers(&head))};
     if (!whole && zs_history_equal(&report->history, &s->history))
         image->goes_on = (struct zs_checkpoint){.zxid = report->applied, .clock = report->clock};
     image->about = whole ? head.nodes : 0;

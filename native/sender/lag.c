@@ -1,9 +1,11 @@
-// How far behind the destination is: the commit time of the first txn that this link carries and the destination has not
-// reported. A link that streams sees its txns anyway; any other one, and one that has no connection, looks for it
-// in the backlog, a little each turn, and in the txn log once per place. Nothing here is done by the commit thread.
+// How far behind the destination is: the commit time of the first txn that this link carries and the
+// destination has not reported. A link that streams sees its txns anyway; any other one, and one that has no
+// connection, looks for it in the backlog, a little each turn, and in the txn log once per place. Nothing
+// here is done by the commit thread.
 //
-// Where neither reaches back to the destination's place (GAP, as a rule) the clock that the destination reported stands for the
-// time: what it lacks was committed later than that, so the lag is never told too small.
+// Where neither reaches back to the destination's place (GAP, as a rule) the clock that the destination
+// reported stands for the time: what it lacks was committed later than that, so the lag is never told too
+// small.
 #include "zs_link.h"
 #include "zs_txnlog.h"
 
@@ -25,10 +27,12 @@ void zs_lag_hear(struct zs_sender *s, const struct zs_report *report) {
     lag->history = s->history;
     lag->clock = ours ? report->clock : 0;
     lag->known = true;
-    if (same)
+    if (same) {
         zs_trail_reach(&lag->trail, applied);
-    else
-        zs_trail_begin(&lag->trail, applied);
+        return;
+    }
+    zs_trail_begin(&lag->trail, applied);
+    lag->log_looked_at = -1;
 }
 
 void zs_lag_pass(struct zs_sender *s, int64_t before) {
@@ -50,11 +54,12 @@ static void look_in_log(struct zs_sender *s, int64_t bound) {
     struct zs_sender_logs logs = zs_source_logs(s);
     struct zs_txnlog_txn txn;
     struct zs_error unreadable; // then the log does not tell
+    struct zs_txnlog *log = NULL;
     int64_t from = s->lag.trail.known;
-    struct zs_txnlog *log =
-        logs.floor < 0 || !from
-            ? NULL
-            : zs_txnlog_open(logs.log_dir, NULL, from, s->settings.txn_bytes_max, &unreadable);
+    if (!from && s->beginning > 0)
+        from = s->beginning;
+    if (logs.floor >= 0)
+        log = zs_txnlog_open(logs.log_dir, NULL, from, s->settings.txn_bytes_max, &unreadable);
     bool found = false;
     for (int i = 0; log && !found && i < LOG_ENTRIES_PER_PLACE; i++) {
         if (zs_txnlog_next(log, bound, &txn, &unreadable) != ZS_TXNLOG_TXN)

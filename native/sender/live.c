@@ -15,6 +15,14 @@ enum {
 
 // --- reports ---------------------------------------------------------------------------------------------------------
 
+static void note_anchor(struct zs_sender *s, const struct zs_report *report) {
+    bool ours = zs_history_known(&report->history) && zs_history_equal(&report->history, &s->history);
+    const struct zs_checkpoint at = {.zxid = ours ? report->applied : 0, .clock = report->clock};
+    if (zs_history_known(&s->history))
+        zs_anchors_note(s->settings.anchors, !s->anchored, &s->history, &at);
+    s->anchored = s->anchored || zs_history_known(&s->history);
+}
+
 static void take_report(struct zs_sender *s, const struct zs_report *report) {
     if (strcmp(report->origin, s->settings.origin) != 0 ||
         strcmp(report->destination, s->settings.destination) != 0) {
@@ -23,6 +31,7 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
         return;
     }
     zs_lag_hear(s, report);
+    note_anchor(s, report);
     s->report = *report;
     s->reported = true;
     s->deaf[0] = '\0';
@@ -52,8 +61,8 @@ static bool read_reports(struct zs_sender *s, struct zs_error *e) {
     return true;
 }
 
-// Reports have a connection of their own. While it is away, or cannot be had, the stream goes on. False: that cannot go on either.
-// Who stands by takes copies of them.
+// Reports have a connection of their own. While it is away, or cannot be had, the stream goes on. False: that
+// cannot go on either. Who stands by takes copies of them.
 bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e) {
     struct zs_error lost = {0};
     bool copies = s->state == ZS_LINK_STANDBY;
@@ -263,8 +272,8 @@ static bool go_back_behind_refused(struct zs_sender *s) {
     return false;
 }
 
-// The origin's time up to which the stream is whole at its end; 0: not known. What was committed before the backlog is looked at
-// is in it.
+// The origin's time up to which the stream is whole at its end; 0: not known. What was committed before the
+// backlog is looked at is in it.
 static int64_t whole_until(const struct zs_sender *s) {
     const int64_t now = zs_wall_ms();
     bool ended =
@@ -386,6 +395,34 @@ static void warn_of_sequential_names(struct zs_sender *s, uint64_t before) {
     s->status.sequential_names = counters.sequential_names;
 }
 
+static bool is_peer(const struct zs_report *report, const char *site) {
+    for (uint32_t i = 0; i < report->peer_count; i++) {
+        if (!strcmp(report->peers[i].site, site))
+            return true;
+    }
+    return false;
+}
+
+// What another site writes is applied here and never published again: the destination has to get it from
+// there itself.
+static void warn_of_missing_links(struct zs_sender *s) {
+    uint32_t count;
+    const struct zs_position *vector = zs_outbound_vector(s->outbound, &count);
+    char missing[sizeof s->status.not_sent_on] = "";
+    for (uint32_t i = 0; s->report.tells_peers && i < count; i++) {
+        size_t used = strlen(missing);
+        if (strcmp(vector[i].site, s->settings.destination) != 0 && !is_peer(&s->report, vector[i].site))
+            snprintf(missing + used, sizeof missing - used, "%s%s", used ? "," : "", vector[i].site);
+    }
+    if (*missing && strcmp(missing, s->status.not_sent_on) != 0)
+        zs_logf(
+            s->log, ZS_LEVEL_WARN,
+            "link %s: what %s writes comes here, is not sent on, and %s has no link from there: each site "
+            "needs a link from every other one",
+            s->names.link, missing, s->settings.destination);
+    memcpy(s->status.not_sent_on, missing, sizeof missing);
+}
+
 // One turn of a link that streams. `more`: do not sleep before the next.
 static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
     if (!obey_report(s, more) || !go_back_behind_refused(s))
@@ -403,6 +440,7 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
         sent = s->status.batches > batches && (s->entry_waits || s->heartbeat_owed);
     }
     warn_of_sequential_names(s, s->status.sequential_names);
+    warn_of_missing_links(s);
     return true;
 }
 

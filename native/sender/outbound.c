@@ -315,10 +315,8 @@ enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, si
     if (taken != ZS_TAKEN)
         return taken;
     out->cursor.zxid = txn.zxid;
-    out->taken = (struct zs_glance){.zxid = txn.zxid,
-                                    .time_ms = txn.time_ms,
-                                    .local = local,
-                                    .carried = out->counters.txns > published};
+    out->taken = (struct zs_glance){
+        .zxid = txn.zxid, .time_ms = txn.time_ms, .local = local, .carried = out->counters.txns > published};
     return ZS_TAKEN;
 }
 
@@ -348,6 +346,7 @@ bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t le
     bool local = !applied && !session_known(out, txn.session);
     *glance = (struct zs_glance){.zxid = txn.zxid,
                                  .time_ms = txn.time_ms,
+                                 .lifts = applied ? marker.clock : 0,
                                  .local = local,
                                  .carried = local && carries_any(out, &txn)};
     return true;
@@ -355,6 +354,15 @@ bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t le
 
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out) {
     return out->cursor;
+}
+
+zs_clock zs_glance_tick(const struct zs_glance *glance, zs_clock clock) {
+    return glance->local ? zs_clock_local(clock, glance->time_ms) : zs_clock_foreign(clock, glance->lifts);
+}
+
+const struct zs_position *zs_outbound_vector(const struct zs_outbound *out, uint32_t *count) {
+    *count = out->vector_count;
+    return out->vector;
 }
 
 bool zs_outbound_urgent(const struct zs_outbound *out) {

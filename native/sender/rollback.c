@@ -1,12 +1,13 @@
 // Whether this ensemble has been put back to an older state and numbers its txns a second time, under the same history.
 // Its new txns would be taken for ones that the destination has already, and be lost in silence.
 //
-// The proof: a destination that stands at zxid X reports the origin's clock C there, and along a history the clock is never
-// behind the time of a local txn. So a local txn at or below X that was committed later than C is not of the history that the
-// destination followed. Only the backlog is asked: what it holds came through this server's chain.
+// The proof: a destination that stands at zxid X reports the stream's clock C there, and since which zxid S
+// each txn has been counted into it (that of its image, or the stream's beginning). The clock is never behind
+// the time of a local txn that was counted: so one between S and X that was committed later than C is not of
+// the history that the destination followed. Both times are the stream's own, whatever the leaders' clocks
+// did; no other clock is asked. Only the backlog is: what it holds came through this server's chain.
 //
-// A foreign txn proves nothing, as its time does not move the clock. And the clock behind an image is the wall clock of the
-// server that sent it, not the leader's, who gives txns their time: hence SKEW_MS.
+// A foreign txn proves nothing, as its time does not move the clock.
 //
 // The proof stays, however far the new txns come, until this ensemble has another history or the destination stands below
 // the txn that proved it.
@@ -20,6 +21,7 @@ static bool proves(struct zs_sender *s, const struct zs_entry *entry) {
     struct zs_glance glance;
     struct zs_error unreadable; // the stream will say so
     return zs_outbound_glance(s->outbound, entry->bytes, entry->len, &glance, &unreadable) && glance.local &&
+           glance.zxid > s->beginning && // where the stream began, if it did not at 0
            zs_start_disproves(&s->report, glance.zxid, glance.time_ms);
 }
 

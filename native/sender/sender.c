@@ -144,7 +144,8 @@ static bool claim(struct zs_sender *s, struct zs_error *e) {
         ZS_FAILPOINT("sender_claimed");
         zs_topology_deafen(&s->topology); // what was overheard counts no more
         s->reported = false;
-        s->report_tag = s->listen_at = 0;
+        s->report_tag = 0;
+        s->listen_at = 0;
         s->status.reconnects++;
         zs_link_move(s, ZS_LINK_POSITION, "connected");
         return true;
@@ -282,6 +283,7 @@ struct zs_sender *zs_sender_start(const struct zs_sender_settings *settings, str
     s->backlog = backlog;
     s->watchdog = watchdog;
     s->log = log;
+    zs_anchors_join(settings->anchors);
     s->state = ZS_LINK_DOWN;
     s->jitter = (unsigned int)(zs_wall_ms() ^ (intptr_t)s);
     s->wake_fd = -1;

@@ -3,9 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-// How far the clocks of a site's servers may be apart: see rollback.c.
-enum { SKEW_MS = 10 * 1000 };
-
 static void decide(struct zs_start *start, enum zs_start_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -29,9 +26,7 @@ static void start_new_destination(const struct zs_start_facts *facts, struct zs_
 }
 
 bool zs_start_disproves(const struct zs_report *report, int64_t zxid, int64_t time_ms) {
-    // Who takes no images is of a version that may report a clock behind the stream's, if a MARK came last.
-    return report->takes_images && zxid <= report->applied &&
-           zs_clock_local(0, time_ms - SKEW_MS) > report->clock;
+    return zxid > report->since && zxid <= report->applied && zs_clock_local(0, time_ms) > report->clock;
 }
 
 static bool is_rolled_back(const struct zs_start_facts *facts) {

@@ -5,6 +5,7 @@
 //   source.c  where the next txn comes from: backlog or txn log
 //   gap.c     what is done when neither has it
 //   lag.c     how far behind the destination is
+//   clock.c   which clock the stream has at an image's place
 //   rollback.c  finds out that zxids are given a second time
 //   image.c   sends an image of the tree (ready.c says when, images.c brings it from the walk, chunk.c reads it)
 #ifndef ZS_LINK_H
@@ -144,6 +145,7 @@ struct zs_sender {
     bool resumes;     // the window's confirmed prefix means something
     bool entry_waits; // `entry` did not fit the open batch
     bool reported;
+    bool anchored; // a report was noted among the anchors
     bool blocked;
     bool heartbeat_owed;          // one was due, and its batch had no room
     bool confirmed_since_publish; // the broker has taken something since: a partial batch may follow
@@ -212,12 +214,20 @@ void zs_source_close(struct zs_sender *s); // the txn log; the backlog's reader 
 
 // --- lag.c -----------------------------------------------------------------------------------------------------------
 
-void zs_lag_hear(struct zs_sender *s, const struct zs_report *report); // the newest one; before `reported` says so
+void zs_lag_hear(struct zs_sender *s,
+                 const struct zs_report *report);      // the newest one; before `reported` says so
 void zs_lag_pass(struct zs_sender *s, int64_t before); // the stream took the txn behind that zxid
 void zs_lag_look(struct zs_sender *s);                 // every turn
 // What has to be known to tell it at any moment.
 void zs_lag_share(const struct zs_sender *s, struct zs_lag_share *share);
 void zs_lag_show(const struct zs_lag_share *share, struct zs_sender_status *status);
+
+// --- clock.c ---------------------------------------------------------------------------------------------------------
+
+// Whether a clock is known, or none is to be had: no other destination is still to report.
+bool zs_link_clock_is_told(struct zs_sender *s);
+// The stream's clock at a place. `others`: what it is not behind, where it begins there.
+zs_clock zs_link_clock_at(struct zs_sender *s, int64_t zxid, zs_clock others);
 
 // --- gap.c -----------------------------------------------------------------------------------------------------------
 

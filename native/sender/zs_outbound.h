@@ -59,6 +59,7 @@ enum zs_taken zs_outbound_take(struct zs_outbound *out, const uint8_t *bytes, si
 struct zs_glance {
     int64_t zxid;
     int64_t time_ms; // when it was committed
+    zs_clock lifts;  // the clock of the marker that it writes; 0: it writes none
     bool local;      // so the stream's clock behind it is at least its time
     bool carried;    // it is local, and the filter leaves something of it
 };
@@ -69,11 +70,18 @@ bool zs_outbound_glance(struct zs_outbound *out, const uint8_t *bytes, size_t le
 // The txn that was taken last; no time: none since the last seek.
 struct zs_glance zs_outbound_taken(const struct zs_outbound *out);
 
+// The stream's clock behind a txn, from the one before it.
+zs_clock zs_glance_tick(const struct zs_glance *glance, zs_clock clock);
+
 // What has been taken so far, and how much of that waits in the open batch.
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);
 bool zs_outbound_urgent(const struct zs_outbound *out); // it holds what somebody waits for, though no txn
 uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out);
 bool zs_outbound_full(const struct zs_outbound *out);
+
+// Which sites this one has applied something of, as far as the stream has shown. Borrowed until the next
+// take.
+const struct zs_position *zs_outbound_vector(const struct zs_outbound *out, uint32_t *count);
 
 // From here to the next seek batches are of an image: larger, and only zs_outbound_add fills them. Takes memory for it,
 // which the next seek gives back. Errors: ZS_FATAL.

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "zs_amqp.h"
+#include "zs_anchors.h"
 #include "zs_backlog.h"
 #include "zs_error.h"
 #include "zs_filter.h"
@@ -35,6 +36,7 @@ struct zs_sender_settings {
     char server[128];               // which server of the site this is, for the connection's name
     const struct zs_filter *filter; // borrowed; must outlive the sender
     struct zs_images *images;       // borrowed, as above: where images of the tree come from
+    struct zs_anchors *anchors;     // borrowed, as above
     uint32_t window_batches;
     uint32_t batch_txns_max;
     size_t batch_bytes_max;
@@ -51,13 +53,16 @@ struct zs_sender_status {
     int64_t cursor;    // the last zxid that went into a published batch (or needed none)
     int64_t confirmed; // ... that the broker has confirmed
     int64_t applied;   // ... that the destination reported
-    // Since the first txn was committed that this link carries and the destination has not reported; 0: there is none; -1: it
-    // has not reported yet. Whatever the state.
+    // Since the first txn was committed that this link carries and the destination has not reported; 0: there
+    // is none; -1: it has not reported yet. Whatever the state.
     int64_t lag_ms;
     int64_t report_ms; // age of its newest report; -1: as above
     bool skew_known;   // one has come while this link listened
-    int64_t skew_ms;   // the destination's clock less this server's, by that report: what it took to come counts against it
-    bool blocked;      // the broker blocks publishers (an alarm)
+    // The destination's clock less this server's, by that report: what it took to come counts against it.
+    int64_t skew_ms;
+    // Sites whose writes come here, do not go on to the destination, and have no link there; with commas.
+    char not_sent_on[256];
+    bool blocked; // the broker blocks publishers (an alarm)
     uint64_t txns, foreign, filtered, batches, raw_bytes, wire_bytes;
     uint64_t nacked, returned, reconnects, rewinds, sequential_names;
     uint64_t images;      // sent to their end

@@ -42,8 +42,9 @@ struct zs_start {
 // Never "from now": without a report the link waits, because only the destination knows what it has applied.
 void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start);
 
-// Whether a local txn of this ensemble is not the one that the destination had applied under its zxid, or something before:
-// the destination has come that far, and its clock had not reached the txn's time.
+// Whether a local txn of this ensemble is not the one that the destination had applied under its zxid, or
+// something before: the destination has come that far, has counted all from there on into its clock, and the
+// clock had not reached the txn's time.
 bool zs_start_disproves(const struct zs_report *report, int64_t zxid, int64_t time_ms);
 
 #endif

@@ -26,8 +26,9 @@ enum zs_opening zs_topology_open(struct zs_topology *topology, const struct zs_s
 // the connection stays open, for another try. All others: close it.
 bool zs_topology_claim(struct zs_topology *topology, const struct zs_sender_settings *settings,
                        const struct zs_link_names *names, struct zs_error *e);
-// Opens the connection for reports and consumes them, or looks whether it does. Never waits. `copies`: for who stands by, copies of
-// them, in a queue that goes with the connection: the reports stay for the active server.
+// Opens the connection for reports and consumes them, or looks whether it does. Never waits. `copies`: for
+// who stands by, copies of them, in a queue that goes with the connection: the reports stay for the active
+// server.
 enum zs_opening zs_topology_listen(struct zs_topology *topology, const struct zs_sender_settings *settings,
                                    const struct zs_link_names *names, bool copies,
                                    struct zs_watchdog *watchdog, struct zs_error *e);

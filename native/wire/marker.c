@@ -5,7 +5,7 @@
 #include "wire_json.h"
 #include "zs_report.h"
 
-enum { FIXED_BYTES_MAX = 300, SESSION_BYTES_MAX = 22 };
+enum { FIXED_BYTES_MAX = 340, SESSION_BYTES_MAX = 22 };
 
 bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->session_count > ZS_SESSIONS_MAX)
@@ -27,7 +27,8 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     for (uint32_t i = 0; i < marker->session_count; i++)
         len += (size_t)snprintf(to + len, size - len, "%s\"0x%" PRIx64 "\"", i ? "," : "",
                                 (uint64_t)marker->sessions[i]);
-    len += (size_t)snprintf(to + len, size - len, marker->image ? "],\"image\":true" : "]");
+    len += (size_t)snprintf(to + len, size - len, "],\"since\":\"0x%" PRIx64 "\"", (uint64_t)marker->since);
+    len += (size_t)snprintf(to + len, size - len, marker->image ? ",\"image\":true" : "");
     if (marker->fence)
         len +=
             (size_t)snprintf(to + len, size - len, ",\"fence\":\"0x%" PRIx64 "\"", (uint64_t)marker->fence);
@@ -50,6 +51,9 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e);
     out->session = (int64_t)session;
     out->image = json_is_true(json_object_get(object, "image"));
+    out->since = out->zxid; // an earlier version's clock proves nothing of what lies before
+    if (read && json_object_get(object, "since"))
+        read = zs_json_read_zxid(object, "since", &out->since, e);
     if (read && json_object_get(object, "fence"))
         read = zs_json_read_zxid(object, "fence", &out->fence, e);
     json_decref(object);

@@ -71,8 +71,10 @@ static json_t *report_value(const struct zs_report *report) {
                  json_object_set_new(object, "history", history_value(&report->history)) == 0 &&
                  json_object_set_new(object, "applied", hex((uint64_t)report->applied)) == 0 &&
                  json_object_set_new(object, "clock", hex(report->clock)) == 0 &&
+                 json_object_set_new(object, "since", hex((uint64_t)report->since)) == 0 &&
                  json_object_set_new(object, "time", json_integer(report->time_ms)) == 0 &&
                  add_lists(object, report) &&
+                 (!report->tells_peers || add_vector(object, "peers", report->peer_count, report->peers)) &&
                  (!report->takes_images || json_object_set_new(object, "images", json_true()) == 0) &&
                  (!report->takes_dictionaries || add_dictionaries(object, report)) &&
                  json_object_set_new(object, "need", need_value(report)) == 0;
@@ -176,6 +178,12 @@ bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, st
                 read_vector(object, "vector", &out->vector_count, out->vector, e) &&
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e) &&
                 read_dictionaries(object, out, e) && read_need(object, out, e);
+    out->since = out->applied; // an earlier version's clock proves nothing of what lies before
+    if (read && json_object_get(object, "since"))
+        read = zs_json_read_zxid(object, "since", &out->since, e);
+    out->tells_peers = json_object_get(object, "peers") != NULL;
+    if (read && out->tells_peers)
+        read = read_vector(object, "peers", &out->peer_count, out->peers, e);
     out->takes_images = json_is_true(json_object_get(object, "images"));
     json_decref(object);
     return read || zs_error_context(e, "feedback report");

@@ -19,11 +19,16 @@ struct zs_report {
     struct zs_history history; // whose zxids these are; unknown: nothing was ever applied
     int64_t applied;       // the last origin zxid in effect (or without effect) at the destination; 0: none
     zs_clock clock;        // the origin's clock at `applied`
+    int64_t since;         // every txn above this one has been counted into the clock
     int64_t time_ms;       // the destination's wall clock
     uint32_t vector_count; // what the origin's stream said it had applied of others
     struct zs_position vector[ZS_VECTOR_MAX];
     uint32_t session_count; // the origin's applier sessions, as of `applied`
     int64_t sessions[ZS_SESSIONS_MAX];
+    bool tells_peers;
+    uint32_t
+        peer_count; // the other sites that the destination has a link from, and what it has applied of each
+    struct zs_position peers[ZS_VECTOR_MAX];
     bool takes_images; // this version of the destination does; else it can only wait
     bool takes_dictionaries;
     uint32_t dictionary_count;
@@ -49,6 +54,7 @@ struct zs_marker {
     struct zs_history history;
     int64_t zxid;
     zs_clock clock;
+    int64_t since;   // as in the report
     int64_t session; // the applier's own session at the destination
     int64_t time_ms;
     uint32_t session_count; // as in the report

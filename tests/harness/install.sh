@@ -11,7 +11,7 @@ packages=(
     # running the sites
     zookeeper rabbitmq-server libservlet-api-java python3 python3-kazoo
     # testing
-    iproute2 iptables git libcmocka-dev junit4 python3-pytest python3-pytest-xdist libcurator-recipes-java
+    iproute2 iptables git libcmocka-dev libfaketime junit4 python3-pytest python3-pytest-xdist libcurator-recipes-java
     clang libclang-rt-14-dev clang-format clang-tidy cppcheck
     "$@"
 )

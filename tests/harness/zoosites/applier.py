@@ -15,6 +15,7 @@ class Applier:
         self.status_file = os.path.join(directory, "status.json")
         self.options = {}  # without the prefix "zoospan."
         self.program = build.applier_program()
+        self.environment = {}  # beside our own
         self.process = None
 
     def write_config(self):
@@ -27,7 +28,8 @@ class Applier:
             raise StartError(f"{self.program} is missing: run tests/harness/build.sh release")
         if os.path.exists(self.status_file):
             os.unlink(self.status_file)
-        self.process = Process.spawn([self.program, "--config", self.config], self.log, cwd=self.dir)
+        self.process = Process.spawn([self.program, "--config", self.config], self.log,
+                                     env={**os.environ, **self.environment}, cwd=self.dir)
 
     def status(self):
         """What it wrote last; {} before it did."""

@@ -473,6 +473,151 @@ static void the_oldest_session_is_forgotten(void **state) {
     fake_close_link(&fake);
 }
 
+// --- clocks ----------------------------------------------------------------------------------------------------------
+
+static void deliver_at(struct fake *fake, zs_clock clock) {
+    struct zs_slice message;
+    struct zs_error e;
+    assert_true(zs_batch_writer_finish(fake->writer, fake->zxid, clock, &message, NULL, &e));
+    fake->head.prev = fake->zxid;
+    fake->head.clock_prev = clock;
+    zs_intake_deliver(fake->link, (uint64_t)fake->zxid, message, "");
+}
+
+static void add_mark(struct fake *fake, zs_clock clock) {
+    struct zs_record mark = {.type = ZS_RECORD_MARK};
+    mark.mark = (struct zs_record_mark){
+        .zxid = ++fake->zxid, .seen = {.site = "bj", .zxid = 1}, .clock = clock, .session = 7};
+    assert_int_equal(zs_batch_writer_add(fake->writer, &mark), ZS_ADDED);
+}
+
+static void add_set(struct fake *fake, const struct zs_op *op, zs_clock clock) {
+    struct zs_record record = {.type = ZS_RECORD_TXN};
+    record.txn = (struct zs_record_txn){.zxid = ++fake->zxid, .clock = clock, .op_count = 1, .ops = op};
+    assert_int_equal(zs_batch_writer_add(fake->writer, &record), ZS_ADDED);
+}
+
+// Txns without a record (another client's session, say) move the clock, too: it is known at a TXN and at the
+// end of a batch.
+static void the_clock_is_exact_wherever_the_link_stands(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a"),
+                 lacks = fake_op(ZS_OP_SET, "/b");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    const zs_clock base = (zs_clock)1 << 40;
+    zs_batch_writer_begin(fake.writer, &fake.head);
+    add_mark(&fake, 3);
+    deliver_at(&fake, base); // nothing has effect
+    fake_turn_until_done(&fake);
+    assert_true(fake.link->clock == base);
+    struct zs_op *const ops[] = {&set, &lacks}; // the fast path, and the slow one
+    for (uint64_t i = 0; i < 2; i++) {
+        struct zs_marker marker;
+        zs_batch_writer_begin(fake.writer, &fake.head);
+        add_mark(&fake, 4);
+        add_set(&fake, ops[i], base + 10 * (i + 1));
+        add_mark(&fake, 5);
+        deliver_at(&fake, base + 10 * (i + 1) + 5);
+        fake.hold = true;
+        fake_turn(&fake);
+        assert_int_equal(fake.link->position, fake.zxid - 3); // a MARK is no place
+        fake_let_go(&fake);
+        fake_turn_until_done(&fake);
+        assert_true(fake.link->clock == base + 10 * (i + 1) + 5);
+        assert_true(zs_marker_decode(store.json, store.json_len, &marker, NULL));
+        assert_true(marker.zxid == fake.zxid ? marker.clock == base + 10 * (i + 1) + 5
+                                             : marker.clock == base + 10 * (i + 1));
+        assert_int_equal(marker.since, 0);
+    }
+    fake_close_link(&fake);
+}
+
+static void see_state(struct fake *fake, enum zs_apply_state expected) {
+    zs_link_set_flow_state(fake->link);
+    assert_string_equal(zs_apply_state_name(fake->link->counters.state), zs_apply_state_name(expected));
+}
+
+static void a_stream_far_ahead_of_our_clock_is_not_taken_until_it_is_not(void **state) {
+    (void)state;
+    enum { HOUR_MS = 3600 * 1000 };
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_link *link = fake.link;
+    link->settings.silence_ms = link->settings.clock_ahead_ms = HOUR_MS;
+    link->consumes_at = zs_mono_ms();
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    const struct zs_batch_head here = fake.head;
+    const int64_t zxid = fake.zxid;
+    const zs_clock ahead = (zs_clock)(zs_wall_ms() + 2 * HOUR_MS) << 16;
+    for (int i = 0; i < 3; i++) {
+        zs_batch_writer_begin(fake.writer, &fake.head);
+        add_set(&fake, &set, ahead + (zs_clock)i);
+        deliver_at(&fake, ahead + (zs_clock)i);
+        fake_turn(&fake);
+        assert_int_equal(link->position, zxid);
+        assert_null(link->held);
+        see_state(&fake, ZS_APPLY_AHEAD);
+        assert_false(link->gap);
+    }
+    assert_true(link->clock < ahead);
+    link->settings.clock_ahead_ms = 3 * HOUR_MS; // as if one of the clocks were mended
+    zs_batch_writer_begin(fake.writer, &fake.head);
+    deliver_at(&fake, ahead + 2);
+    fake_turn(&fake);
+    assert_true(link->gap); // what was not taken is asked for
+    see_state(&fake, ZS_APPLY_GAP);
+    fake.head = here;
+    fake.zxid = zxid;
+    zs_batch_writer_begin(fake.writer, &fake.head);
+    for (int i = 0; i < 3; i++)
+        add_set(&fake, &set, ahead + (zs_clock)i);
+    deliver_at(&fake, ahead + 2);
+    fake_turn_until_done(&fake);
+    see_state(&fake, ZS_APPLY_LIVE);
+    fake_expect_sets(&store, 3);
+    fake_close_link(&fake);
+}
+
+static void silence_is_told_and_counts_as_lag(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_link *link = fake.link;
+    link->settings.silence_ms = 60 * 1000;
+    link->consumes_at = zs_mono_ms();
+    zs_link_publish_status(link);
+    assert_int_equal(link->status.lag_ms, -1);
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a");
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    struct zs_record heartbeat = {.type = ZS_RECORD_HEARTBEAT};
+    heartbeat.heartbeat.time_ms = zs_wall_ms() - 30 * 1000; // that far it has come, or its clock is late
+    zs_batch_writer_begin(fake.writer, &fake.head);
+    assert_int_equal(zs_batch_writer_add(fake.writer, &heartbeat), ZS_ADDED);
+    fake_deliver(&fake);
+    fake_turn_until_done(&fake);
+    zs_link_publish_status(link);
+    assert_in_range(link->status.lag_ms, 30 * 1000, 59 * 1000);
+    assert_true(link->status.skew_known && link->status.skew_ms <= -30 * 1000 &&
+                link->status.skew_ms > -59 * 1000);
+    see_state(&fake, ZS_APPLY_LIVE);
+    link->whole_ms += 3600 * 1000; // its clock is ahead: the silence counts all the same
+    link->whole_at -= 90 * 1000;
+    link->heard_at = link->consumes_at -= 90 * 1000;
+    zs_link_publish_status(link);
+    assert_in_range(link->status.lag_ms, 90 * 1000, 119 * 1000);
+    see_state(&fake, ZS_APPLY_SILENT);
+    fake_close_link(&fake);
+}
+
 static void go_on_after(struct fake *fake, int64_t zxid) {
     fake->zxid = fake->head.prev = zxid;
     fake->head.clock_prev = (zs_clock)zxid;
@@ -621,6 +766,9 @@ int main(void) {
         cmocka_unit_test(a_unit_that_needs_too_much_memory_does_not_wedge),
         cmocka_unit_test(a_client_that_never_rests_does_not_make_it_lose_a_txn),
         cmocka_unit_test(the_oldest_session_is_forgotten),
+        cmocka_unit_test(the_clock_is_exact_wherever_the_link_stands),
+        cmocka_unit_test(a_stream_far_ahead_of_our_clock_is_not_taken_until_it_is_not),
+        cmocka_unit_test(silence_is_told_and_counts_as_lag),
         cmocka_unit_test(what_was_admitted_before_does_not_close_a_gap),
         cmocka_unit_test(a_txn_of_very_many_deletes_is_admitted),
         cmocka_unit_test(deliveries_are_bounded_in_bytes),

@@ -132,6 +132,7 @@ int scene_set_up_as(const char *origin) {
         .destination = "bj",
         .filter = zs_filter_new("", "/private", &e),
         .images = zs_images_new(&e),
+        .anchors = zs_anchors_new(&e),
         .window_batches = 4,
         .batch_txns_max = 100,
         .batch_bytes_max = 8192,
@@ -158,6 +159,7 @@ int scene_set_up_as(const char *origin) {
     s->image.arena = zs_arena_new(8 << 20);
     s->topology = (struct zs_topology){.publisher = (struct zs_amqp *)&scene.tag,
                                        .feedback = (struct zs_amqp *)&scene.confirmed};
+    zs_anchors_join(s->settings.anchors);
     s->history = OURS;
     s->beginning = s->told_logs.floor = -1;
     s->serving = true;
@@ -187,6 +189,7 @@ int scene_tear_down(void **state) {
     zs_arena_free(s->image.arena);
     zs_arena_free(scene.arena);
     zs_images_free(s->settings.images);
+    zs_anchors_free(s->settings.anchors);
     zs_filter_free((struct zs_filter *)s->settings.filter);
     zs_buffer_free(&scene.report);
     pthread_mutex_destroy(&s->shared);

@@ -248,7 +248,8 @@ static void nor_does_it_help_to_have_passed_the_destination(void **state) {
 
 // --- lag -------------------------------------------------------------------------------------------------------------
 
-// When the oldest was committed that the destination has not reported; -1: there is none, -2: nothing was reported.
+// When the oldest was committed that the destination has not reported; -1: there is none, -2: nothing was
+// reported.
 static int64_t lacks_since(void) {
     struct zs_lag_share share;
     zs_lag_look(&scene.s);

@@ -353,6 +353,49 @@ static void a_walk_that_is_over_for_another_reason_begins_anew(void **state) {
     assert_true(scene_walk_is_wanted(&wish));
 }
 
+// --- clocks ----------------------------------------------------------------------------------------------------------
+
+static zs_clock clock_of_image(const struct zs_report *wishes, int64_t zxid) {
+    scene_walk(wishes, zxid);
+    assert_non_null(scene_record_of(ZS_RECORD_SNAPSHOT_BEGIN));
+    assert_int_equal(scene.newest.batch.head.prev, zxid);
+    return scene.newest.batch.head.clock_prev;
+}
+
+static void an_image_has_the_clock_that_the_stream_has_there(void **state) {
+    (void)state;
+    struct zs_report wishes = scene_wish_for("/");
+    wishes.applied = BASE + 1;
+    scene_offer(BASE + 3, CLIENT, TIME_MS + 5, "/a", 1);
+    // Not carried, and of a leader whose clock is late.
+    scene_offer(BASE + 4, CLIENT, TIME_MS - 700, "/private", 1);
+    scene_offer(BASE + 5, CLIENT, TIME_MS + 6, "/a", 1);
+    assert_true(clock_of_image(&wishes, BASE + 4) == ((zs_clock)(TIME_MS + 5) << 16) + 1);
+}
+
+static void nobody_has_a_clock_but_another_destination(void **state) {
+    (void)state;
+    const struct zs_report wishes = {
+        .origin = "sh", .destination = "bj", .takes_images = true, .need = ZS_NEED_IMAGE, .image_path = "/"};
+    const struct zs_checkpoint hers = {.zxid = BASE + 1, .clock = (zs_clock)(TIME_MS + 9) << 16};
+    zs_anchors_note(scene.s.settings.anchors, false, &OURS, &hers);
+    assert_true(clock_of_image(&wishes, BASE + 2) == hers.clock + 1);
+}
+
+static void without_any_the_clock_begins_behind_what_this_site_has_applied(void **state) {
+    (void)state;
+    const struct zs_report wishes = {
+        .origin = "sh", .destination = "bj", .takes_images = true, .need = ZS_NEED_IMAGE, .image_path = "/"};
+    scene.s.marker.clock = 77;
+    zs_anchors_join(scene.s.settings.anchors); // another link, whose destination may know
+    scene_tell(&wishes);
+    scene_turn();
+    struct zs_image_wish wish;
+    assert_false(scene_walk_is_wanted(&wish));
+    scene.now += 5000;
+    assert_true(clock_of_image(&wishes, BASE + 2) == 77); // whatever this server's own clock shows
+}
+
 int run_image_tests(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(a_node_that_cannot_be_read_is_named),
@@ -374,6 +417,9 @@ int run_image_tests(void) {
         SCENE_TEST(a_node_larger_than_a_batch_goes_alone),
         SCENE_TEST(what_is_refused_is_sent_once_more_unless_it_is_a_mere_heartbeat),
         SCENE_TEST(a_link_that_holds_off_sleeps_until_then),
+        SCENE_TEST(an_image_has_the_clock_that_the_stream_has_there),
+        SCENE_TEST(nobody_has_a_clock_but_another_destination),
+        SCENE_TEST(without_any_the_clock_begins_behind_what_this_site_has_applied),
     };
     return cmocka_run_group_tests_name("images of a link", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-// The sender's decisions by themselves: where a link starts, what a window of confirms means, which txn is the oldest that the
-// destination has not reported.
+// The sender's decisions by themselves: where a link starts, what a window of confirms means, which txn is
+// the oldest that the destination has not reported.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,15 +88,15 @@ static void another_history_is_a_gap(void **state) {
 static void a_txn_later_than_the_clock_at_its_place_is_of_another_life(void **state) {
     (void)state;
     const int64_t then = 1700000000000, later = then + 3600 * 1000;
-    struct zs_report report = {
-        .applied = 0x100000005, .clock = (zs_clock)then << 16 | 3, .takes_images = true};
+    struct zs_report report = {.applied = 0x100000005, .clock = (zs_clock)then << 16 | 3};
     assert_true(zs_start_disproves(&report, 0x100000003, later));
     assert_true(zs_start_disproves(&report, 0x100000005, later));
     assert_false(zs_start_disproves(&report, 0x100000006, later)); // a new one, as it should be
     assert_false(zs_start_disproves(&report, 0x100000005, then));
-    assert_false(zs_start_disproves(&report, 0x100000005, then + 5000)); // servers' clocks differ
-    report.takes_images = false;
-    assert_false(zs_start_disproves(&report, 0x100000003, later)); // its clock is not to be believed
+    assert_true(zs_start_disproves(&report, 0x100000005, then + 1));
+    report.since = 0x100000003; // nobody has counted what lies before into that clock
+    assert_false(zs_start_disproves(&report, 0x100000003, later));
+    assert_true(zs_start_disproves(&report, 0x100000004, later));
 }
 
 static void zxids_that_are_given_twice_are_a_gap(void **state) {

@@ -25,6 +25,10 @@ static void reports_go_round(void **state) {
                                .need = ZS_NEED_IMAGE,
                                .image_path = "/a/\xc3\xa9\"\\",
                                .fence = 0x200000007,
+                               .since = 0x300000000,
+                               .tells_peers = true,
+                               .peer_count = 1,
+                               .peers = {{"gz", 0}},
                                .other_count = 1,
                                .others = {{"gz", 0x400000002}},
                                .image_run = -2,
@@ -58,6 +62,10 @@ static void reports_go_round(void **state) {
         assert_memory_equal(back.sessions, report.sessions, 2 * sizeof *back.sessions);
         assert_int_equal(back.need, need);
         assert_string_equal(back.image_path, report.image_path);
+        assert_int_equal(back.since, 0x300000000);
+        assert_true(back.tells_peers);
+        assert_int_equal(back.peer_count, 1);
+        assert_string_equal(back.peers[0].site, "gz");
         assert_true(back.takes_images);
         assert_true(back.takes_dictionaries);
         assert_int_equal(back.dictionary_count, 2);
@@ -80,10 +88,11 @@ static void a_report_before_anything_was_applied(void **state) {
     assert_string_equal(
         json.at,
         "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":null,\"applied\":\"0x0\",\"clock\":\"0x0\","
-        "\"time\":0,\"vector\":{},\"sessions\":[],\"need\":{\"kind\":\"from\"}}");
+        "\"since\":\"0x0\",\"time\":0,\"vector\":{},\"sessions\":[],\"need\":{\"kind\":\"from\"}}");
     assert_true(zs_report_decode(json.at, json.len - 1, &back, NULL));
     assert_false(zs_history_known(&back.history));
     assert_false(back.takes_dictionaries);
+    assert_false(back.tells_peers);
     zs_buffer_free(&json);
 }
 
@@ -232,13 +241,19 @@ static void markers_go_round(void **state) {
     assert_true(zs_marker_encode(&marker, &json));
     zs_put_u8(&json, 0);
     assert_string_equal(json.at, "{\"history\":null,\"zxid\":\"0x0\",\"stamp\":\"0x0\",\"session\":\"0x0\","
-                                 "\"time\":0,\"sessions\":[]}");
+                                 "\"time\":0,\"sessions\":[],\"since\":\"0x0\"}");
+    marker.since = 0x300000000;
     marker.image = true;
     marker.fence = 0x300000001;
     assert_true(zs_marker_encode(&marker, &json));
     assert_true(zs_marker_decode(json.at, json.len, &back, &e));
     assert_true(back.image);
     assert_int_equal(back.fence, 0x300000001);
+    assert_int_equal(back.since, 0x300000000);
+    static const char earlier[] = "{\"history\":null,\"zxid\":\"0x7\",\"stamp\":\"0x0\",\"session\":\"0x0\","
+                                  "\"time\":0,\"sessions\":[]}";
+    assert_true(zs_marker_decode((const uint8_t *)earlier, sizeof earlier - 1, &back, &e));
+    assert_int_equal(back.since, 7); // of an earlier version: its clock proves nothing
     zs_buffer_free(&json);
 }
 
