@@ -44,7 +44,7 @@ def descendants(pid):
 def _command(pid, name):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as line:
-            return line.read().replace(b"\0", b" ").decode(errors="replace").strip()[:300] or name
+            return line.read().replace(b"\0", b" ").decode(errors="replace").strip()[:160] or name
     except OSError:
         return name
 
@@ -59,10 +59,10 @@ def _reap():
     return True
 
 
-def _end_all(pid=None):
+def _end_all(grace_s):
     """Kills what is left beneath this process, until nothing is. Returns lines about what did not end by itself."""
-    pid = pid or os.getpid()
-    deadline, left = time.monotonic() + GRACE_S, {}
+    pid, left = os.getpid(), {}
+    deadline = time.monotonic() + grace_s
     while _reap() and time.monotonic() < deadline and (left := descendants(pid)):
         time.sleep(0.05)
     named = dict(left)
@@ -104,7 +104,7 @@ def _inside(run, log, timeout_s, nice):
         traceback.print_exc()
         code = 1
     signal.alarm(0)
-    left = _end_all()
+    left = _end_all(0 if code == 124 else GRACE_S)
     if left and code != 124:
         print("test.sh: processes were left behind, and are killed now:", *left, sep="\n    ", flush=True)
         code = code or 1

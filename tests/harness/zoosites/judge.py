@@ -6,11 +6,11 @@ import time
 
 from kazoo.exceptions import NoNodeError
 
+from .txnlog import beneath
 from . import wire  # it also teaches kazoo to read the names that Java writes
 
 LEFT_OUT = ("/zookeeper", "/zoospan")
 WINDOW = 200
-LAST_READ_S = 30  # for a read that begins just before the time is over
 
 
 class Node:
@@ -80,8 +80,10 @@ class Unread(Exception):
 class Judge:
     """Holds one superuser client per site, so that it can read everything."""
 
+    LAST_READ_S = 30  # for a read that begins just before the time is over
+
     def __init__(self, sites):
-        self.sites = sites
+        self.sites, self.left_out = sites, []  # tops that are not compared
         self.clients = {site.name: site.client() for site in sites}
 
     def close(self):
@@ -89,10 +91,16 @@ class Judge:
             client.stop()
             client.close()
 
-    def renew(self):
+    def renew(self, *names):
         """New clients: a server that lost its past refuses those that have seen it."""
-        self.close()
-        self.clients = {site.name: site.client() for site in self.sites}
+        for site in self.sites:
+            if not names or site.name in names:
+                old, self.clients[site.name] = self.clients[site.name], site.client()
+                old.stop()
+                old.close()
+
+    def compared(self, tree):
+        return {path: node for path, node in tree.items() if not beneath(path, self.left_out)} if self.left_out else tree
 
     def trees(self, root="/", timeout_s=120):
         """Raises Unread for a site whose tree cannot be had."""
@@ -106,18 +114,19 @@ class Judge:
 
     def wait_equal(self, timeout_s=60, root="/"):
         """Waits until the trees are equal and returns them. Raises AssertionError with what differs, or with the site that cannot be
-        read and what it has said of it."""
-        deadline, pause = time.monotonic() + timeout_s, 0.2
+        read; at once, if a server or an applier has ended by itself."""
+        begun = time.monotonic()
+        deadline, pause = begun + timeout_s, 0.2
         while True:
             try:
-                trees = self.trees(root, max(LAST_READ_S, deadline - time.monotonic()))
-                found = differences(trees)
+                trees = self.trees(root, max(self.LAST_READ_S, deadline - time.monotonic()))
+                found = differences({name: self.compared(tree) for name, tree in trees.items()})
             except Unread as error:
                 found = [str(error)]
             if not found:
                 return trees
-            if time.monotonic() > deadline:
-                raise AssertionError(f"the trees are not equal after {timeout_s} s:\n" +
-                                     "\n".join(found + [line for site in self.sites for line in site.fallen()]))
+            fallen = [line for site in self.sites for line in site.fallen()]
+            if fallen or time.monotonic() > deadline:
+                raise AssertionError(f"the trees are not equal after {time.monotonic() - begun:.0f} s:\n" + "\n".join(found + fallen))
             time.sleep(pause)
             pause = min(2.0, pause * 1.5)

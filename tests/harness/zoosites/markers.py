@@ -12,6 +12,7 @@ class Watch:
         self.sites, self.clients, self.period_s = sites, clients, period_s
         self.seen = {}  # (site, origin) -> (history, zxid)
         self.falls, self.looks = [], 0
+        self.left_out = set()  # sites that are wiped or restored just now
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._run, name="markers", daemon=True)
 
@@ -27,11 +28,16 @@ class Watch:
         while not self.ended.wait(self.period_s):
             for site in self.sites:
                 for other in self.sites:
-                    if other is not site:
+                    if other is not site and site.name not in self.left_out:
                         try:
                             self._look(site.name, other.name)
                         except (KazooException, KazooTimeoutError, OSError):
                             pass  # that ensemble is hurt at the moment
+
+    def forget(self, site):
+        """Its markers begin anew."""
+        self.seen = {key: value for key, value in self.seen.items() if key[0] != site}
+        self.left_out.discard(site)
 
     def _look(self, site, origin):
         client = self.clients[site]

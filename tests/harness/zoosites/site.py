@@ -41,7 +41,7 @@ class Site:
         client = KazooClient(hosts=settings.pop("hosts", self.zk.connect_string),
                              auth_data=[("digest", self.zk.auth)] if auth else None,
                              handler=Handler(), **settings)
-        client.start(timeout=20)
+        client.start(timeout=60)
         return client
 
     def fallen(self):

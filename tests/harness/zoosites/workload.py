@@ -27,6 +27,9 @@ ACLS = [
 ]
 
 
+ALL = {"set": 30, "create": 26, "delete": 12, "acl": 6, "multi": 10, "failing_multi": 4, "failing": 4, "burst": 2, "session": 2,
+       "dying_session": 1, "large": 1, "family": 1}
+MASS = {"set": 20, "mass": 20, "huge": 1}
 OPERATIONS = 20_000
 NODES_MAX = 20_000  # made by one writer, of which most live on
 BYTES_MAX = 24 << 20  # sent by one writer; beyond that its data is short
@@ -34,14 +37,16 @@ BYTES_MAX = 24 << 20  # sent by one writer; beyond that its data is short
 
 class Writer:
     """Writes to one site until `operations` are done, or until `seconds` are over; at most `per_s` of them a second, on average
-    from its beginning, if it is told so. `acls`: some nodes get others than the open one."""
+    from its beginning, if it is told so. `acls`: some nodes get others than the open one.
+    `only`: of what it does, by weight, instead of all kinds of it."""
 
-    def __init__(self, site, seed, operations=OPERATIONS, seconds=None, root=None, per_s=None, acls=True):
+    def __init__(self, site, seed, operations=OPERATIONS, seconds=None, root=None, per_s=None, acls=True, only=None):
         self.thread = threading.Thread(target=self._run, name=f"writer-{site.name}", daemon=True)
         self.site, self.random = site, random.Random(f"{seed}/{site.name}")
         self.operations, self.seconds, self.per_s = operations, seconds, per_s
         self.done = self.made = self.sent = 0  # operations; nodes; bytes of data
         self.acls = ACLS if acls else [OPEN_ACL_UNSAFE]
+        self.actions = [(getattr(self, f"do_{name}"), weight) for name, weight in (only or ALL).items()]
         self.root = root or f"/load-{site.name}"
         self.paths = []  # nodes that may have children, newest last
         self.acked = {}  # path -> data, or None once it was deleted; only nodes that live until somebody deletes them
@@ -89,14 +94,11 @@ class Writer:
     def _connect(self):
         client = KazooClient(hosts=self.site.zk.connect_string, timeout=10, handler=wire.Handler(),
                              auth_data=[("digest", CREDENTIALS)])
-        client.start(timeout=20)
+        client.start(timeout=60)
         return client
 
     def _loop(self):
-        actions = [(self.do_set, 30), (self.do_create, 26), (self.do_delete, 12), (self.do_acl, 6), (self.do_multi, 10),
-                   (self.do_failing_multi, 4), (self.do_failing, 4), (self.do_burst, 2), (self.do_session, 2),
-                   (self.do_dying_session, 1), (self.do_large, 1), (self.do_family, 1)]
-        names, weights = [a for a, _ in actions], [w for _, w in actions]
+        names, weights = [a for a, _ in self.actions], [w for _, w in self.actions]
         started = time.monotonic()
         while not self.stop_asked.is_set() and self.done < self.operations:
             if self.seconds is not None and time.monotonic() - started >= self.seconds:
@@ -105,7 +107,7 @@ class Writer:
             if early_s > 0 and self.stop_asked.wait(early_s):
                 break
             action = self.random.choices(names, weights)[0]
-            if self.made >= NODES_MAX and action in (self.do_create, self.do_multi, self.do_family):
+            if self.made >= NODES_MAX and action in (self.do_create, self.do_multi, self.do_family, self.do_mass):
                 action = self.do_set
             self.done += 1
             try:
@@ -284,6 +286,100 @@ class Writer:
             results = self._send(base, lambda: wire.multi(self.client, requests))
             if not any(isinstance(result, Exception) for result in results):
                 self.acked[base] = None
+
+    def do_mass(self):
+        """A hundred small nodes in one go."""
+        base = self._create(f"{self.root}/mass{self.random.randint(0, 10 ** 6)}", b"", None, wire.PERSISTENT)
+        small = {f"{base}/{n}": b"%d" % n for n in range(100)}
+        self.made += len(small)
+        results = self._send(base, lambda: wire.multi(self.client, [wire.create_request(*node) for node in small.items()]))
+        if not any(isinstance(result, Exception) for result in results):
+            self.acked.update(small)
+
+    def do_huge(self):
+        """As large as a server takes, nearly."""
+        path = f"{self.root}/huge{self.random.randint(0, 2)}"
+        if path not in self.acked:
+            self._create(path, b"", None, wire.PERSISTENT)
+        self._set(path, self._bytes(600_000, 950_000))
+
+
+class Contended:
+    """Clients of several sites that write the same nodes at the same time. What the end is depends on who came first, so it is
+    judged by what holds in any order: a site shows what somebody wrote there, or nothing; and of what one client writes after all the
+    others, having seen their end, every site has the last."""
+
+    def __init__(self, sites, seed, operations, root="/contended", names=12, per_s=50):
+        self.sites, self.root, self.operations, self.per_s = sites, root, operations, per_s
+        self.paths = [f"{root}/{number}" for number in range(names)]
+        self.written = {path: {b""} for path in self.paths}
+        self.seed, self.stop_asked, self.failures = seed, threading.Event(), []
+        self.threads = [threading.Thread(target=self._run, args=(site,), name=f"contended-{site.name}", daemon=True)
+                        for site in sites]
+
+    def start(self):
+        client = self.sites[0].client(auth=False)
+        client.ensure_path(self.root)
+        client.stop()
+        client.close()
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def join(self, timeout_s=300):
+        for thread in self.threads:
+            thread.join(timeout_s)
+            assert not thread.is_alive(), f"{thread.name} still runs after {timeout_s} s"
+        if self.failures:
+            raise self.failures[0]
+
+    def stop(self):
+        self.stop_asked.set()
+        self.join()
+
+    def _run(self, site):
+        chance, client = random.Random(f"{self.seed}/{site.name}"), None
+        try:
+            client = site.client(auth=False)
+            for number in range(self.operations):
+                path, data = chance.choice(self.paths), f"{site.name} {number}".encode()
+                self.written[path].add(data)
+                action = chance.choice(["set", "set", "set", "create", "delete"])
+                try:
+                    if action == "set":
+                        client.set(path, data)
+                    elif action == "create":
+                        client.create(path, data)
+                    else:
+                        client.delete(path)
+                except (KazooException, KazooTimeoutError):
+                    pass  # somebody was quicker, or a server is hurt
+                if self.stop_asked.wait(1 / self.per_s):
+                    break
+        except Exception as failure:  # told to the caller by join()
+            self.failures.append(failure)
+        finally:
+            if client is not None:
+                client.stop()
+                client.close()
+
+    def invented(self, trees):
+        """Lines about what nobody wrote. At rest."""
+        return [f"{name}: {path}: {tree[path].data!r} was written by nobody" for name, tree in trees.items()
+                for path in self.paths if path in tree and (tree[path].data or b"") not in self.written[path]]
+
+    def last_words(self, site):
+        """One client's, on every node. All sites have to have them."""
+        client = site.client(auth=False)
+        client.ensure_path(self.root)
+        for path in self.paths:
+            self.written[path].add(b"the last word")
+            if client.exists(path) is None:
+                client.create(path, b"the last word")
+            else:
+                client.set(path, b"the last word")
+        client.stop()
+        client.close()
 
 
 def missing(writer, tree):
