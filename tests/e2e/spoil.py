@@ -1,7 +1,9 @@
 """Ways to spoil what a server's plugin would go on from: a txn log that is damaged, a destination that is behind it, a tail that
 was never committed."""
 
+import contextlib
 import glob
+import re
 
 from helpers import bring_back, eventually, judged, log_moves, marker, purge, wait_seen
 from zoosites import txnlog
@@ -64,6 +66,14 @@ class Refusals:
         return self.lines()[-1]
 
 
+def holes(refusals, server):
+    """Of the refusals for "a is followed by b" those that are right: the server's log has nothing between the two."""
+    logged = {txn.zxid for txn in txnlog.read(server.log_dir)}
+    found = [re.search(r"(0x[0-9a-f]+) is followed by (0x[0-9a-f]+)", line) for line in refusals.lines()]
+    return [pair.group(0) for pair in found if pair and not any(int(pair.group(1), 16) < zxid < int(pair.group(2), 16)
+                                                                for zxid in logged)]
+
+
 def overwrite(name, offset, data):
     """Returns what stood there."""
     with open(name, "r+b") as file:
@@ -80,6 +90,16 @@ def flip_a_bit(name, offset, length):
         file.seek(at)
         byte = file.read(1)[0]
     return name, at, overwrite(name, at, bytes([byte ^ 4]))
+
+
+@contextlib.contextmanager
+def damaged(damage, place):
+    """A log is so for a while. `place`: as txnlog.find tells it."""
+    name, at, whole = damage(*place)
+    try:
+        yield
+    finally:
+        overwrite(name, at, whole)
 
 
 def zero_a_page(name, offset, _):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers import begin_writers, eventually, log_moves, plugin_link, purge, wait_live, wait_published, wait_seen
+from helpers import begin_writers, end_writers, eventually, log_moves, plugin_link, purge, wait_live, wait_published, wait_seen
 from zoosites import workload
 
 SMALLEST = 32 << 20  # backlog_bytes_max
@@ -45,19 +45,18 @@ def test_broker_is_away_for_longer_than_the_backlog(world, judge, clients):
 
 def test_writers_run_while_the_link_catches_up(world, judge, clients):
     """The log is left for the backlog while both move."""
-    writers = begin_writers(world.sites, "catching", seconds=12)
+    writers = begin_writers(world.sites, "catching", per_s=200)
     broker, moves = world.brokers["sh"], log_moves(world["sh"], "LOG -> LIVE")
     broker.kill()
     overrun(clients(world["sh"]), "/among-writers")
     broker.start()
     broker.wait_ready()
-    for writer in writers:
-        writer.join(90)
+    eventually(lambda: log_moves(world["sh"], "LOG -> LIVE") > moves, 60, what="the log's word that it was left")
+    end_writers(writers)
     wait_live(world, 90)
     trees = judge.wait_equal(90)
     for writer in writers:
         assert not workload.missing(writer, trees[writer.site.name])
-    eventually(lambda: log_moves(world["sh"], "LOG -> LIVE") > moves, what="the log's word that it was left")
     assert log_moves(world["sh"], "-> GAP") == 0
 
 

@@ -134,7 +134,7 @@ def test_a_range_is_lost(world, judge, clients):
 def test_a_range_is_lost_under_load(world, judge):
     def a_range_lost_under_load():
         lose_the_range(world, "sh", "bj", lambda: time.sleep(2))
-    under_load(world, judge, a_range_lost_under_load, seconds=15)
+    under_load(world, judge, a_range_lost_under_load)
     wait_live(world, 60)
 
 

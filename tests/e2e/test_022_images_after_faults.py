@@ -30,7 +30,7 @@ def test_purged(world, judge):
     def purged():
         fall_behind(world, judge, [server], "/purged", 400)
         subprocess.run(["java", "-cp", ":".join(build.ZOOKEEPER_JARS), "org.apache.zookeeper.server.PurgeTxnLog",
-                        server.log_dir, server.data_dir, "-n", "3"], check=True, capture_output=True)
+                        server.log_dir, server.data_dir, "-n", "3"], check=True, capture_output=True, timeout=120)
     resynced(world, judge, server, purged, "/purged/399")
 
 

@@ -11,7 +11,7 @@ class SmallDisk:
         self.filler = os.path.join(directory, "filler")
         os.makedirs(directory, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "zoospan-test", directory], check=True,
-                       capture_output=True)
+                       capture_output=True, timeout=60)
 
     def fill(self):
         """Not a byte is left."""
@@ -26,4 +26,4 @@ class SmallDisk:
 
     def remove(self):
         """What stands there must not be in use any more."""
-        subprocess.run(["umount", self.dir], check=True, capture_output=True)
+        subprocess.run(["umount", self.dir], check=True, capture_output=True, timeout=60)

@@ -121,7 +121,7 @@ def drop(port, on):
     """Every packet to or from a port vanishes, as behind a dead router: nothing is refused, nothing is closed."""
     for chain, side in (("INPUT", "--dport"), ("INPUT", "--sport")):
         subprocess.run(["iptables", "-A" if on else "-D", chain, "-i", "lo", "-p", "tcp", side, str(port), "-j", "DROP"],
-                       check=True, capture_output=True)
+                       check=True, capture_output=True, timeout=60)
 
 
 def all_of(world, cut=False, lose_logs=False):

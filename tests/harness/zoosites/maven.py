@@ -19,5 +19,5 @@ def zookeeper_jars(version):
             if not shutil.which("mvn"):
                 raise SystemExit(f"{jar} has to be fetched, and mvn is missing: apt-get install maven")
             subprocess.run(["mvn", "-q", "-B", "dependency:copy", f"-DoutputDirectory={folder}",
-                            f"-Dartifact=org.apache.zookeeper:{artifact}:{version}"], stdin=subprocess.DEVNULL, check=True)
+                            f"-Dartifact=org.apache.zookeeper:{artifact}:{version}"], stdin=subprocess.DEVNULL, check=True, timeout=600)
     return list(jars.values())

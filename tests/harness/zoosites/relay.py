@@ -19,7 +19,7 @@ def program():
     if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(SOURCE):
         os.makedirs(os.path.dirname(made), exist_ok=True)
         fresh = f"{made}.{os.getpid()}"
-        subprocess.run(["cc", "-O2", "-o", fresh, SOURCE], check=True)
+        subprocess.run(["cc", "-O2", "-o", fresh, SOURCE], check=True, timeout=120)
         os.replace(fresh, made)
     return made
 
