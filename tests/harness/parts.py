@@ -15,7 +15,7 @@ from supervise import Part
 from zoosites import build
 
 LIVE = "^unit[.]applier_live"
-MINUTE = 60
+MINUTE = 60  # seconds
 
 
 class Failed(Exception):
@@ -92,6 +92,24 @@ class Run:
     def chaos(self):
         sh("tests/chaos/run", *(self.arguments or ["--minutes", "1.5", "--seed", "1"]))
 
+    @staticmethod
+    def storm(seed):
+        """Half an hour of it. With ZooKeeper 3.8.0 long storms cannot be judged (tests/chaos/run says why)."""
+        return lambda self: sh("tests/chaos/run", "--minutes", str(STORM_MINUTES), "--seed", str(seed), "--zookeeper", "3.8.6",
+                               "--kinds", ",".join(STORM_KINDS), *self.arguments)
+
+    def thousands(self):
+        """Ten times what the scenario of random writers does otherwise."""
+        sh("/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/e2e/pytest.ini", "tests/e2e/test_008_random_workload.py",
+           ZOOSPAN_RUN_DIR=self.path("e2e"), ZOOSPAN_OPERATIONS="40000")
+
+    def fuzz_long(self):
+        sh("cmake", "--preset", "fuzz", "--log-level=ERROR", "-DZS_FUZZ_SECONDS=280")
+        try:
+            self.fuzz()
+        finally:
+            sh("cmake", "--preset", "fuzz", "--log-level=ERROR", "-UZS_FUZZ_SECONDS")
+
     def e2e(self):
         """Several workers, each with brokers of its own, take one module after the other, the longest first."""
         arguments = self.arguments or ["-n", str(workers()), "--dist", "loadfile"]
@@ -147,6 +165,7 @@ class Run:
             for part in running:
                 part.join()
             print("test.sh: interrupted; everything that was started is stopped", file=sys.stderr)
+            self.end(True)
             sys.exit(130)
         return done
 
@@ -167,6 +186,11 @@ class Run:
         return sorted(found, reverse=True)[:count]
 
     def end(self, failed):
+        """What was mounted here is left only by a part that was broken off."""
+        with open("/proc/mounts") as mounts:
+            left = [mount.split()[1] for mount in mounts if mount.split()[1].startswith(self.dir + "/")]
+        for folder in left:
+            subprocess.run(["umount", "--lazy", folder], check=False, timeout=60)
         if failed:
             print(f"test.sh: something FAILED; logs, configuration and data of this run are kept in {self.dir}", file=sys.stderr)
         else:
@@ -205,7 +229,13 @@ LIVE_STEP = Step("applier, live (ASan + UBSan)", Run.live, after=ASAN.name, minu
 CHAOS = Step("chaos (random faults)", Run.chaos, after=RELEASE.name)
 E2E = Step("end to end", Run.e2e, after=RELEASE.name, minutes=35)
 
-ALONE = {"unit": [DEV, ASAN, UNIT_ASAN, LIVE_STEP, TSAN], "lint": [LINT], "fuzz": [FUZZ], "chaos": [RELEASE, CHAOS],
+# What takes long, one after the other. tests/chaos/RUNS.md keeps what came of it.
+STORM_MINUTES, SEEDS = 30, (1, 2, 3)
+STORM_KINDS = ["slow", "resync", "sizes", "contended"]
+LONG = [RELEASE, *(Step(f"chaos, seed {seed}", Run.storm(seed), minutes=120) for seed in SEEDS),
+        Step("random writers, long", Run.thousands, minutes=60), Step("fuzz, long", Run.fuzz_long, minutes=90)]
+
+ALONE = {"long": LONG, "unit": [DEV, ASAN, UNIT_ASAN, LIVE_STEP, TSAN], "lint": [LINT], "fuzz": [FUZZ], "chaos": [RELEASE, CHAOS],
          "e2e": [RELEASE, E2E]}
 
 
@@ -237,6 +267,7 @@ def some(name, arguments):
         except KeyboardInterrupt:
             part.stop()
             part.join()
+            run.end(True)
             sys.exit(130)
         failed = failed or result["code"] != 0
         if name != "e2e":
