@@ -14,7 +14,8 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import KazooState
 from kazoo.security import ACL, Id
 
-from . import build, files, wire, workload
+from . import build, wire, workload
+from .clocks import Clock
 from .faults import Fault
 from .processes import wait_for
 
@@ -171,27 +172,22 @@ class Skew(Kind):
     """Clocks that are wrong by an hour and by seconds, and jump back (libfaketime): of an observer with the plugin at one site, of a
     voter, the other plugin's server and the applier at the other."""
 
-    LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-    OFFSETS = ("+3600", "-3600", "+30", "-5")
+    AHEAD_S = (3600, -3600, 30, -5)
 
     def prepare(self):
-        if not os.path.exists(self.LIBRARY):
-            raise SystemExit(f"{self.LIBRARY} is missing: apt-get install faketime")
         here, there = self.world.sites[:2]
         self.clocks = {}
         for name, owner in (("carrier", here.zk.carriers[0]), ("carrier", there.zk.carriers[0]), ("voter", there.zk.servers[0]),
                             ("applier", there.applier)):
-            clock = os.path.join(owner.dir, "clock")
-            files.write(clock, "+0\n")
-            owner.environment.update(LD_PRELOAD=self.LIBRARY, FAKETIME_TIMESTAMP_FILE=clock, FAKETIME_DONT_FAKE_MONOTONIC="1",
-                                     DONT_FAKE_MONOTONIC="1", FAKETIME_CACHE_DURATION="1")
-            self.clocks[clock] = f"{os.path.relpath(owner.dir, self.world.dir)} ({name})"
+            clock = Clock(os.path.join(owner.dir, "clock"))
+            owner.environment.update(clock.environment())
+            self.clocks[f"{os.path.relpath(owner.dir, self.world.dir)} ({name})"] = clock
 
     def faults(self):
-        for clock, name in self.clocks.items():
-            for offset in self.OFFSETS:
-                yield Fault(f"clock {offset} s", f"the clock of {name}", lambda clock=clock, offset=offset: files.write(clock, f"{offset}\n"),
-                            lambda clock=clock: files.write(clock, "+0\n"), (3, 30))
+        for name, clock in self.clocks.items():
+            for ahead_s in self.AHEAD_S:
+                yield Fault(f"clock {ahead_s:+d} s", f"the clock of {name}", lambda clock=clock, ahead_s=ahead_s: clock.set(ahead_s),
+                            lambda clock=clock: clock.set(0), (3, 30))
 
 
 class Takeovers(Kind):
