@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "refusal.h"
+#include "zs_base64.h"
+#include "zs_sha1.h"
 
 static const char *data_of(const struct zs_slice *data) {
     return (const char *)data->at;
@@ -39,7 +41,31 @@ static char *unconst(const char *text) {
     return same;
 }
 
-bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct Stat *stat,
+void zs_convert_owner(const struct zs_credentials *credentials, char out[static ZS_OWNER_BYTES]) {
+    uint8_t hash[ZS_SHA1_BYTES];
+    out[0] = '\0';
+    if (!credentials->scheme || strcmp(credentials->scheme, "digest") != 0)
+        return;
+    for (const char *c = credentials->secret; *c; c++) {
+        if (*c & 0x80)
+            return; // what the server makes of that depends on how its JVM was started
+    }
+    const char *colon = strchr(credentials->secret, ':');
+    const size_t user = colon ? (size_t)(colon - credentials->secret) : 0;
+    if (!colon || user + 1 + zs_base64_len(sizeof hash) >= ZS_OWNER_BYTES)
+        return;
+    zs_sha1(credentials->secret, strlen(credentials->secret), hash);
+    memcpy(out, credentials->secret, user + 1);
+    zs_base64_encode(hash, sizeof hash, out + user + 1);
+}
+
+static struct ACL convert_acl(const struct zs_acl *acl, const char *owner) {
+    const bool ours = *owner && strcmp(acl->scheme, "auth") == 0;
+    return (struct ACL){.perms = (int32_t)acl->perms,
+                        .id = {unconst(ours ? "digest" : acl->scheme), unconst(ours ? owner : acl->id)}};
+}
+
+bool zs_convert_steps(const struct zs_step *steps, uint32_t count, const char *owner, struct Stat *stat,
                       struct zs_converted *out) {
     assert(count);
     size_t entries = 0;
@@ -56,10 +82,8 @@ bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct Stat *
     for (uint32_t i = 0; i < count; i++) {
         const struct zs_acls *from = &steps[i].acls;
         out->vectors[i] = (struct ACL_vector){.count = (int32_t)from->count, .data = to};
-        for (uint32_t k = 0; k < from->count; k++, to++) {
-            *to = (struct ACL){.perms = (int32_t)from->entries[k].perms,
-                               .id = {unconst(from->entries[k].scheme), unconst(from->entries[k].id)}};
-        }
+        for (uint32_t k = 0; k < from->count; k++, to++)
+            *to = convert_acl(&from->entries[k], owner);
         convert_step(&steps[i], &out->vectors[i], stat, &out->ops[i]);
     }
     return true;

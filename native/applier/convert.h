@@ -12,10 +12,19 @@ struct zs_converted {
     struct ACL_vector *vectors; // one per step; empty for those without ACLs
     struct ACL *acls;
 };
-// `stat`: where the answers to all SETs go, one after the other. False: out of memory.
-bool zs_convert_steps(const struct zs_step *steps, uint32_t count, struct Stat *stat,
+// `owner`: of zs_convert_owner; borrowed. `stat`: where the answers to all SETs go, one after the other. False: out
+// of memory.
+bool zs_convert_steps(const struct zs_step *steps, uint32_t count, const char *owner, struct Stat *stat,
                       struct zs_converted *out);
 void zs_converted_free(struct zs_converted *converted);
+
+// The id by which a server knows who logs in with these credentials; "": that cannot be said.
+//
+// In an ACL the scheme `auth` means whatever the session has authenticated as, and the server puts in its place all
+// ids that the session has. A super user has one that no provider is for, and the server logs an error each time. So
+// we put the id there ourselves.
+enum { ZS_OWNER_BYTES = 512 };
+void zs_convert_owner(const struct zs_credentials *credentials, char out[static ZS_OWNER_BYTES]);
 
 enum zs_outcome zs_convert_rc(int rc);
 

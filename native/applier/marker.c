@@ -7,7 +7,9 @@
 
 static const struct zs_acl open_entry = {.perms = 31, .scheme = "world", .id = "anyone"};
 static const struct zs_acl own_entries[] = {
-    {.perms = 31, .scheme = "auth", .id = ""}, // whatever the session has authenticated as
+    {.perms = 31,
+     .scheme = "auth",
+     .id = ""}, // whatever the session has authenticated as: see zs_convert_owner
     {.perms = 1, .scheme = "world", .id = "anyone"},
 };
 

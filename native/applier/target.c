@@ -48,6 +48,7 @@ struct zs_zookeeper {
     pthread_mutex_t lock; // all that follows
     pthread_cond_t wake_keeper;
     zhandle_t *handle;
+    char owner[ZS_OWNER_BYTES]; // of what its session creates
     bool dead, refused, stopping;
     int64_t multis;  // that were asked, for a failpoint
     int64_t lost_at; // when the connection was lost, or the handle opened (monotonic)
@@ -171,6 +172,7 @@ static void open_session(struct zs_zookeeper *zk) {
         zoo_set_servers_resolution_delay(handle, -1);
     pthread_mutex_lock(&zk->lock);
     zk->handle = handle;
+    zs_convert_owner(&zk->credentials, zk->owner);
     zk->lost_at = zs_mono_ms();
     if (handle)
         return;
@@ -380,7 +382,7 @@ static int send_bare(zhandle_t *handle, struct zs_request *request, const struct
     return ZUNIMPLEMENTED;
 }
 
-static int send_steps(zhandle_t *handle, struct zs_request *request) {
+static int send_steps(zhandle_t *handle, const char *owner, struct zs_request *request) {
     struct zs_converted converted;
     struct Stat *stat = NULL;
     if (request->type == ZS_REQUEST_STEPS) {
@@ -389,7 +391,7 @@ static int send_steps(zhandle_t *handle, struct zs_request *request) {
             return ZSYSTEMERROR;
         stat = stat_behind(request);
     }
-    if (!zs_convert_steps(request->steps, request->step_count, stat, &converted))
+    if (!zs_convert_steps(request->steps, request->step_count, owner, stat, &converted))
         return ZSYSTEMERROR;
     int rc = request->type == ZS_REQUEST_BARE ? send_bare(handle, request, &converted)
                                               : zoo_amulti(handle, (int)request->step_count, converted.ops,
@@ -399,7 +401,8 @@ static int send_steps(zhandle_t *handle, struct zs_request *request) {
     return rc;
 }
 
-static int send_request(zhandle_t *handle, struct zs_request *request) {
+static int send_request(const struct zs_zookeeper *zk, struct zs_request *request) {
+    zhandle_t *handle = zk->handle;
     switch (request->type) {
     case ZS_REQUEST_SYNC:
         return zoo_async(handle, request->path, on_string, request);
@@ -411,7 +414,7 @@ static int send_request(zhandle_t *handle, struct zs_request *request) {
         return zoo_aget_children2(handle, request->path, 0, on_names, request);
     case ZS_REQUEST_STEPS:
     case ZS_REQUEST_BARE:
-        return send_steps(handle, request);
+        return send_steps(handle, zk->owner, request);
     }
     return ZUNIMPLEMENTED;
 }
@@ -422,7 +425,7 @@ static int ask(struct zs_zookeeper *zk, struct zs_request *request) {
     const int64_t swallowed = ZS_FAILPOINT_LIMIT("applier_swallow", 0);
     if (swallowed && request->type == ZS_REQUEST_STEPS && ++zk->multis == swallowed)
         return ZOK; // as if the server owed the answer
-    int rc = send_request(zk->handle, request);
+    int rc = send_request(zk, request);
     if (rc != ZOK)
         forget_asked(request);
     return rc;

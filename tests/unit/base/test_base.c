@@ -19,6 +19,7 @@
 #include "zs_error.h"
 #include "zs_failpoint.h"
 #include "zs_log.h"
+#include "zs_sha1.h"
 #include "zs_text.h"
 #include "zs_utf8.h"
 
@@ -216,6 +217,27 @@ static void a_log_line_cannot_be_forged(void **state) {
     zs_logf(NULL, ZS_LEVEL_ERROR, "nobody listens");
 }
 
+static void sha1_is_that_of_fips_180(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint8_t begins[4];
+    } known[] = {
+        {"", {0xda, 0x39, 0xa3, 0xee}},
+        {"abc", {0xa9, 0x99, 0x3e, 0x36}},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", {0x84, 0x98, 0x3e, 0x44}},
+        {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmno"
+         "pqrstnop"
+         "qrstu",
+         {0xa4, 0x9b, 0x24, 0x46}},
+    };
+    uint8_t hash[ZS_SHA1_BYTES];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        zs_sha1(known[i].text, strlen(known[i].text), hash);
+        assert_memory_equal(hash, known[i].begins, sizeof known[i].begins);
+    }
+}
+
 static void base64_is_that_of_rfc_4648(void **state) {
     (void)state;
     static const char *const pairs[][2] = {{"", ""},
@@ -325,6 +347,7 @@ int main(void) {
         cmocka_unit_test(an_error_keeps_its_code_under_context),
         cmocka_unit_test(a_line_for_the_journal_has_its_priority),
         cmocka_unit_test(a_log_line_cannot_be_forged),
+        cmocka_unit_test(sha1_is_that_of_fips_180),
         cmocka_unit_test(base64_is_that_of_rfc_4648),
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test(failpoints_do_what_the_environment_says),
