@@ -138,8 +138,8 @@ static void know_position(struct zs_outbound *out, const struct zs_position *see
     out->vector[i] = *seen;
 }
 
-// The marker that a txn writes, if it writes one: then the txn is an applier's. What only looks like a marker (an
-// operator's touch of the node, say) makes nothing foreign.
+// The marker that a txn writes, if it is its own: then the txn is an applier's. A marker names the session
+// that wrote it, so what an operator writes back makes nothing foreign, whatever it holds.
 static bool find_marker(const struct zs_txn *txn, struct zs_position *seen, struct zs_marker *marker) {
     const size_t stem = sizeof ZS_APPLIED_PATH "/" - 1;
     for (uint32_t i = 0; i < txn->op_count; i++) {
@@ -147,7 +147,8 @@ static bool find_marker(const struct zs_txn *txn, struct zs_position *seen, stru
         if ((op->type != ZS_OP_SET && op->type != ZS_OP_CREATE) ||
             strncmp(op->path, ZS_APPLIED_PATH "/", stem) != 0)
             continue;
-        if (!zs_site_valid(op->path + stem) || !zs_marker_decode(op->data.at, op->data.len, marker, NULL))
+        if (!zs_site_valid(op->path + stem) || !zs_marker_decode(op->data.at, op->data.len, marker, NULL) ||
+            marker->session != txn->session)
             continue;
         snprintf(seen->site, sizeof seen->site, "%s", op->path + stem);
         seen->zxid = marker->zxid;

@@ -2,9 +2,10 @@
 // a txn, tells local from foreign, filters, stamps, and adds what is left to the open batch. No I/O, no clock but the
 // txns' own, so the same txns from the same checkpoint always make the same records.
 //
-// A txn is foreign, and is not published, if it writes a marker (/zoospan/applied/<site>), or if its session has done so
-// before: both facts come from the stream itself, so every server of the site tells the same. A foreign txn that
-// carries a marker becomes a MARK; MARKs of one site that follow each other with nothing between are drawn together.
+// A txn is foreign, and is not published, if it writes a marker (/zoospan/applied/<site>) that names its
+// session, or if its session has done so before: both facts come from the stream itself, so every server of
+// the site tells the same. A foreign txn that carries a marker becomes a MARK; MARKs of one site that follow
+// each other with nothing between are drawn together.
 #ifndef ZS_OUTBOUND_H
 #define ZS_OUTBOUND_H
 

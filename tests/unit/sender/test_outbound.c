@@ -101,7 +101,8 @@ static enum zs_taken take_set(struct fixture *f, int64_t session, const char *pa
 }
 
 // A multi of an applier: one write, and the marker of `site`.
-static enum zs_taken take_applied(struct fixture *f, const char *site, int64_t zxid, zs_clock clock) {
+static enum zs_taken take_applied_by(struct fixture *f, int64_t session, const char *site, int64_t zxid,
+                                     zs_clock clock) {
     struct zs_marker marker = {.history = HISTORY, .zxid = zxid, .clock = clock, .session = APPLIER};
     struct zs_buffer json, body;
     char path[64], text[2048];
@@ -110,7 +111,7 @@ static enum zs_taken take_applied(struct fixture *f, const char *site, int64_t z
     assert_true(zs_marker_encode(&marker, &json));
     snprintf(path, sizeof path, "/zoospan/applied/%s", site);
     snprintf(text, sizeof text, "%.*s", (int)json.len, (const char *)json.at);
-    begin_txn(f, APPLIER, MULTI);
+    begin_txn(f, session, MULTI);
     zs_put_u32(&f->txn, 2);
     zs_put_u32(&f->txn, SET_DATA);
     put_set(&body, "/a", "from afar");
@@ -124,6 +125,10 @@ static enum zs_taken take_applied(struct fixture *f, const char *site, int64_t z
     zs_buffer_free(&json);
     zs_buffer_free(&body);
     return take(f);
+}
+
+static enum zs_taken take_applied(struct fixture *f, const char *site, int64_t zxid, zs_clock clock) {
+    return take_applied_by(f, APPLIER, site, zxid, clock);
 }
 
 static struct zs_batch finish(struct fixture *f, int64_t heartbeat_ms) {
@@ -229,6 +234,20 @@ static void a_client_cannot_pass_for_an_applier_with_rubbish(void **state) {
     take_set(f, CLIENT, "/zoospan/applied/bj/deeper", "{}");
     take_set(f, CLIENT, "/a", "1");
     assert_int_equal(zs_outbound_waiting_txns(f->out), 1);
+}
+
+// A dump that is written back, say: the marker in it is an applier's, and was written before.
+static void who_writes_a_marker_that_names_another_session_is_no_applier(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(take_applied_by(f, CLIENT, "bj", 7, 1), ZS_TAKEN);
+    take_set(f, CLIENT, "/a", "1");
+    assert_int_equal(zs_outbound_waiting_txns(f->out), 2);
+    struct zs_batch batch = finish(f, 0);
+    assert_int_equal(batch.head.records, 2);
+    assert_int_equal(batch.records[0].type, ZS_RECORD_TXN);
+    assert_int_equal(batch.records[0].txn.op_count, 1); // what it wrote beside the marker
+    assert_string_equal(batch.records[0].txn.ops[0].path, "/a");
+    assert_int_equal(batch.records[1].type, ZS_RECORD_TXN);
 }
 
 static void a_closed_session_travels_only_with_ephemerals_of_the_link(void **state) {
@@ -407,6 +426,7 @@ int main(void) {
         TEST(a_registered_session_is_foreign_for_ever),
         TEST(a_report_pushes_out_no_session_that_the_stream_has_shown),
         TEST(a_client_cannot_pass_for_an_applier_with_rubbish),
+        TEST(who_writes_a_marker_that_names_another_session_is_no_applier),
         TEST(a_closed_session_travels_only_with_ephemerals_of_the_link),
         TEST(a_full_batch_takes_nothing_and_loses_nothing),
         TEST(a_large_txn_goes_alone),
