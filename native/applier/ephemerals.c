@@ -14,12 +14,14 @@ struct copy {
     struct copy *next_in_bucket;
     struct copy *prev, *next; // of the session
     struct session *session;
+    int64_t created; // czxid of the record; 0: not known yet
     bool skipped, met;
     char path[];
 };
 
 struct session {
-    struct session *next;
+    struct session *next_in_bucket;
+    struct session *prev, *next; // of all
     int64_t id;
     struct copy *first;
 };
@@ -28,6 +30,8 @@ struct zs_copies {
     struct zs_copies_settings settings;
     char origin[ZS_SITE_MAX + 1];
     struct session *sessions;
+    struct session **session_buckets;
+    size_t session_mask, session_count;
     struct copy **buckets;
     size_t mask, count;
 };
@@ -43,16 +47,22 @@ struct rewrite {
 struct zs_copies *zs_copies_new(const struct zs_copies_settings *settings, struct zs_error *e) {
     enum { BUCKETS = 64 };
     struct zs_copies *copies = calloc(1, sizeof *copies);
-    if (copies)
+    if (copies) {
         copies->buckets = calloc(BUCKETS, sizeof(struct copy *));
-    if (!copies || !copies->buckets) {
+        copies->session_buckets = calloc(BUCKETS, sizeof(struct session *));
+    }
+    if (!copies || !copies->buckets || !copies->session_buckets) {
         zs_fail(e, ZS_FATAL, "out of memory");
+        if (copies) {
+            free(copies->buckets);
+            free(copies->session_buckets);
+        }
         free(copies);
         return NULL;
     }
     copies->settings = *settings;
     snprintf(copies->origin, sizeof copies->origin, "%s", settings->origin);
-    copies->mask = BUCKETS - 1;
+    copies->mask = copies->session_mask = BUCKETS - 1;
     return copies;
 }
 
@@ -68,7 +78,8 @@ void zs_copies_clear(struct zs_copies *copies) {
         free(session);
     }
     memset(copies->buckets, 0, (copies->mask + 1) * sizeof(struct copy *));
-    copies->count = 0;
+    memset(copies->session_buckets, 0, (copies->session_mask + 1) * sizeof(struct session *));
+    copies->count = copies->session_count = 0;
 }
 
 void zs_copies_free(struct zs_copies *copies) {
@@ -76,6 +87,7 @@ void zs_copies_free(struct zs_copies *copies) {
         return;
     zs_copies_clear(copies);
     free(copies->buckets);
+    free(copies->session_buckets);
     free(copies);
 }
 
@@ -83,24 +95,51 @@ size_t zs_copies_count(const struct zs_copies *copies) {
     return copies->count;
 }
 
-// --- the map ---------------------------------------------------------------------------------------------------------
+// --- the maps --------------------------------------------------------------------------------------------------------
 
-static struct copy **bucket_of(struct zs_copies *copies, const char *path) {
+static struct copy **bucket_of(const struct zs_copies *copies, const char *path) {
     return &copies->buckets[zs_fnv1a(0, path, strlen(path)) & copies->mask];
 }
 
-static struct copy *find_copy(struct zs_copies *copies, const char *path) {
-    struct copy *copy = copies->count ? *bucket_of(copies, path) : NULL;
-    while (copy && strcmp(copy->path, path) != 0)
-        copy = copy->next_in_bucket;
-    return copy;
+// Of several records of a path, which a newer session of the origin may have left there, the newest.
+static struct copy *find_copy(const struct zs_copies *copies, const char *path) {
+    struct copy *newest = NULL;
+    for (struct copy *copy = copies->count ? *bucket_of(copies, path) : NULL; copy;
+         copy = copy->next_in_bucket) {
+        if (strcmp(copy->path, path) != 0)
+            continue;
+        if (!copy->created) // in flight
+            return copy;
+        if (!newest || copy->created > newest->created)
+            newest = copy;
+    }
+    return newest;
 }
 
-static struct session *find_session(struct zs_copies *copies, int64_t id) {
-    struct session *session = copies->sessions;
+static struct session **session_bucket_of(const struct zs_copies *copies, int64_t id) {
+    return &copies->session_buckets[zs_fnv1a(0, &id, sizeof id) & copies->session_mask];
+}
+
+static struct session *find_session(const struct zs_copies *copies, int64_t id) {
+    struct session *session = *session_bucket_of(copies, id);
     while (session && session->id != id)
-        session = session->next;
+        session = session->next_in_bucket;
     return session;
+}
+
+static void grow_sessions(struct zs_copies *copies) {
+    size_t size = (copies->session_mask + 1) * 2;
+    struct session **buckets = calloc(size, sizeof(struct session *));
+    if (!buckets)
+        return; // the map gets slower, not wrong
+    free(copies->session_buckets);
+    copies->session_buckets = buckets;
+    copies->session_mask = size - 1;
+    for (struct session *session = copies->sessions; session; session = session->next) {
+        struct session **bucket = session_bucket_of(copies, session->id);
+        session->next_in_bucket = *bucket;
+        *bucket = session;
+    }
 }
 
 static struct session *add_session(struct zs_copies *copies, int64_t id) {
@@ -109,7 +148,14 @@ static struct session *add_session(struct zs_copies *copies, int64_t id) {
         return NULL;
     session->id = id;
     session->next = copies->sessions;
+    if (session->next)
+        session->next->prev = session;
     copies->sessions = session;
+    struct session **bucket = session_bucket_of(copies, id);
+    session->next_in_bucket = *bucket;
+    *bucket = session;
+    if (++copies->session_count > copies->session_mask)
+        grow_sessions(copies);
     return session;
 }
 
@@ -117,7 +163,7 @@ static void grow(struct zs_copies *copies) {
     size_t size = (copies->mask + 1) * 2;
     struct copy **buckets = calloc(size, sizeof(struct copy *));
     if (!buckets)
-        return; // the map gets slower, not wrong
+        return; // as above
     free(copies->buckets);
     copies->buckets = buckets;
     copies->mask = size - 1;
@@ -130,11 +176,12 @@ static void grow(struct zs_copies *copies) {
     }
 }
 
-static bool add_copy(struct zs_copies *copies, struct session *session, const char *path, bool skipped) {
+static struct copy *add_copy(struct zs_copies *copies, struct session *session, const char *path,
+                             bool skipped) {
     size_t len = strlen(path);
     struct copy *copy = calloc(1, sizeof *copy + len + 1);
     if (!copy)
-        return false;
+        return NULL;
     memcpy(copy->path, path, len + 1);
     copy->session = session;
     copy->skipped = skipped;
@@ -148,7 +195,7 @@ static bool add_copy(struct zs_copies *copies, struct session *session, const ch
     *bucket = copy;
     if (++copies->count > copies->mask)
         grow(copies);
-    return true;
+    return copy;
 }
 
 static void drop_copy(struct zs_copies *copies, struct copy *copy) {
@@ -167,30 +214,44 @@ static void drop_copy(struct zs_copies *copies, struct copy *copy) {
 }
 
 static void drop_session(struct zs_copies *copies, struct session *session) {
-    struct session **at = &copies->sessions;
+    struct session **at = session_bucket_of(copies, session->id);
     while (*at != session)
-        at = &(*at)->next;
-    *at = session->next;
+        at = &(*at)->next_in_bucket;
+    *at = session->next_in_bucket;
+    if (session->next)
+        session->next->prev = session->prev;
+    if (session->prev)
+        session->prev->next = session->next;
+    else
+        copies->sessions = session->next;
+    copies->session_count--;
     free(session);
 }
 
-bool zs_copies_load_session(struct zs_copies *copies, int64_t session, struct zs_error *e) {
-    if (find_session(copies, session) || add_session(copies, session))
-        return true;
-    return zs_fail(e, ZS_FATAL, "out of memory");
-}
-
 bool zs_copies_load(struct zs_copies *copies, int64_t session, const char *path, bool skipped,
-                    struct zs_error *e) {
+                    int64_t created, struct zs_error *e) {
     struct session *owner = find_session(copies, session);
     if (!owner)
         owner = add_session(copies, session);
-    struct copy *known = find_copy(copies, path);
-    if (known)
-        drop_copy(copies, known);
-    if (owner && add_copy(copies, owner, path, skipped))
-        return true;
-    return zs_fail(e, ZS_FATAL, "out of memory");
+    struct copy *copy = owner ? add_copy(copies, owner, path, skipped) : NULL;
+    if (!copy)
+        return zs_fail(e, ZS_FATAL, "out of memory");
+    copy->created = created;
+    return true;
+}
+
+void zs_copies_landed(struct zs_copies *copies, const char *path, int64_t zxid) {
+    struct copy *copy = find_copy(copies, path);
+    if (copy)
+        copy->created = zxid;
+}
+
+static bool holds(const struct copy *copy, int64_t created) {
+    return copy && !copy->skipped && zs_record_is_about(copy->created, created);
+}
+
+bool zs_copies_hold(const struct zs_copies *copies, const char *path, int64_t created) {
+    return holds(find_copy(copies, path), created);
 }
 
 // --- meeting ---------------------------------------------------------------------------------------------------------
@@ -212,19 +273,26 @@ enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, i
     return copy->skipped ? ZS_COPY_SKIPPED : ZS_COPY_HELD;
 }
 
-const char *zs_copies_not_met(const struct zs_copies *copies, const char *top) {
-    for (const struct session *session = copies->sessions; session; session = session->next) {
+bool zs_copies_not_met(const struct zs_copies *copies, const char *top, struct zs_arena *arena,
+                       const char *const **paths, uint32_t *count) {
+    const char **all = zs_arena_take(arena, copies->count, sizeof *all);
+    *count = 0;
+    *paths = all;
+    for (const struct session *session = copies->sessions; all && session; session = session->next) {
         for (const struct copy *copy = session->first; copy; copy = copy->next) {
-            if (!copy->met && zs_path_covers(top, copy->path))
-                return copy->path;
+            if (copy->met || !zs_path_covers(top, copy->path))
+                continue;
+            all[*count] = zs_arena_string(arena, copy->path, strlen(copy->path));
+            if (!all[(*count)++])
+                return false;
         }
     }
-    return NULL;
+    return all != NULL;
 }
 
-bool zs_copies_leaves(struct zs_copies *copies, const char *path) {
+bool zs_copies_leaves(const struct zs_copies *copies, const char *path, int64_t created) {
     const struct copy *copy = find_copy(copies, path);
-    return copy && !copy->met && !copy->skipped;
+    return holds(copy, created) && !copy->met;
 }
 
 // --- rewriting -------------------------------------------------------------------------------------------------------
@@ -260,81 +328,90 @@ static const char *record_path(struct rewrite *r, int64_t session, const char *p
     return r->failed ? NULL : record;
 }
 
-static void put_record(struct rewrite *r, enum zs_op_type type, int64_t session, const char *path,
-                       bool skipped) {
-    const char *record = record_path(r, session, path);
-    const char *data = skipped ? ZS_RECORD_SKIPPED : "";
-    if (!record)
-        return;
-    struct zs_op op = {.type = type, .kind = ZS_PERSISTENT, .path = record};
-    if (type == ZS_OP_CREATE) {
-        op.data = (struct zs_slice){.at = (const uint8_t *)data, .len = strlen(data)};
-        op.acls = r->copies->settings.acls;
-    }
-    put(r, op);
+static void put_session(struct rewrite *r, enum zs_op_type type, int64_t session) {
+    const char *path = record_path(r, session, NULL);
+    if (path)
+        put(r, (struct zs_op){.type = type, .path = path, .acls = r->copies->settings.acls});
 }
 
-static void forget(struct rewrite *r, struct copy *copy) {
-    put_record(r, ZS_OP_DELETE, copy->session->id, copy->path, false);
+static void put_record(struct rewrite *r, enum zs_op_type type, const char *record, const char *path,
+                       bool skipped) {
+    const char *data = skipped ? ZS_RECORD_SKIPPED : "";
+    put(r, (struct zs_op){.type = type,
+                          .path = record,
+                          .partner = path,
+                          .data = {.at = (const uint8_t *)data, .len = strlen(data)},
+                          .acls = r->copies->settings.acls});
+}
+
+// The record goes; and what it is about, if that is to go too.
+static void forget(struct rewrite *r, struct copy *copy, bool with_node) {
+    const char *path = zs_arena_string(r->arena, copy->path, strlen(copy->path));
+    const char *record = record_path(r, copy->session->id, copy->path);
+    if (!path || !record) {
+        r->failed = true;
+        return;
+    }
+    if (with_node && !copy->skipped)
+        put(r, (struct zs_op){.type = ZS_OP_DELETE, .path = path, .partner = record});
+    put_record(r, ZS_OP_DELETE, record, path, false);
     drop_copy(r->copies, copy);
 }
 
-// The session's node goes with its last record: a session that closes without an ephemeral is not heard of.
+// The session's node goes with its last record.
 static void tidy(struct rewrite *r, struct session *session) {
     if (r->failed || session->first)
         return;
-    put_record(r, ZS_OP_DELETE, session->id, NULL, false);
+    put_session(r, ZS_OP_DELETE, session->id);
     drop_session(r->copies, session);
 }
 
-static void forget_and_tidy(struct rewrite *r, struct copy *copy) {
+static void forget_and_tidy(struct rewrite *r, struct copy *copy, bool with_node) {
     struct session *session = copy->session;
-    forget(r, copy);
+    forget(r, copy, with_node);
     tidy(r, session);
+}
+
+bool zs_copies_skips(const struct zs_copies *copies, const char *path) {
+    bool excepted = copies->settings.except && zs_patterns_match(copies->settings.except, path);
+    return copies->settings.skip != excepted;
 }
 
 static void rewrite_create(struct rewrite *r, const struct zs_op *op) {
     struct zs_copies *copies = r->copies;
     struct copy *known = find_copy(copies, op->path);
     if (known)
-        forget_and_tidy(r, known); // the node it stood for is gone, or this create could not have happened
+        forget_and_tidy(r, known, true); // it is gone at the origin, or this create could not have happened
     if (op->kind != ZS_EPHEMERAL) {
         put(r, *op);
         return;
     }
-    bool excepted = copies->settings.except && zs_patterns_match(copies->settings.except, op->path);
-    bool skipped = copies->settings.skip != excepted;
+    const bool skipped = zs_copies_skips(copies, op->path);
     struct session *session = find_session(copies, op->session);
     if (!session) {
         session = add_session(copies, op->session);
-        put_record(r, ZS_OP_CREATE, op->session, NULL, false);
+        put_session(r, ZS_OP_CREATE, op->session);
     }
-    if (!session || !add_copy(copies, session, op->path, skipped)) {
+    const char *record = record_path(r, op->session, op->path);
+    if (!session || !record || !add_copy(copies, session, op->path, skipped)) {
         r->failed = true;
         return;
     }
     if (!skipped) {
         struct zs_op copy = *op;
         copy.kind = ZS_PERSISTENT;
+        copy.partner = record;
         put(r, copy);
     }
-    put_record(r, ZS_OP_CREATE, op->session, op->path, skipped);
+    put_record(r, ZS_OP_CREATE, record, op->path, skipped);
 }
 
 static void rewrite_close(struct rewrite *r, const struct zs_op *op) {
     struct session *session = find_session(r->copies, op->session);
     if (!session)
         return;
-    for (struct copy *copy = session->first, *next; copy && !r->failed; copy = next) {
-        next = copy->next;
-        if (!op->paths_known && !copy->skipped) {
-            char *path = zs_arena_string(r->arena, copy->path, strlen(copy->path));
-            if (!path)
-                r->failed = true;
-            put(r, (struct zs_op){.type = ZS_OP_DELETE, .path = path});
-        }
-        forget(r, copy);
-    }
+    while (session->first && !r->failed)
+        forget(r, session->first, true);
     tidy(r, session);
 }
 
@@ -349,20 +426,36 @@ static void rewrite_op(struct rewrite *r, const struct zs_op *op) {
         return;
     }
     struct copy *known = find_copy(r->copies, op->path);
-    if (!known || !known->skipped)
-        put(r, *op);
+    if (!known || !known->skipped) {
+        struct zs_op same = *op;
+        if (known && op->type == ZS_OP_SET)
+            same.partner = op->path;
+        put(r, same);
+    }
     if (known && op->type == ZS_OP_DELETE)
-        forget_and_tidy(r, known);
+        forget_and_tidy(r, known, false);
 }
 
 static bool carries(const struct zs_filter *filter, const struct zs_op *op) {
     return !filter || !op->path || zs_filter_carries(filter, op->path);
 }
 
-static bool stays(struct zs_copies *copies, const struct zs_op *op) {
+static bool stays(const struct zs_copies *copies, const struct zs_op *op) {
     bool ephemeral =
         op->type == ZS_OP_CLOSE_SESSION || (op->type == ZS_OP_CREATE && op->kind == ZS_EPHEMERAL);
     return !ephemeral && !find_copy(copies, op->path);
+}
+
+// In the end of a session the deletes are not a client's: what goes here is what has a record here.
+static bool is_named_by_close(const struct zs_op *ops, uint32_t count, uint32_t i) {
+    const struct zs_op *last = &ops[count - 1];
+    return ops[i].type == ZS_OP_DELETE && last->type == ZS_OP_CLOSE_SESSION && last->paths_known;
+}
+
+static bool take(const struct rewrite *r, const struct zs_op **out, uint32_t *out_count, struct zs_error *e) {
+    *out = r->ops;
+    *out_count = r->count;
+    return !r->failed || zs_fail(e, ZS_FATAL, "a txn does not fit into the memory set aside");
 }
 
 bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32_t count,
@@ -377,12 +470,58 @@ bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32
     if (same == count)
         return true;
     for (uint32_t i = 0; i < count && !r.failed; i++) {
-        if (i < same || carries(filter, &ops[i]))
+        if ((i < same || carries(filter, &ops[i])) && !is_named_by_close(ops, count, i))
             rewrite_op(&r, &ops[i]);
     }
-    if (r.failed)
-        return zs_fail(e, ZS_FATAL, "a txn of %u ops does not fit into the memory set aside", count);
-    *out = r.ops;
-    *out_count = r.count;
-    return true;
+    return take(&r, out, out_count, e);
+}
+
+bool zs_copies_end(struct zs_copies *copies, const char *path, bool with_node, struct zs_arena *arena,
+                   const struct zs_op **out, uint32_t *out_count, struct zs_error *e) {
+    struct rewrite r = {.copies = copies, .arena = arena};
+    struct copy *copy = find_copy(copies, path);
+    if (copy)
+        forget_and_tidy(&r, copy, with_node);
+    return take(&r, out, out_count, e);
+}
+
+static bool is_beneath_sessions(const char *path) {
+    return strncmp(path, ZS_SESSIONS_PATH "/", sizeof ZS_SESSIONS_PATH) == 0;
+}
+
+bool zs_copies_is_session(const struct zs_op *op) {
+    return !op->partner && op->path && is_beneath_sessions(op->path);
+}
+
+bool zs_copies_is_record(const struct zs_op *op) {
+    return op->partner && is_beneath_sessions(op->path);
+}
+
+bool zs_copies_is_end(const struct zs_op *op) {
+    return op->partner && op->type == ZS_OP_DELETE && !zs_copies_is_record(op);
+}
+
+static bool is_record_of(const char *record, const char *path) {
+    if (!is_beneath_sessions(record))
+        return false;
+    const char *name = strrchr(record, '/') + 1;
+    for (; *name && *path; path++) {
+        size_t len = *path == '/' || *path == '%' ? 3 : 1;
+        const char *escaped = *path == '/' ? "%2F" : *path == '%' ? "%25" : path;
+        if (strncmp(name, escaped, len) != 0)
+            return false;
+        name += len;
+    }
+    return !*name && !*path;
+}
+
+void zs_copies_find_partners(struct zs_op *ops, uint32_t count) {
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        struct zs_op *copy = &ops[i], *record = &ops[i + 1];
+        if (copy->type != record->type || !copy->path || !record->path ||
+            !is_record_of(record->path, copy->path))
+            continue;
+        copy->partner = record->path;
+        record->partner = copy->path;
+    }
 }

@@ -20,6 +20,16 @@ static void pop_flight(struct zs_link *link) {
     link->flight_count--;
 }
 
+static void note_copies(struct zs_link *link, const struct zs_flight *flight) {
+    for (const struct zs_unit *unit = flight->first; unit; unit = unit == flight->last ? NULL : unit->next) {
+        for (uint32_t i = 0; unit->makes_copies && i < unit->op_count; i++) {
+            const struct zs_op *op = &unit->ops[i];
+            if (op->type == ZS_OP_CREATE && zs_copies_is_record(op))
+                zs_copies_landed(link->copies, op->partner, flight->request.changed);
+        }
+    }
+}
+
 static void land_first(struct zs_link *link) {
     struct zs_flight *flight = flight_at(link, 0);
     link->counters.multis++;
@@ -28,6 +38,7 @@ static void land_first(struct zs_link *link) {
     link->marker_fence = flight->request.changed;
     zs_history_wrote(link, flight->theirs, flight->request.changed);
     zs_journal_landed(&link->journal, flight->request.changed);
+    note_copies(link, flight);
     ZS_FAILPOINT("applier_landed");
     zs_intake_finish(link, flight->last);
     pop_flight(link);

@@ -170,10 +170,14 @@ void zs_image_begin_steps(struct zs_link *link);
 // Collects a step for the next multis; what it points to must live until the flush. False: no memory.
 // (`steps` grows by doubling, in the arena.)
 bool zs_image_step(struct zs_link *link, const struct zs_step *step);
+// The same for the delete of a node that no living ephemeral may have taken the place of.
+bool zs_image_end(struct zs_link *link, const char *path, int32_t version);
 // Writes what is collected. What the tree refuses has been changed here meanwhile: it is in doubt. False: the place is lost.
 bool zs_image_flush(struct zs_link *link);
-// An op that goes by itself, as from the stream: it is read, settled, put into quarantine if need be. Flush before.
-bool zs_image_alone(struct zs_link *link, const struct zs_op *op, const struct zs_record_node *node);
+// Ops that go by themselves, as a txn from the stream does: they are read, settled, put into quarantine if
+// need be. Flush before.
+bool zs_image_alone(struct zs_link *link, const struct zs_op *ops, uint32_t count,
+                    const struct zs_record_node *node);
 // Whether a step is too large to go with others and the marker.
 bool zs_image_is_large(const struct zs_link *link, const struct zs_step *step);
 

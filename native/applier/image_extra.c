@@ -6,7 +6,10 @@
 
 #include "link.h"
 
-enum { READS_AT_ONCE = 512 };
+enum {
+    READS_AT_ONCE = 512,
+    AT_ONCE = 1024, // steps
+};
 static const uint32_t NONE = UINT32_MAX;
 
 // What is here and was not in the image, parents before children.
@@ -23,7 +26,7 @@ struct extras {
     struct extra *all;
     uint32_t count, cap;
     uint64_t here, deletes; // what both sites carry, and what of it goes
-    char **foreign;         // sorted: copies of the ephemerals of other origins, which those look after
+    char **foreign;         // sorted by path: records of other origins, which look after their own copies
     size_t foreign_count, foreign_cap;
 };
 
@@ -66,13 +69,25 @@ void zs_extra_free(struct zs_link *link) {
 
 // --- copies of others' ephemerals ------------------------------------------------------------------------------------
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+// A record's name is its path in other letters.
+static const char *name_of(const char *record) {
+    return strrchr(record, '/') + 1;
 }
 
-static bool is_foreign(const struct extras *x, const char *path) {
-    return x->foreign_count &&
-           bsearch(&path, x->foreign, x->foreign_count, sizeof *x->foreign, by_text) != NULL;
+static int by_name(const void *a, const void *b) {
+    return strcmp(name_of(*(char *const *)a), name_of(*(char *const *)b));
+}
+
+static bool note_foreign(struct extras *x, const struct zs_request *folder) {
+    for (uint32_t i = 0; i < folder->name_count; i++) {
+        void *array = x->foreign;
+        bool room = grow(&array, x->foreign_count, &x->foreign_cap, sizeof *x->foreign);
+        x->foreign = array;
+        if (!room || asprintf(&x->foreign[x->foreign_count], "%s/%s", folder->path, folder->names[i]) < 0)
+            return false;
+        x->foreign_count++;
+    }
+    return true;
 }
 
 static bool list(struct zs_link *link, const char *path, struct zs_request *out) {
@@ -80,34 +95,44 @@ static bool list(struct zs_link *link, const char *path, struct zs_request *out)
     return zs_client_ask(&link->client, out) != ZS_UNKNOWN;
 }
 
-static bool note_foreign(struct extras *x, const struct zs_request *names) {
-    for (uint32_t i = 0; i < names->name_count; i++) {
-        void *array = x->foreign;
-        size_t size = strlen(names->names[i]) + 1;
-        bool room = grow(&array, x->foreign_count, &x->foreign_cap, sizeof *x->foreign);
-        x->foreign = array;
-        char *path = room ? malloc(size) : NULL;
-        if (!path)
-            return false;
-        if (zs_path_unescape(names->names[i], path, size))
-            x->foreign[x->foreign_count++] = path;
-        else
-            free(path);
+// Lists what is in some folders, in one go.
+static bool list_folders(struct extras *x, char **paths, uint32_t count, struct zs_request *folders) {
+    for (uint32_t i = 0; i < count; i++) {
+        folders[i] = (struct zs_request){.type = ZS_REQUEST_CHILDREN, .path = paths[i]};
+        zs_client_submit(&x->link->client, &folders[i]);
     }
-    return true;
+    zs_client_drain(&x->link->client);
+    bool fine = true;
+    for (uint32_t i = 0; i < count; i++) {
+        fine = fine && folders[i].outcome != ZS_UNKNOWN && note_foreign(x, &folders[i]);
+        zs_request_clear(&folders[i]);
+        free(paths[i]);
+    }
+    return fine;
 }
 
 static bool read_sessions(struct extras *x, const char *origin) {
-    struct zs_request sessions, names;
-    char folder[sizeof ZS_SESSIONS_PATH + ZS_SITE_MAX + 2], session[sizeof folder + 64];
+    struct zs_request sessions, *folders = calloc(READS_AT_ONCE, sizeof *folders);
+    char folder[sizeof ZS_SESSIONS_PATH + ZS_SITE_MAX + 2], *paths[READS_AT_ONCE];
+    uint32_t count = 0;
     snprintf(folder, sizeof folder, "%s/%.15s", ZS_SESSIONS_PATH, origin);
-    bool fine = list(x->link, folder, &sessions);
+    bool fine = folders && list(x->link, folder, &sessions);
     for (uint32_t i = 0; fine && i < sessions.name_count; i++) {
-        snprintf(session, sizeof session, "%s/%.32s", folder, sessions.names[i]);
-        fine = list(x->link, session, &names) && note_foreign(x, &names);
-        zs_request_clear(&names);
+        fine = asprintf(&paths[count], "%s/%s", folder, sessions.names[i]) >= 0;
+        count += fine;
+        if (fine && count == READS_AT_ONCE) {
+            fine = list_folders(x, paths, count, folders);
+            count = 0;
+        }
     }
-    zs_request_clear(&sessions);
+    if (fine)
+        fine = list_folders(x, paths, count, folders);
+    else
+        while (count)
+            free(paths[--count]);
+    if (folders)
+        zs_request_clear(&sessions);
+    free(folders);
     return fine;
 }
 
@@ -120,7 +145,62 @@ static bool read_foreign(struct extras *x) {
     }
     zs_request_clear(&origins);
     if (x->foreign_count)
-        qsort(x->foreign, x->foreign_count, sizeof *x->foreign, by_text);
+        qsort(x->foreign, x->foreign_count, sizeof *x->foreign, by_name);
+    return fine;
+}
+
+// Where the records of a path begin; NULL: there is none.
+static char **first_record(const struct extras *x, const char *path) {
+    const size_t size = 3 * strlen(path) + 1;
+    char *name = x->foreign_count ? zs_arena_take(x->link->image.arena, size, 1) : NULL;
+    if (!name || !zs_path_escape(path, name, size))
+        return NULL;
+    size_t low = 0, high = x->foreign_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(name_of(x->foreign[middle]), name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < x->foreign_count && strcmp(name_of(x->foreign[low]), name) == 0 ? &x->foreign[low] : NULL;
+}
+
+static char **next_record(const struct extras *x, char **record) {
+    char **next = record + 1;
+    return next < x->foreign + x->foreign_count && by_name(record, next) == 0 ? next : NULL;
+}
+
+// Which of the nodes that were read are copies, because a record is about them. As a rule a path has one
+// record, and a client of this site may have taken its place.
+static bool find_copies(const struct extras *x, const struct zs_request *about, uint32_t count,
+                        struct zs_request *reads, bool *copies) {
+    struct zs_client *client = &x->link->client;
+    char ***records = zs_arena_take(x->link->image.arena, count, sizeof *records);
+    bool fine = records != NULL;
+    uint32_t left = 0;
+    for (uint32_t i = 0; fine && i < count; i++) {
+        records[i] = about[i].outcome == ZS_DONE ? first_record(x, about[i].path) : NULL;
+        left += records[i] != NULL;
+    }
+    while (fine && left) {
+        for (uint32_t i = 0; i < count; i++) {
+            if (!records[i])
+                continue;
+            reads[i] = (struct zs_request){.type = ZS_REQUEST_STAT, .path = *records[i]};
+            zs_client_submit(client, &reads[i]);
+        }
+        zs_client_drain(client);
+        for (uint32_t i = 0; i < count; i++) {
+            if (!records[i])
+                continue;
+            fine = fine && reads[i].outcome != ZS_UNKNOWN;
+            copies[i] = zs_record_is_about(reads[i].created, about[i].created);
+            records[i] = copies[i] ? NULL : next_record(x, records[i]);
+            left -= !records[i];
+            zs_request_clear(&reads[i]);
+        }
+    }
     return fine;
 }
 
@@ -140,14 +220,14 @@ static bool add(struct extras *x, const char *path, uint32_t parent) {
 }
 
 // A node and what becomes of it; its children are found next.
-static void judge(struct extras *x, struct extra *extra, const struct zs_request *about) {
+static void judge(struct extras *x, struct extra *extra, const struct zs_request *about, bool others_copy) {
     struct zs_link *link = x->link;
-    extra->leaves = about->rc == ZNONODE || zs_copies_leaves(link->copies, extra->path);
+    extra->leaves = about->rc == ZNONODE || zs_copies_leaves(link->copies, extra->path, about->created);
     if (about->outcome != ZS_DONE || !zs_image_carries(link, extra->path))
         return; // gone, or not the image's business
     x->here++;
-    if (zs_owner_is_session(about->owner) || is_foreign(x, extra->path) ||
-        zs_copies_touch(link->copies, extra->path, 0) != ZS_COPY_NONE)
+    if (zs_owner_is_session(about->owner) || others_copy ||
+        zs_copies_hold(link->copies, extra->path, about->created))
         return; // somebody else's
     const struct zs_image_here here = {.created = about->created,
                                        .changed = about->changed,
@@ -188,11 +268,12 @@ static bool look_at(struct extras *x, uint32_t from, uint32_t count, struct zs_r
         zs_client_submit(client, &kids[i]);
     }
     zs_client_drain(client);
-    bool fine = true;
+    bool *copies = zs_arena_take(x->link->image.arena, count, sizeof *copies);
+    bool fine = copies && find_copies(x, about, count, kids + READS_AT_ONCE, copies);
     for (uint32_t i = 0; i < count; i++) {
         fine = fine && about[i].outcome != ZS_UNKNOWN && kids[i].outcome != ZS_UNKNOWN;
         if (fine) {
-            judge(x, &x->all[from + i], &about[i]);
+            judge(x, &x->all[from + i], &about[i], copies[i]);
             fine = add_children(x, from + i, &kids[i]);
         }
         zs_request_clear(&about[i]);
@@ -210,7 +291,7 @@ static bool find_all(struct extras *x) {
         fine = add(x, image->extras[i], NONE);
     fine = fine && (!x->count || read_foreign(x));
     zs_image_begin_steps(x->link);
-    struct zs_request *reads = zs_arena_take(image->arena, (size_t)READS_AT_ONCE * 2, sizeof *reads);
+    struct zs_request *reads = zs_arena_take(image->arena, (size_t)READS_AT_ONCE * 3, sizeof *reads);
     for (uint32_t at = 0; fine && reads && at < x->count;) {
         uint32_t count = x->count - at < READS_AT_ONCE ? x->count - at : READS_AT_ONCE;
         fine = look_at(x, at, count, reads, reads + READS_AT_ONCE);
@@ -243,7 +324,6 @@ static bool brake_holds(struct extras *x) {
 }
 
 static bool delete_extras(struct extras *x) {
-    enum { AT_ONCE = 1024 };
     struct zs_link *link = x->link;
     zs_image_begin_steps(link);
     bool fine = true;
@@ -251,10 +331,9 @@ static bool delete_extras(struct extras *x) {
         const struct extra *extra = &x->all[i];
         if (!extra->remove)
             continue;
-        const struct zs_step step = {.type = ZS_STEP_DELETE, .path = extra->path, .version = extra->version};
-        fine = zs_image_step(link, &step);
+        fine = zs_image_end(link, extra->path, extra->version);
         link->image.deleted++;
-        if (fine && link->image.step_count == AT_ONCE) {
+        if (fine && link->image.step_count >= AT_ONCE) {
             fine = zs_image_flush(link);
             zs_image_begin_steps(link);
             zs_image_alive(link);
@@ -263,27 +342,52 @@ static bool delete_extras(struct extras *x) {
     return fine && zs_image_flush(link);
 }
 
+// The record of a path goes, and with it the node, as read, if that is its copy.
+static bool end_copy(struct zs_link *link, const struct zs_request *about) {
+    const struct zs_op *ops;
+    uint32_t count;
+    struct zs_error e;
+    const bool with_node = about->outcome == ZS_DONE && !zs_owner_is_session(about->owner) &&
+                           !about->child_count && zs_copies_hold(link->copies, about->path, about->created);
+    bool fine = zs_copies_end(link->copies, about->path, with_node, link->image.arena, &ops, &count, &e);
+    for (uint32_t i = 0; fine && i < count; i++) {
+        struct zs_step step = zs_plan_step(&ops[i]);
+        step.joined = zs_copies_is_record(&ops[i]) && with_node;
+        fine = zs_copies_is_end(&ops[i]) ? zs_image_end(link, ops[i].path, about->version)
+                                         : zs_image_step(link, &step);
+    }
+    return fine;
+}
+
+static bool end_copies(struct zs_link *link, const char *const *paths, uint32_t count,
+                       struct zs_request *reads) {
+    for (uint32_t i = 0; i < count; i++) {
+        reads[i] = (struct zs_request){.type = ZS_REQUEST_STAT, .path = paths[i]};
+        zs_client_submit(&link->client, &reads[i]);
+    }
+    zs_client_drain(&link->client);
+    zs_image_begin_steps(link);
+    bool fine = true;
+    for (uint32_t i = 0; fine && i < count; i++)
+        fine = reads[i].outcome != ZS_UNKNOWN && end_copy(link, &reads[i]);
+    zs_image_alive(link);
+    return fine && zs_image_flush(link);
+}
+
 // Ephemerals of the origin that are not in the image: their sessions have closed.
 static bool delete_copies(struct zs_link *link) {
-    const char *path;
-    struct zs_error e;
-    while ((path = zs_copies_not_met(link->copies, link->image.path)) != NULL) {
-        const struct zs_op *ops;
-        uint32_t count;
-        zs_image_begin_steps(link);
-        char *copy = zs_arena_string(link->image.arena, path, strlen(path));
-        const struct zs_op gone = {.type = ZS_OP_DELETE, .path = copy};
-        if (!copy || !zs_copies_rewrite(link->copies, &gone, 1, NULL, link->image.arena, &ops, &count, &e))
-            return false;
-        for (uint32_t i = 0; i < count; i++) {
-            const struct zs_step step = zs_plan_step(&ops[i]);
-            if (!zs_image_step(link, &step))
-                return false;
-        }
-        if (!zs_image_flush(link))
-            return false;
+    enum { ARENA_BYTES_MAX = 1 << 30 };
+    struct zs_arena *arena = zs_arena_new(ARENA_BYTES_MAX);
+    const char *const *paths;
+    uint32_t count = 0;
+    struct zs_request *reads = arena ? zs_arena_take(arena, READS_AT_ONCE, sizeof *reads) : NULL;
+    bool fine = reads && zs_copies_not_met(link->copies, link->image.path, arena, &paths, &count);
+    for (uint32_t at = 0; fine && at < count; at += READS_AT_ONCE) {
+        const uint32_t left = count - at;
+        fine = end_copies(link, paths + at, left < READS_AT_ONCE ? left : READS_AT_ONCE, reads);
     }
-    return true;
+    zs_arena_free(arena);
+    return fine;
 }
 
 enum zs_progress zs_extra_delete(struct zs_link *link) {

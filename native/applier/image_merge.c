@@ -124,7 +124,7 @@ static bool put(struct zs_link *link, const struct zs_step *step, const struct z
                 const struct zs_record_node *node) {
     if (!zs_image_is_large(link, step))
         return zs_image_step(link, step);
-    return zs_image_flush(link) && zs_image_alone(link, op, node);
+    return zs_image_flush(link) && zs_image_alone(link, op, 1, node);
 }
 
 static bool create(struct zs_link *link, const struct zs_record_node *node) {
@@ -145,38 +145,74 @@ static bool set(struct zs_link *link, const struct zs_record_node *node, int32_t
 static bool set_acl(struct zs_link *link, const struct zs_record_node *node) {
     const struct zs_op op = op_of(ZS_OP_SET_ACL, node);
     link->image.set++;
-    return zs_image_flush(link) && zs_image_alone(link, &op, node);
+    return zs_image_flush(link) && zs_image_alone(link, &op, 1, node);
 }
 
-// The records of what was, or becomes, the copy of an ephemeral. `*skipped`: the policy wants no copy.
-static bool put_records(struct zs_link *link, const struct zs_record_node *node, bool *skipped) {
+static const struct zs_op *records_of(struct zs_link *link, const struct zs_record_node *node,
+                                      uint32_t *count) {
     struct zs_op create = op_of(ZS_OP_CREATE, node);
     const struct zs_op *ops;
-    uint32_t count;
     struct zs_error e;
     create.kind = node->kind == ZS_EPHEMERAL ? ZS_EPHEMERAL : ZS_PERSISTENT;
     create.session = node->session;
-    if (!zs_copies_rewrite(link->copies, &create, 1, link->settings.filter, link->image.arena, &ops, &count,
-                           &e))
-        return false;
-    *skipped = true;
+    return zs_copies_rewrite(link->copies, &create, 1, link->settings.filter, link->image.arena, &ops, count,
+                             &e)
+               ? ops
+               : NULL;
+}
+
+static bool is_large(const struct zs_link *link, const struct zs_op *ops, uint32_t count) {
+    size_t bytes = ZS_PLAN_MARKER_ROOM;
     for (uint32_t i = 0; i < count; i++) {
         const struct zs_step step = zs_plan_step(&ops[i]);
-        if (strcmp(ops[i].path, node->path) == 0)
-            *skipped = false; // that one is the image's
-        else if (!zs_image_step(link, &step))
+        bytes += zs_plan_step_bytes(&step);
+    }
+    return bytes > link->settings.limits.request_max;
+}
+
+// Creates a copy of an ephemeral and its record, in one multi, which makes the one be about the other. `old`:
+// what stands in its place, and goes in the same multi; NULL: nothing does. `*skipped`: the policy wants no
+// copy, and `old` stays.
+static bool put_copy(struct zs_link *link, const struct zs_record_node *node, const struct zs_request *old,
+                     bool *skipped) {
+    uint32_t count = 0;
+    const struct zs_op *ops = records_of(link, node, &count);
+    *skipped = true;
+    for (uint32_t i = 0; ops && i < count; i++) {
+        struct zs_step step = zs_plan_step(&ops[i]);
+        const bool here = strcmp(ops[i].path, node->path) == 0;
+        if (here && ops[i].type == ZS_OP_DELETE)
+            continue; // that is `old`, if it is there
+        if (here) {
+            *skipped = false;
+            link->image.created++;
+            if (is_large(link, &ops[i], count - i))
+                return zs_image_flush(link) && zs_image_alone(link, &ops[i], count - i, node);
+            if (old && !zs_image_end(link, node->path, old->version))
+                return false;
+            step.joined = old != NULL;
+        } else if (!*skipped) {
+            step.joined = true; // the record stands behind its copy
+        }
+        if (!zs_image_step(link, &step))
+            return false;
+    }
+    return ops != NULL;
+}
+
+// What was the copy of an ephemeral is an ordinary node now.
+static bool drop_record(struct zs_link *link, const struct zs_record_node *node) {
+    const struct zs_op *ops;
+    uint32_t count;
+    struct zs_error e;
+    if (!zs_copies_end(link->copies, node->path, false, link->image.arena, &ops, &count, &e))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct zs_step step = zs_plan_step(&ops[i]);
+        if (!zs_image_step(link, &step))
             return false;
     }
     return true;
-}
-
-// Keeps the book of ephemerals for a node. False: no memory.
-static bool keep_book(struct zs_link *link, const struct zs_record_node *node, bool *skipped) {
-    enum zs_copy_known known = zs_copies_touch(link->copies, node->path, node->session);
-    *skipped = known == ZS_COPY_SKIPPED && node->kind == ZS_EPHEMERAL;
-    bool right = node->kind == ZS_EPHEMERAL ? known == ZS_COPY_HELD || known == ZS_COPY_SKIPPED
-                                            : known == ZS_COPY_NONE;
-    return right || put_records(link, node, skipped);
 }
 
 // --- judging ---------------------------------------------------------------------------------------------------------
@@ -214,16 +250,50 @@ static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
     return true;
 }
 
+// The image has an ephemeral, and here is a node that is not its copy. As a node that is not in the image it
+// may have to go: then the copy takes its place.
+static bool may_take_place(struct zs_link *link, const struct item *item) {
+    const struct zs_image_here here = {.created = item->data.created,
+                                       .changed = item->data.changed,
+                                       .changed_ms = item->data.changed_ms,
+                                       .ours = zs_journal_holds(link, item->data.changed)};
+    if (item->data.child_count)
+        return false;
+    if (zs_copies_hold(link->copies, item->node->path, item->data.created))
+        return true; // of an earlier session of the origin
+    struct zs_image_verdict verdict = zs_image_judge_extra(&link->image.stand, &here);
+    weigh(link, item->node->path, &verdict);
+    return verdict.take;
+}
+
+// Keeps the book of ephemerals for a node that is here. `*done`: there is nothing more to do with it. False:
+// no memory.
+static bool keep_book(struct zs_link *link, const struct item *item, bool *done) {
+    const struct zs_record_node *node = item->node;
+    enum zs_copy_known known = zs_copies_touch(link->copies, node->path, node->session);
+    *done = false;
+    if (node->kind != ZS_EPHEMERAL)
+        return known == ZS_COPY_NONE || drop_record(link, node);
+    *done = known == ZS_COPY_SKIPPED;
+    if (*done || (known == ZS_COPY_HELD && zs_copies_hold(link->copies, node->path, item->data.created)))
+        return true;
+    if (!zs_copies_skips(link->copies, node->path) && !may_take_place(link, item))
+        return true;
+    *done = true;
+    bool skipped;
+    return put_copy(link, node, &item->data, &skipped);
+}
+
 static bool merge_present(struct zs_link *link, struct item *item) {
     const struct zs_record_node *node = item->node;
-    bool skipped = false;
+    bool done = false;
     if (zs_owner_is_session(item->data.owner)) { // a client of this site lives here: it stays until it goes
         link->image.kept++;
         return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
     }
-    if (!keep_book(link, node, &skipped))
+    if (!keep_book(link, item, &done))
         return false;
-    if (!skipped && !merge_data_and_acl(link, item))
+    if (!done && !merge_data_and_acl(link, item))
         return false;
     return !node->path[1] || zs_branch_push_old(link, node->path, &item->data, &item->kids) != NULL;
 }
@@ -263,11 +333,14 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
     weigh(link, node->path, &verdict);
     if (!verdict.take)
         return zs_branch_push_waiting(link, node) != NULL;
-    bool skipped = false;
-    if (!keep_book(link, node, &skipped))
+    enum zs_copy_known known = zs_copies_touch(link->copies, node->path, node->session);
+    if (node->kind == ZS_EPHEMERAL) {
+        bool skipped; // nothing is beneath it
+        return known == ZS_COPY_SKIPPED ||
+               (create_waiting(link, parent) && put_copy(link, node, NULL, &skipped));
+    }
+    if (known != ZS_COPY_NONE && !drop_record(link, node))
         return false;
-    if (skipped)
-        return true; // an ephemeral: nothing is beneath it
     return create_waiting(link, parent) && create(link, node) &&
            zs_branch_push(link, node->path, ZS_BRANCH_NEW) != NULL;
 }

@@ -45,21 +45,41 @@ bool zs_image_step(struct zs_link *link, const struct zs_step *step) {
     return true;
 }
 
+bool zs_image_end(struct zs_link *link, const char *path, int32_t version) {
+    struct zs_step steps[ZS_GUARD_STEPS];
+    const struct zs_step end = {.type = ZS_STEP_DELETE, .path = path, .version = version, .joined = true};
+    bool fine = zs_settle_guard(path, link->image.arena, steps) != 0;
+    for (uint32_t i = 0; fine && i < ZS_GUARD_STEPS; i++)
+        fine = zs_image_step(link, &steps[i]);
+    return fine && zs_image_step(link, &end);
+}
+
 bool zs_image_is_large(const struct zs_link *link, const struct zs_step *step) {
     return zs_plan_step_bytes(step) + ZS_PLAN_MARKER_ROOM > link->settings.limits.request_max;
+}
+
+// The first of the steps, and those that are joined to it.
+static uint32_t joined_size(const struct zs_step *steps, uint32_t count) {
+    uint32_t size = 1;
+    while (size < count && steps[size].joined)
+        size++;
+    return size;
 }
 
 static uint32_t group_size(const struct zs_plan_limits *limits, const struct zs_step *steps, uint32_t count) {
     uint32_t size = 0;
     size_t bytes = 0;
     while (size < count && (!size || size < limits->ops_max)) {
-        size_t more = zs_plan_step_bytes(&steps[size]);
+        const uint32_t run = joined_size(steps + size, count - size);
+        size_t more = 0;
+        for (uint32_t i = 0; i < run; i++)
+            more += zs_plan_step_bytes(&steps[size + i]);
         bool room =
             bytes + more <= limits->bytes_max && bytes + more + ZS_PLAN_MARKER_ROOM <= limits->request_max;
         if (size && !room)
             break;
         bytes += more;
-        size++;
+        size += run;
     }
     return size;
 }
@@ -82,6 +102,16 @@ static bool submit(struct zs_link *link, const struct zs_step *steps, uint32_t c
     return true;
 }
 
+// Of each record that was made with its copy, which is the step before it.
+static void note_copies(struct zs_link *link, const struct zs_step *steps, uint32_t count, int64_t zxid) {
+    const size_t stem = strlen(link->records_path);
+    for (uint32_t i = 1; i < count; i++) {
+        if (steps[i].joined && steps[i].type == ZS_STEP_CREATE &&
+            strncmp(steps[i].path, link->records_path, stem) == 0)
+            zs_copies_landed(link->copies, steps[i - 1].path, zxid);
+    }
+}
+
 static void land_first(struct sending *s) {
     struct group *group = &s->ring[s->first];
     s->outcome = group->request.outcome;
@@ -96,6 +126,7 @@ static void land_first(struct sending *s) {
     // Nothing is heard while runs are sent.
     zs_history_wrote(s->link, zs_history_theirs(s->link), group->request.changed);
     zs_journal_landed(&s->link->journal, group->request.changed);
+    note_copies(s->link, s->steps + s->done, group->count, group->request.changed);
     s->done += group->count;
     s->link->counters.multis++;
     s->link->counters.ops += group->count;
@@ -161,17 +192,41 @@ static bool is_ours(const char *path) {
     return strncmp(path, ZS_ROOT "/", sizeof ZS_ROOT) == 0;
 }
 
-// One step by itself. What a client of this site has changed since it was read is in doubt; what the server will never
-// take goes into quarantine.
-static bool write_one(struct zs_link *link, const struct zs_step *step) {
+// The same by the slow path.
+static bool alone(struct zs_link *link, const struct zs_step *steps, uint32_t count) {
+    struct zs_op *ops = zs_arena_take(link->image.arena, count, sizeof *ops);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; ops && i < count; i++) {
+        if (!steps[i].guard)
+            ops[kept++] = op_of(&steps[i]);
+    }
+    if (!ops)
+        return false;
+    zs_copies_find_partners(ops, kept);
+    return zs_image_alone(link, ops, kept, NULL);
+}
+
+// The step that others are joined to, rather than a guard of it.
+static const struct zs_step *main_step(const struct zs_step *steps, uint32_t count) {
+    uint32_t i = 0;
+    while (i + 1 < count && steps[i].guard)
+        i++;
+    return &steps[i];
+}
+
+// One step by itself, with those that are joined to it. What a client of this site has changed since it was
+// read is in doubt; what the server will never take goes into quarantine.
+static bool write_one(struct zs_link *link, const struct zs_step *steps, uint32_t count) {
+    const struct zs_step *step = main_step(steps, count);
     struct zs_request request = {.type = ZS_REQUEST_STEPS};
-    if (!submit(link, step, 1, &request))
+    if (!submit(link, steps, count, &request))
         return false;
     zs_client_drain(&link->client);
     enum zs_outcome outcome = request.outcome;
     enum zs_refusal refusal = zs_refusal_of(request.rc, NULL);
-    bool fenced = outcome == ZS_REFUSED && request.failed_step >= 1;
+    bool fenced = outcome == ZS_REFUSED && request.failed_step >= count;
     if (outcome == ZS_DONE) {
+        note_copies(link, steps, count, request.changed);
         zs_history_wrote(link, zs_history_theirs(link), request.changed);
         zs_journal_landed(&link->journal, request.changed);
     } else {
@@ -180,16 +235,14 @@ static bool write_one(struct zs_link *link, const struct zs_step *step) {
     zs_request_clear(&request);
     link->marker_version += outcome == ZS_DONE;
     link->counters.multis += outcome == ZS_DONE;
-    link->counters.ops += outcome == ZS_DONE;
+    link->counters.ops += outcome == ZS_DONE ? count : 0;
     link->counters.fenced += fenced;
     if (outcome != ZS_REFUSED)
         return outcome == ZS_DONE;
     if (fenced)
         return false;
-    if (refusal == ZS_REFUSAL_QUARANTINE) {
-        const struct zs_op op = op_of(step);
-        return zs_image_alone(link, &op, NULL);
-    }
+    if (refusal == ZS_REFUSAL_QUARANTINE)
+        return alone(link, steps, count);
     if (!is_ours(step->path)) {
         link->image.kept++;
         zs_image_doubt(link, step->path);
@@ -209,8 +262,10 @@ bool zs_image_flush(struct zs_link *link) {
         send_runs(&s);
         if (s.outcome == ZS_REFUSED) {
             uint32_t run = group_size(&link->settings.limits, s.steps + s.done, s.count - s.done);
-            for (uint32_t i = 0; fine && i < run; i++)
-                fine = write_one(link, &s.steps[s.done + i]);
+            for (uint32_t i = 0, size; fine && i < run; i += size) {
+                size = joined_size(&s.steps[s.done + i], run - i);
+                fine = write_one(link, &s.steps[s.done + i], size);
+            }
             s.done += run;
         }
         fine = fine && s.outcome != ZS_UNKNOWN;
@@ -219,7 +274,8 @@ bool zs_image_flush(struct zs_link *link) {
     return fine;
 }
 
-bool zs_image_alone(struct zs_link *link, const struct zs_op *op, const struct zs_record_node *node) {
+bool zs_image_alone(struct zs_link *link, const struct zs_op *ops, uint32_t count,
+                    const struct zs_record_node *node) {
     const int64_t zxid = node ? node->zxid : link->image.zxid;
-    return zs_recover_register(link) && zs_slow_apply(link, op, zxid, node ? node->time_ms : 0);
+    return zs_recover_register(link) && zs_slow_apply(link, ops, count, zxid, node ? node->time_ms : 0);
 }

@@ -382,9 +382,10 @@ void zs_quarantine_tick(struct zs_link *link);
 bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, const char *record_path,
                    const char *request_path);
 
-// slow.c: one op of an image, by itself: read, settled, written, or put into quarantine under that zxid. The marker stays where
-// it is. Nothing may be in flight. False: the place is not known any more.
-bool zs_slow_apply(struct zs_link *link, const struct zs_op *op, int64_t zxid, int64_t time_ms);
+// slow.c: ops of an image, like one txn: read, settled, written, or put into quarantine under that zxid. The
+// marker stays where it is. Nothing may be in flight. False: the place is not known any more.
+bool zs_slow_apply(struct zs_link *link, const struct zs_op *ops, uint32_t count, int64_t zxid,
+                   int64_t time_ms);
 // Whether Stat.ephemeralOwner names a session. (It also marks containers and TTL nodes, by values that no session has.)
 bool zs_owner_is_session(int64_t owner);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "zs_ephemerals.h"
 #include "zs_names.h"
 #include "zs_text.h"
 
@@ -84,15 +85,28 @@ void zs_unit_moves(const struct zs_unit *unit, int64_t *zxid, zs_clock *clock) {
     *clock = zs_clock_foreign(*clock, unit->clock);
 }
 
+static bool ends_copies(const struct zs_unit *unit) {
+    bool ends = false;
+    for (uint32_t i = 0; i < unit->op_count; i++) {
+        const struct zs_op *op = &unit->ops[i];
+        if (op->type != ZS_OP_DELETE || (!op->partner && !zs_copies_is_session(op)))
+            return false;
+        ends = ends || zs_copies_is_end(op);
+    }
+    return ends;
+}
+
 void zs_plan_measure(struct zs_unit *unit, const struct zs_plan_limits *limits) {
     unit->bytes = 0;
-    unit->alone = false;
+    unit->alone = unit->makes_copies = false;
     for (uint32_t i = 0; i < unit->op_count; i++) {
-        struct zs_step step = zs_plan_step(&unit->ops[i]);
+        const struct zs_op *op = &unit->ops[i];
+        struct zs_step step = zs_plan_step(op);
         unit->bytes += zs_plan_step_bytes(&step);
-        if (zs_step_bare(&step))
-            unit->alone = true;
+        unit->alone = unit->alone || zs_copies_is_end(op) || zs_step_bare(&step);
+        unit->makes_copies = unit->makes_copies || (op->partner && op->type == ZS_OP_CREATE);
     }
+    unit->ends_copies = unit->alone && ends_copies(unit);
     if (unit->bytes + ZS_PLAN_MARKER_ROOM > limits->request_max)
         unit->alone = true;
 }

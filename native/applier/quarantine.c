@@ -178,6 +178,17 @@ static void drop_request(struct zs_link *link, const char *request_path, const c
     zs_request_clear(&request);
 }
 
+// What a record holds are ops of copies and of their records, as they were to be applied.
+static bool find_partners(struct zs_quarantine *record, struct zs_arena *arena) {
+    struct zs_op *ops = zs_arena_take(arena, record->op_count, sizeof *ops);
+    if (!ops)
+        return false;
+    memcpy(ops, record->ops, record->op_count * sizeof *ops);
+    zs_copies_find_partners(ops, record->op_count);
+    record->ops = ops;
+    return true;
+}
+
 static bool retry(struct zs_link *link, const char *name, struct zs_arena *arena) {
     char request_path[PATH_BYTES], record_path[PATH_BYTES], record_name[ZS_QUARANTINE_NAME];
     struct zs_quarantine record;
@@ -199,6 +210,8 @@ static bool retry(struct zs_link *link, const char *name, struct zs_arena *arena
         drop_request(link, request_path, e.text);
     else if (placed && !record.whole)
         drop_request(link, request_path, "the record does not hold the txn's data");
+    else if (placed && !find_partners(&record, arena))
+        drop_request(link, request_path, "out of memory");
     else if (placed)
         placed = zs_slow_retry(link, &record, record_path, request_path);
     zs_request_clear(&read);

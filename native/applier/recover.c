@@ -12,7 +12,7 @@
 
 enum {
     MARKER_VERSION_MAX = 1 << 30, // far below the wrap, where -1 would mean "any version"
-    READS_AT_ONCE = 64,
+    READS_AT_ONCE = 1024,
 };
 
 static bool fail(const struct zs_request *request, const char *what, const char *path, struct zs_error *e) {
@@ -216,44 +216,61 @@ static bool read_names(struct zs_link *link, const char *path, struct zs_request
     return false;
 }
 
-static bool load_record(struct zs_link *link, int64_t session, const char *name,
-                        const struct zs_request *read, struct zs_error *e) {
+// The records of some sessions, read together: 20,000 sessions must not mean 20,000 round trips.
+struct loading {
+    struct zs_link *link;
+    struct zs_request folders[READS_AT_ONCE], reads[READS_AT_ONCE];
+    char *folder_paths[READS_AT_ONCE], *paths[READS_AT_ONCE];
+    int64_t sessions[READS_AT_ONCE], owners[READS_AT_ONCE]; // of the folders, of the reads
+    uint32_t folder_count, count;
+};
+
+// Where an applier only stands by, the other one goes on meanwhile; then the marker moves too, and what is
+// loaded here is of no use.
+static bool is_gone(const struct zs_request *request) {
+    return request->outcome == ZS_REFUSED && request->rc == ZNONODE;
+}
+
+static bool load_record(struct loading *l, uint32_t i, struct zs_error *e) {
+    const struct zs_request *read = &l->reads[i];
+    const char *name = strrchr(l->paths[i], '/') + 1;
+    if (is_gone(read))
+        return true;
     if (read->outcome != ZS_DONE)
-        return fail(read, "read", name, e);
+        return fail(read, "read", l->paths[i], e);
     char *path = malloc(strlen(name) + 1);
     if (!path)
         return zs_fail(e, ZS_FATAL, "out of memory");
     bool skipped = read->data.len == strlen(ZS_RECORD_SKIPPED);
     bool fine = !zs_path_unescape(name, path, strlen(name) + 1) || // not one of ours: none of our business
-                zs_copies_load(link->copies, session, path, skipped, e);
+                zs_copies_load(l->link->copies, l->owners[i], path, skipped, read->created, e);
     free(path);
     return fine;
 }
 
-// Reads the data of up to READS_AT_ONCE records of one session in one go.
-static bool load_some(struct zs_link *link, int64_t session, const char *folder, char **names, uint32_t count,
-                      struct zs_error *e) {
-    struct zs_request reads[READS_AT_ONCE] = {{.type = ZS_REQUEST_READ}};
-    char *paths[READS_AT_ONCE] = {NULL};
+static bool load_read(struct loading *l, struct zs_error *e) {
     bool fine = true;
-    for (uint32_t i = 0; i < count && fine; i++) {
-        fine = asprintf(&paths[i], "%s/%s", folder, names[i]) >= 0;
-        if (!fine) {
-            paths[i] = NULL;
-            zs_fail(e, ZS_FATAL, "out of memory");
-            break;
-        }
-        reads[i] = (struct zs_request){.type = ZS_REQUEST_READ, .path = paths[i]};
-        zs_client_submit(&link->client, &reads[i]);
+    zs_client_drain(&l->link->client);
+    for (uint32_t i = 0; i < l->count; i++) {
+        fine = fine && load_record(l, i, e);
+        zs_request_clear(&l->reads[i]);
+        free(l->paths[i]);
     }
-    zs_client_drain(&link->client);
-    for (uint32_t i = 0; i < count; i++) {
-        if (fine)
-            fine = load_record(link, session, names[i], &reads[i], e);
-        zs_request_clear(&reads[i]);
-        free(paths[i]);
-    }
+    l->count = 0;
     return fine;
+}
+
+static bool read_record(struct loading *l, uint32_t folder, const char *name, struct zs_error *e) {
+    if (l->count == READS_AT_ONCE && !load_read(l, e))
+        return false;
+    const uint32_t i = l->count;
+    if (asprintf(&l->paths[i], "%s/%s", l->folder_paths[folder], name) < 0)
+        return zs_fail(e, ZS_FATAL, "out of memory");
+    l->owners[i] = l->sessions[folder];
+    l->reads[i] = (struct zs_request){.type = ZS_REQUEST_READ, .path = l->paths[i]};
+    zs_client_submit(&l->link->client, &l->reads[i]);
+    l->count++;
+    return true;
 }
 
 // A session's node goes with its last record, but older versions left it. Whether this succeeds does not matter: where
@@ -266,33 +283,58 @@ static void drop_empty(struct zs_link *link, const char *folder) {
     zs_request_clear(&request);
 }
 
-static bool load_session(struct zs_link *link, const char *name, struct zs_error *e) {
+static void forget_folders(struct loading *l) {
+    while (l->folder_count)
+        free(l->folder_paths[--l->folder_count]);
+}
+
+// Lists the folders at hand and begins to read what is in them.
+static bool load_folders(struct loading *l, struct zs_error *e) {
+    bool fine = true;
+    for (uint32_t i = 0; i < l->folder_count; i++) {
+        l->folders[i] = (struct zs_request){.type = ZS_REQUEST_CHILDREN, .path = l->folder_paths[i]};
+        zs_client_submit(&l->link->client, &l->folders[i]);
+    }
+    zs_client_drain(&l->link->client);
+    for (uint32_t i = 0; i < l->folder_count; i++) {
+        const struct zs_request *names = &l->folders[i];
+        fine = fine &&
+               (names->outcome == ZS_DONE || is_gone(names) || fail(names, "list", l->folder_paths[i], e));
+        for (uint32_t k = 0; fine && k < names->name_count; k++)
+            fine = read_record(l, i, names->names[k], e);
+        if (fine && names->outcome == ZS_DONE && !names->name_count)
+            drop_empty(l->link, l->folder_paths[i]);
+    }
+    fine = load_read(l, fine ? e : NULL) && fine;
+    for (uint32_t i = 0; i < l->folder_count; i++)
+        zs_request_clear(&l->folders[i]);
+    forget_folders(l);
+    return fine;
+}
+
+static bool load_session(struct loading *l, const char *name, struct zs_error *e) {
     char *end;
     errno = 0;
-    int64_t session = (int64_t)strtoull(name, &end, 16);
+    const uint32_t i = l->folder_count;
+    l->sessions[i] = (int64_t)strtoull(name, &end, 16);
     if (errno || *end)
         return true; // not one of ours
-    char folder[sizeof link->records_path + 64];
-    snprintf(folder, sizeof folder, "%s/%.32s", link->records_path, name);
-    struct zs_request children;
-    if (!read_names(link, folder, &children, e))
-        return false;
-    if (children.name_count == 0) {
-        zs_request_clear(&children);
-        drop_empty(link, folder);
-        return true;
-    }
-    if (!zs_copies_load_session(link->copies, session, e)) {
-        zs_request_clear(&children);
-        return false;
-    }
+    if (asprintf(&l->folder_paths[i], "%s/%s", l->link->records_path, name) < 0)
+        return zs_fail(e, ZS_FATAL, "out of memory");
+    return ++l->folder_count < READS_AT_ONCE || load_folders(l, e);
+}
+
+static bool load_sessions(struct zs_link *link, const struct zs_request *names, struct zs_error *e) {
+    struct loading *l = calloc(1, sizeof *l);
+    if (!l)
+        return zs_fail(e, ZS_FATAL, "out of memory");
+    l->link = link;
     bool fine = true;
-    for (uint32_t at = 0; fine && at < children.name_count; at += READS_AT_ONCE) {
-        uint32_t left = children.name_count - at;
-        fine = load_some(link, session, folder, children.names + at,
-                         left < READS_AT_ONCE ? left : READS_AT_ONCE, e);
-    }
-    zs_request_clear(&children);
+    for (uint32_t i = 0; fine && i < names->name_count; i++)
+        fine = load_session(l, names->names[i], e);
+    fine = fine && load_folders(l, e);
+    forget_folders(l);
+    free(l);
     return fine;
 }
 
@@ -317,9 +359,7 @@ static bool load_records(struct zs_link *link, struct zs_error *e) {
         !make_folder(link, link->journal_path, e) || !make_folder(link, link->dictionaries_path, e) ||
         !zs_dictionaries_load(link, e) || !read_names(link, link->records_path, &children, e))
         return false;
-    bool fine = true;
-    for (uint32_t i = 0; fine && i < children.name_count; i++)
-        fine = load_session(link, children.names[i], e);
+    bool fine = load_sessions(link, &children, e);
     zs_request_clear(&children);
     return fine;
 }

@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "zs_ephemerals.h"
 #include "zs_names.h"
 #include "zs_text.h"
 
@@ -46,6 +47,10 @@ const char *zs_verdict_name(enum zs_verdict verdict) {
         return "not_empty_kept";
     case ZS_VERDICT_ACL_MISSING:
         return "acl_missing";
+    case ZS_VERDICT_COPY_GONE:
+        return "copy_gone";
+    case ZS_VERDICT_COPY_REPLACED:
+        return "copy_replaced";
     case ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS:
         return "no_children_for_ephemerals";
     case ZS_VERDICT_COUNT:
@@ -155,18 +160,46 @@ static void set_acl(struct settling *s, struct zs_node *node, struct zs_acls acl
     node->acls = acls;
 }
 
+// True: the node was missing, and is made.
+static bool create_missing(struct settling *s, const struct zs_op *op, struct zs_node *node) {
+    struct zs_step create = {.type = ZS_STEP_CREATE, .path = node->path, .data = op->data, .acls = op->acls};
+    enum above above = create_ancestors(s, op);
+    if (above == ABOVE_THERE)
+        create_node(s, node, &create);
+    else if (above == ABOVE_EPHEMERAL)
+        find(s, ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, node->path);
+    return above == ABOVE_THERE;
+}
+
+static void delete_node(struct settling *s, struct zs_node *node) {
+    step(s, (struct zs_step){.type = ZS_STEP_DELETE, .path = node->path, .version = node->version});
+    *node = (struct zs_node){.path = node->path};
+    count_child(s, node->path, -1);
+}
+
+// A record is made in the txn that makes its copy, or it says nothing: one that is there already is of an
+// earlier copy.
+static void settle_record(struct settling *s, const struct zs_op *op, struct zs_node *node) {
+    if (node->copy_failed)
+        return;
+    if (node->exists)
+        delete_node(s, node);
+    create_missing(s, op, node);
+}
+
 static void settle_create(struct settling *s, const struct zs_op *op, struct zs_node *node) {
+    struct zs_node *record = op->partner ? zs_view_find(s->view, op->partner) : NULL;
     if (!node->exists) {
-        struct zs_step create = {
-            .type = ZS_STEP_CREATE, .path = node->path, .data = op->data, .acls = op->acls};
-        enum above above = create_ancestors(s, op);
-        if (above == ABOVE_THERE)
-            create_node(s, node, &create);
-        else if (above == ABOVE_EPHEMERAL)
-            find(s, ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, node->path);
+        bool made = create_missing(s, op, node);
+        if (record)
+            record->copy_failed = !made;
         return;
     }
     find(s, node->ephemeral ? ZS_VERDICT_EPHEMERAL_KEPT : ZS_VERDICT_CREATE_EXISTS, node->path);
+    if (record)
+        record->copy_failed = true;
+    if (record && node->ephemeral)
+        return; // two sessions have registered themselves, each at its own site
     // The ACL first: it goes by itself, and the data then with the marker.
     if (!zs_acls_equal(&node->acls, &op->acls))
         set_acl(s, node, op->acls);
@@ -176,6 +209,10 @@ static void settle_create(struct settling *s, const struct zs_op *op, struct zs_
 static void settle_set(struct settling *s, const struct zs_op *op, struct zs_node *node) {
     if (node->exists) {
         set_data(s, node, op->data);
+        return;
+    }
+    if (op->partner) { // who deleted the copy tells the origin so; a new one would have no record
+        find(s, ZS_VERDICT_COPY_GONE, node->path);
         return;
     }
     find(s, ZS_VERDICT_SET_MISSING, node->path);
@@ -192,10 +229,48 @@ static void settle_delete(struct settling *s, struct zs_node *node) {
     } else if (node->child_count > 0) {
         find(s, ZS_VERDICT_NOT_EMPTY_KEPT, node->path);
     } else {
-        step(s, (struct zs_step){.type = ZS_STEP_DELETE, .path = node->path, .version = node->version});
-        *node = (struct zs_node){.path = node->path};
-        count_child(s, node->path, -1);
+        delete_node(s, node);
     }
+}
+
+uint32_t zs_settle_guard(const char *path, struct zs_arena *arena,
+                         struct zs_step steps[static ZS_GUARD_STEPS]) {
+    static const struct zs_acl anyone = {.perms = 31, .scheme = "world", .id = "anyone"};
+    static const char name[] = "/zoospan";
+    const size_t len = strlen(path);
+    char *child = zs_arena_take(arena, len + sizeof name, 1);
+    if (!child)
+        return 0;
+    memcpy(child, path, len);
+    memcpy(child + len, name, sizeof name);
+    steps[0] = (struct zs_step){.type = ZS_STEP_CREATE,
+                                .path = child,
+                                .data = {.at = (const uint8_t *)"", .len = 0},
+                                .acls = {.count = 1, .entries = &anyone},
+                                .guard = true};
+    steps[1] =
+        (struct zs_step){.type = ZS_STEP_DELETE, .path = child, .version = -1, .guard = true, .joined = true};
+    return ZS_GUARD_STEPS;
+}
+
+// The end of a copy. What stands there may be a copy no more: then it stays.
+static void settle_end(struct settling *s, const struct zs_op *op, struct zs_node *node) {
+    const struct zs_node *record = zs_view_find(s->view, op->partner);
+    if (!node->exists || !record || !record->exists)
+        return;
+    if (node->ephemeral || !zs_record_is_about(record->created, node->created)) {
+        find(s, ZS_VERDICT_COPY_REPLACED, node->path);
+        return;
+    }
+    if (node->child_count > 0) {
+        find(s, ZS_VERDICT_NOT_EMPTY_KEPT, node->path);
+        return;
+    }
+    uint32_t guards = zs_settle_guard(node->path, s->arena, s->steps + s->out.step_count);
+    s->failed = s->failed || !guards;
+    s->out.step_count += guards;
+    delete_node(s, node);
+    s->steps[s->out.step_count - 1].joined = true;
 }
 
 static void settle_set_acl(struct settling *s, const struct zs_op *op, struct zs_node *node) {
@@ -214,13 +289,19 @@ static bool settle_op(struct settling *s, const struct zs_op *op) {
         return false;
     switch (op->type) {
     case ZS_OP_CREATE:
-        settle_create(s, op, node);
+        if (zs_copies_is_record(op))
+            settle_record(s, op, node);
+        else
+            settle_create(s, op, node);
         break;
     case ZS_OP_SET:
         settle_set(s, op, node);
         break;
     case ZS_OP_DELETE:
-        settle_delete(s, node);
+        if (zs_copies_is_end(op))
+            settle_end(s, op, node);
+        else
+            settle_delete(s, node);
         break;
     case ZS_OP_SET_ACL:
         settle_set_acl(s, op, node);
@@ -233,7 +314,7 @@ static bool settle_op(struct settling *s, const struct zs_op *op) {
 
 bool zs_settle(const struct zs_op *ops, size_t count, const struct zs_acls *closed, struct zs_view *view,
                struct zs_arena *arena, struct zs_settled *out, struct zs_error *e) {
-    // At most, per op: every ancestor and the node created, and one step and two findings more.
+    // At most, per op: every ancestor and the node created, and two steps or findings more.
     size_t most = 0;
     for (size_t i = 0; i < count; i++) {
         most += 3;

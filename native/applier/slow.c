@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zookeeper/zookeeper.h>
 
@@ -37,7 +38,9 @@ struct work {
     struct zs_request *reads;
     struct zs_settled settled;
     bool fenced, marked;
-    bool careful; // expects the versions that were read
+    bool careful;   // expects the versions that were read
+    bool unguarded; // no guards, see zs_settle_guard: this server refuses them
+    bool joined;    // it is several units, which are tried one by one rather than put into quarantine
     // Something of it goes without the marker: only its versions keep it from a tree that another applier has moved on.
     bool bare;
     struct problem problem;             // of AGAIN and NEVER; no text: none
@@ -74,6 +77,7 @@ static bool take_answer(struct work *w, struct zs_node *node, const struct zs_re
     if (read->outcome == ZS_DONE) {
         node->exists = true;
         node->ephemeral = zs_owner_is_session(read->owner);
+        node->created = read->created;
         node->version = read->version;
         node->aversion = read->aversion;
         node->child_count = read->child_count;
@@ -99,21 +103,61 @@ static enum written no_memory(struct work *w) {
     return NEVER;
 }
 
+// What does not let us look is a copy or is not, and may have an owner, all the same.
+static bool look_from_outside(struct work *w) {
+    const size_t count = zs_view_count(w->view);
+    for (size_t i = 0; i < count; i++) {
+        struct zs_request *read = &w->reads[i];
+        if (read->rc != ZNOAUTH)
+            continue;
+        *read = (struct zs_request){.type = ZS_REQUEST_STAT, .path = read->path};
+        zs_client_submit(&w->link->client, read);
+    }
+    zs_client_drain(&w->link->client);
+    bool fine = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct zs_request *read = &w->reads[i];
+        struct zs_node *node = zs_view_at(w->view, i);
+        if (read->type != ZS_REQUEST_STAT)
+            continue;
+        fine = fine && read->outcome != ZS_UNKNOWN;
+        node->exists = read->rc != ZNONODE;
+        node->ephemeral = zs_owner_is_session(read->owner);
+        node->created = read->created;
+        node->child_count = read->child_count;
+    }
+    return fine;
+}
+
+static bool ends_copies(const struct zs_unit *unit) {
+    for (uint32_t i = 0; i < unit->op_count; i++) {
+        if (zs_copies_is_end(&unit->ops[i]))
+            return true;
+    }
+    return false;
+}
+
 // Reads all nodes of the view, pipelined. WRITTEN: done.
 static enum written read_view(struct work *w) {
     size_t count = zs_view_count(w->view);
     w->reads = zs_arena_take(w->link->scratch, count, sizeof *w->reads);
     if (!w->reads)
         return no_memory(w);
+    // The server that we read from may be behind: where it is asked what a node is, as of now.
+    struct zs_request sync = {.type = ZS_REQUEST_SYNC, .path = "/"};
+    const bool ends = ends_copies(w->unit);
+    if (ends)
+        zs_client_submit(&w->link->client, &sync);
     for (size_t i = 0; i < count; i++) {
         w->reads[i] = (struct zs_request){.type = ZS_REQUEST_NODE, .path = zs_view_at(w->view, i)->path};
         zs_client_submit(&w->link->client, &w->reads[i]);
     }
     zs_client_drain(&w->link->client);
-    bool fine = true;
+    bool fine = !ends || sync.outcome == ZS_DONE;
+    zs_request_clear(&sync);
     for (size_t i = 0; i < count; i++)
         fine = take_answer(w, zs_view_at(w->view, i), &w->reads[i]) && fine;
-    return fine ? WRITTEN : LOST;
+    return fine && look_from_outside(w) ? WRITTEN : LOST;
 }
 
 static void forget_reads(struct work *w) {
@@ -138,6 +182,30 @@ static enum written judge(struct work *w, const struct zs_request *request, cons
         return LOST;
     set_problem(w, class, request->rc, zs_rc_text(request->rc), path);
     return refusal == ZS_REFUSAL_TREE ? AGAIN : NEVER;
+}
+
+// What has become of a request; a guard that may not be written is left out the next time.
+static enum written judge_steps(struct work *w, const struct zs_request *request,
+                                const struct zs_step *steps) {
+    const struct zs_step *failed = &steps[request->failed_step];
+    enum written result = judge(w, request, failed->path);
+    if (result != NEVER || !failed->guard)
+        return result;
+    w->unguarded = true;
+    return AGAIN;
+}
+
+static void note_copies(const struct work *w, const struct zs_step *steps, uint32_t count, int64_t zxid) {
+    const struct zs_unit *unit = w->unit;
+    for (uint32_t i = 0; unit && zxid && i < unit->op_count; i++) {
+        const struct zs_op *op = &unit->ops[i];
+        if (op->type != ZS_OP_CREATE || !zs_copies_is_record(op))
+            continue;
+        for (uint32_t k = 0; k < count; k++) {
+            if (steps[k].type == ZS_STEP_CREATE && strcmp(steps[k].path, op->path) == 0)
+                zs_copies_landed(w->link->copies, op->partner, zxid);
+        }
+    }
 }
 
 // Asks, and notes it if this very unit has lost the connection.
@@ -171,8 +239,10 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     ask(w, &request, zs_plan_request_bytes(all, total));
     ZS_FAILPOINT("applier_slow_written");
     uint32_t failed = request.failed_step;
-    enum written result = judge(w, &request, failed < count ? steps[failed].path : link->marker_path);
+    enum written result =
+        failed < count ? judge_steps(w, &request, steps) : judge(w, &request, link->marker_path);
     if (result == WRITTEN) {
+        note_copies(w, steps, count, request.changed);
         zs_history_wrote(link, theirs, request.changed);
         zs_journal_landed(&link->journal, request.changed);
         link->marker_fence = link->image.run ? link->marker_fence : request.changed;
@@ -209,7 +279,9 @@ static enum written write_bare(struct work *w, const struct zs_step *steps, uint
     ask(w, &request, zs_plan_request_bytes(request.steps, request.step_count));
     ZS_FAILPOINT("applier_bare_written");
     uint32_t failed = request.failed_step;
-    enum written result = failed < count ? judge(w, &request, steps[failed].path) : LOST;
+    enum written result = failed < count ? judge_steps(w, &request, steps) : LOST;
+    if (result == WRITTEN)
+        note_copies(w, steps, count, request.changed);
     if (noted && result == WRITTEN)
         zs_journal_landed(&link->journal, request.changed);
     else if (noted)
@@ -266,11 +338,15 @@ static bool is_ours(const struct zs_step *step) {
     return zs_path_covers(ZS_ROOT, step->path);
 }
 
-// What stays together: a copy and its record, which tells by its zxid that it is the copy's.
+// What stays together: a copy and its record, which tells by its zxid that it is the copy's; the end of one and its
+// guard.
 static uint32_t group_length(const struct zs_step *steps, uint32_t count) {
+    uint32_t joined = 1;
+    while (joined < count && steps[joined].joined)
+        joined++;
     bool copy = count > 1 && steps[0].type == ZS_STEP_CREATE && steps[1].type == ZS_STEP_CREATE &&
                 !is_ours(&steps[0]) && zs_path_covers(ZS_SESSIONS_PATH, steps[1].path);
-    return copy ? 2 : 1;
+    return copy ? 2 : joined;
 }
 
 static uint32_t piece_length(const struct work *w, const struct zs_step *steps, uint32_t count) {
@@ -320,7 +396,7 @@ static enum written write_run(struct work *w, const struct zs_step *steps, uint3
     if (fits(w, steps, count))
         return write_marked(w, steps, count, last);
     for (uint32_t i = 0; i < count; i++) {
-        deletes = deletes && steps[i].type == ZS_STEP_DELETE;
+        deletes = deletes && (steps[i].type == ZS_STEP_DELETE || steps[i].guard);
         if (is_ours(&steps[i]))
             continue;
         mixed = mixed || own < i;
@@ -485,7 +561,10 @@ static enum written plan_left_out(struct work *w) {
             continue;
         if (!count)
             put_path(why.path, settled->findings[i].path);
-        ops[count++] = w->unit->ops[settled->findings[i].op];
+        const struct zs_op *op = &w->unit->ops[settled->findings[i].op];
+        ops[count++] = *op;
+        if (op->partner) // its record comes behind it
+            ops[count++] = op[1];
     }
     if (!count)
         return ops ? WRITTEN : no_memory(w);
@@ -543,6 +622,20 @@ static enum written append_records(struct work *w) {
 
 // --- one unit --------------------------------------------------------------------------------------------------------
 
+static enum written drop_guards(struct work *w) {
+    uint32_t kept = 0;
+    struct zs_step *steps = zs_arena_take(w->link->scratch, (size_t)w->settled.step_count + 1, sizeof *steps);
+    if (!steps)
+        return no_memory(w);
+    for (uint32_t i = 0; i < w->settled.step_count; i++) {
+        if (!w->settled.steps[i].guard)
+            steps[kept++] = w->settled.steps[i];
+    }
+    w->settled.steps = steps;
+    w->settled.step_count = kept;
+    return WRITTEN;
+}
+
 static bool all_is_here(const struct zs_view *view) {
     bool here = true;
     for (size_t i = 0; i < zs_view_count(view); i++)
@@ -572,6 +665,8 @@ static enum written try_unit(struct work *w) {
     if (!w->careful)
         forget_versions(w);
     result = settle(w);
+    if (result == WRITTEN && w->unguarded)
+        result = drop_guards(w);
     if (result == WRITTEN)
         result = plan_left_out(w);
     if (result == WRITTEN)
@@ -601,11 +696,12 @@ static enum written write_unit(struct work *w) {
         zs_quarantine_plan_clear(&w->left_out);
         w->left_out = (struct zs_quarantine_plan){.steps = NULL};
     }
-    return result == WRITTEN || result == LOST ? result : put_in_quarantine(w);
+    return result == WRITTEN || result == LOST || w->joined ? result : put_in_quarantine(w);
 }
 
-bool zs_slow_apply(struct zs_link *link, const struct zs_op *op, int64_t zxid, int64_t time_ms) {
-    struct zs_unit unit = {.zxid = zxid, .time_ms = time_ms, .ops = op, .op_count = 1};
+bool zs_slow_apply(struct zs_link *link, const struct zs_op *ops, uint32_t count, int64_t zxid,
+                   int64_t time_ms) {
+    struct zs_unit unit = {.zxid = zxid, .time_ms = time_ms, .ops = ops, .op_count = count};
     struct work w = {.link = link, .unit = &unit, .zxid = link->position, .clock = link->clock};
     return write_unit(&w) == WRITTEN;
 }
@@ -631,6 +727,84 @@ bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, con
     return true;
 }
 
+static void lose_place(const struct work *w) {
+    zs_link_set_state(w->link, ZS_APPLY_RECOVER,
+                      w->problem.text ? w->problem.text : "the outcome of a write is not known");
+    zs_recover_later(w->link);
+}
+
+// So many ops of ends of sessions are looked at and written together.
+enum { ENDS_MAX = 1000 };
+
+// A unit, in parts if it is the end of a session that had very many copies: it may be seen half done. The
+// marker moves with the last.
+static enum written write_slices(struct work *w) {
+    const struct zs_unit *whole = w->unit;
+    struct zs_unit slice = *whole;
+    struct work part = *w;
+    enum written result = WRITTEN;
+    part.unit = &slice;
+    for (uint32_t at = 0; result == WRITTEN && at < whole->op_count; at += slice.op_count) {
+        const uint32_t left = whole->op_count - at;
+        slice.ops = whole->ops + at;
+        slice.op_count = whole->ends_copies && left > ENDS_MAX ? ENDS_MAX : left;
+        if (slice.op_count < left && zs_copies_is_end(&slice.ops[slice.op_count - 1]))
+            slice.op_count++; // its record goes with it
+        const bool last = slice.op_count == left;
+        part.zxid = last ? w->zxid : w->link->position;
+        part.clock = last ? w->clock : w->link->clock;
+        result = write_unit(&part);
+    }
+    w->problem = part.problem;
+    return result;
+}
+
+// The last of the ends of sessions that stand side by side from here on, up to some number of ops.
+static struct zs_unit *last_end(struct zs_unit *first, uint32_t *ops) {
+    struct zs_unit *last = first;
+    *ops = first->op_count;
+    for (struct zs_unit *unit = first->next; unit; unit = unit->next) {
+        if (unit->checkpoint || (unit->op_count && !unit->ends_copies) || *ops + unit->op_count > ENDS_MAX)
+            break;
+        *ops += unit->op_count;
+        last = unit;
+    }
+    return last;
+}
+
+// Where very many sessions end at once, as when a server of the origin goes, they are looked at and written
+// together. False: this one is to go by itself.
+static bool step_joined(struct zs_link *link) {
+    struct zs_unit *first = link->planned, all = *first;
+    if (!first->ends_copies || link->doubt.losses)
+        return false;
+    struct zs_unit *last = last_end(first, &all.op_count);
+    if (all.op_count == first->op_count)
+        return false;
+    struct zs_op *ops = calloc(all.op_count, sizeof *ops);
+    if (!ops)
+        return false;
+    struct work w = {
+        .link = link, .unit = &all, .zxid = link->position, .clock = link->clock, .joined = true};
+    uint32_t count = 0;
+    for (const struct zs_unit *unit = first;; unit = unit->next) {
+        if (unit->op_count)
+            memcpy(ops + count, unit->ops, unit->op_count * sizeof *ops);
+        count += unit->op_count;
+        zs_unit_moves(unit, &w.zxid, &w.clock);
+        if (unit == last)
+            break;
+    }
+    all.ops = ops;
+    enum written result = write_unit(&w);
+    free(ops);
+    if (result == WRITTEN)
+        zs_intake_finish(link, last);
+    else if (result == LOST)
+        lose_place(&w);
+    return result == WRITTEN || result == LOST;
+}
+
 void zs_slow_step(struct zs_link *link) {
     struct zs_unit *unit = link->planned;
     if (!link->positioned || !unit || link->flight_count || (!link->slow_until && !unit->alone))
@@ -640,12 +814,11 @@ void zs_slow_step(struct zs_link *link) {
     bool checkpoint = unit->checkpoint && link->marker_exists && w.zxid > link->durable;
     if ((unit->op_count || checkpoint) && !zs_recover_register(link))
         return;
-    if ((unit->op_count && write_unit(&w) != WRITTEN) ||
-        (checkpoint && zs_slow_write_marker(link, w.zxid, w.clock) != ZS_DONE)) {
-        zs_link_set_state(link, ZS_APPLY_RECOVER,
-                          w.problem.text ? w.problem.text : "the outcome of a write is not known");
-        zs_recover_later(link);
+    if (step_joined(link))
         return;
-    }
-    zs_intake_finish(link, unit);
+    if ((unit->op_count && write_slices(&w) != WRITTEN) ||
+        (checkpoint && zs_slow_write_marker(link, w.zxid, w.clock) != ZS_DONE))
+        lose_place(&w);
+    else
+        zs_intake_finish(link, unit);
 }

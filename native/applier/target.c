@@ -359,9 +359,16 @@ static void on_names(int rc, const struct String_vector *names, const struct Sta
     finish(request, rc);
 }
 
-static void on_stat(int rc, const struct Stat *stat, const void *context) {
+static void on_set(int rc, const struct Stat *stat, const void *context) {
     (void)stat;
     finish(request_of(context), rc);
+}
+
+static void on_stat(int rc, const struct Stat *stat, const void *context) {
+    struct zs_request *request = request_of(context);
+    if (rc == ZOK)
+        zs_answer_stat(request, stat);
+    finish(request, rc);
 }
 
 static int send_bare(zhandle_t *handle, struct zs_request *request, const struct zs_converted *converted) {
@@ -374,7 +381,7 @@ static int send_bare(zhandle_t *handle, struct zs_request *request, const struct
     case ZS_STEP_DELETE:
         return zoo_adelete(handle, step->path, step->version, on_void, request);
     case ZS_STEP_SET:
-        return zoo_aset(handle, step->path, op->set_op.data, op->set_op.datalen, step->version, on_stat,
+        return zoo_aset(handle, step->path, op->set_op.data, op->set_op.datalen, step->version, on_set,
                         request);
     case ZS_STEP_SET_ACL:
         return zoo_aset_acl(handle, step->path, step->version, converted->vectors, on_void, request);
@@ -410,6 +417,8 @@ static int send_request(const struct zs_zookeeper *zk, struct zs_request *reques
         return zoo_aget(handle, request->path, 0, on_data, request);
     case ZS_REQUEST_NODE:
         return zoo_aget_acl(handle, request->path, on_acls, request);
+    case ZS_REQUEST_STAT:
+        return zoo_aexists(handle, request->path, 0, on_stat, request);
     case ZS_REQUEST_CHILDREN:
         return zoo_aget_children2(handle, request->path, 0, on_names, request);
     case ZS_REQUEST_STEPS:

@@ -20,9 +20,12 @@ struct zs_unit {
     uint32_t op_count;
     bool ends_batch;
     bool checkpoint; // the marker is written, though nothing else is
-    // Must go by itself: something in it cannot ride in a multi, or it is too large for one with the marker.
+    // Must go by itself: something in it cannot ride in a multi, or has to be looked at first, or it is too
+    // large for one with the marker.
     bool alone;
-    size_t bytes; // in a multi request
+    bool makes_copies; // of ephemerals, with their records
+    bool ends_copies;  // ... and nothing else: what an end of a session does
+    size_t bytes;      // in a multi request
 };
 
 // Moves a place to where it is behind the unit, unless it is further already.
@@ -37,7 +40,7 @@ struct zs_plan_limits {
 // The room that a request's own header, the steps of marker and journal and slack for what the server adds may take.
 enum { ZS_PLAN_MARKER_ROOM = 6144 };
 
-// Sets `bytes` and `alone` from `ops`.
+// Sets `bytes`, `alone`, `makes_copies` and `ends_copies` from `ops`.
 void zs_plan_measure(struct zs_unit *unit, const struct zs_plan_limits *limits);
 size_t zs_plan_step_bytes(const struct zs_step *step); // in a multi
 // Of a whole request without a marker: one step bare, several in a multi.

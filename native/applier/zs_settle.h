@@ -12,12 +12,16 @@
 // What was found in the way of an op. The names stand in the log, in the status and in the manual alike.
 enum zs_verdict {
     ZS_VERDICT_CREATE_EXISTS, // create met a node: its data and ACL were set
-    ZS_VERDICT_EPHEMERAL_KEPT, // create met a live ephemeral of a client of this site: its data and ACL were set
+    // create met a live ephemeral of a client of this site: its data and ACL were set, unless it was the
+    // create of one
+    ZS_VERDICT_EPHEMERAL_KEPT,
     ZS_VERDICT_SET_MISSING,    // set met nothing: the node was created, closed
-    ZS_VERDICT_PARENT_MISSING,             // an ancestor was missing: created, empty and closed
-    ZS_VERDICT_DELETE_MISSING,             // delete met nothing
-    ZS_VERDICT_NOT_EMPTY_KEPT,             // delete met a node with children: it stays
-    ZS_VERDICT_ACL_MISSING,                // setACL met nothing
+    ZS_VERDICT_PARENT_MISSING, // an ancestor was missing: created, empty and closed
+    ZS_VERDICT_DELETE_MISSING, // delete met nothing
+    ZS_VERDICT_NOT_EMPTY_KEPT, // delete met a node with children: it stays
+    ZS_VERDICT_ACL_MISSING,    // setACL met nothing
+    ZS_VERDICT_COPY_GONE,      // set met nothing where the copy of an ephemeral had been: left out
+    ZS_VERDICT_COPY_REPLACED,  // the end of a session met another node where its copy had been: it stays
     ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, // create below a local client's ephemeral: impossible, left out
     ZS_VERDICT_COUNT,
 };
@@ -28,9 +32,11 @@ const char *zs_verdict_name(enum zs_verdict verdict); // "create_exists", ...
 struct zs_node {
     const char *path;
     bool exists;
-    bool ephemeral; // of a live session of this site
+    bool ephemeral;  // of a live session of this site
+    int64_t created; // czxid; 0: not known
     int32_t version, aversion, child_count;
     struct zs_acls acls;
+    bool copy_failed; // a record: of a copy that could not be made
 };
 
 // A small map of the part of the tree that a txn touches. Lives in an arena.
@@ -71,5 +77,12 @@ struct zs_settled {
 // Errors: ZS_FATAL (arena full).
 bool zs_settle(const struct zs_op *ops, size_t count, const struct zs_acls *closed, struct zs_view *view,
                struct zs_arena *arena, struct zs_settled *out, struct zs_error *e);
+
+// Steps that go before the delete of `path`, in the same multi, and make it fail if the node is a living
+// ephemeral: nothing can be created beneath one. Between a look at a node and its delete a client may take
+// the path for itself, and the new node has the version of the old one. Yields ZS_GUARD_STEPS; 0: arena full.
+enum { ZS_GUARD_STEPS = 2 };
+uint32_t zs_settle_guard(const char *path, struct zs_arena *arena,
+                         struct zs_step steps[static ZS_GUARD_STEPS]);
 
 #endif

@@ -26,6 +26,8 @@ struct zs_step {
     const char *path;     // CREATE: of a persistent node; nothing else is ever created here
     struct zs_slice data; // CREATE, SET
     struct zs_acls acls;  // CREATE, SET_ACL
+    bool joined;          // in one multi with the step before
+    bool guard;           // of zs_settle_guard
 };
 
 // Whether a step cannot be part of a multi: an ACL change is not an op that multis have.
@@ -37,6 +39,7 @@ enum zs_request_type {
     ZS_REQUEST_SYNC, // flush the leader's pipeline to our server, so that a read sees all that was committed
     ZS_REQUEST_READ, // data and stat
     ZS_REQUEST_NODE, // ACL and stat
+    ZS_REQUEST_STAT, // stat alone: of what may not be read, too
     ZS_REQUEST_CHILDREN, // names
     ZS_REQUEST_STEPS,    // a multi; no step of it may be one for which zs_step_bare holds
     ZS_REQUEST_BARE,     // steps[0] by itself, not in a multi
@@ -64,13 +67,13 @@ struct zs_request {
     enum zs_outcome outcome;
     int rc;                                 // ZooKeeper's code; 0: done
     uint32_t failed_step;                   // STEPS: the first step that was refused
-    int32_t version, aversion, child_count; // READ, NODE, CHILDREN
-    int32_t cversion, data_len;             // READ, NODE, CHILDREN
-    int64_t owner;                          // READ, NODE, CHILDREN: ephemeralOwner
-    int64_t created;                        // READ, NODE, CHILDREN: czxid
-    int64_t changed;          // READ, NODE, CHILDREN: mzxid. STEPS: their zxid, if there is a SET
-    int64_t children_changed; // READ, NODE, CHILDREN: pzxid
-    int64_t changed_ms;       // READ, NODE, CHILDREN: mtime
+    int32_t version, aversion, child_count; // READ, NODE, STAT, CHILDREN
+    int32_t cversion, data_len;             // READ, NODE, STAT, CHILDREN
+    int64_t owner;                          // READ, NODE, STAT, CHILDREN: ephemeralOwner
+    int64_t created;                        // READ, NODE, STAT, CHILDREN: czxid
+    int64_t changed;          // READ, NODE, STAT, CHILDREN: mzxid. STEPS: their zxid, if there is a SET
+    int64_t children_changed; // READ, NODE, STAT, CHILDREN: pzxid
+    int64_t changed_ms;       // READ, NODE, STAT, CHILDREN: mtime
     struct zs_slice data;     // READ; lives in `memory`, as do the next two
     struct zs_acls acls;      // NODE
     char **names;             // CHILDREN; sorted

@@ -223,7 +223,7 @@ static void watch_for_sequential_name(struct zs_outbound *out, const char *path)
 }
 
 // `behind_carried`: so is an op before it in its txn.
-static bool is_carried(const struct zs_outbound *out, const struct zs_op *op, bool behind_carried) {
+static bool is_carried(const struct zs_outbound *out, const struct zs_op *op) {
     switch (op->type) {
     case ZS_OP_CREATE:
     case ZS_OP_DELETE:
@@ -231,8 +231,9 @@ static bool is_carried(const struct zs_outbound *out, const struct zs_op *op, bo
     case ZS_OP_SET_ACL:
         return zs_filter_carries(out->settings.filter, op->path);
     case ZS_OP_CLOSE_SESSION:
-        // Most sessions that close had no ephemeral that this link carries.
-        return !op->paths_known || behind_carried;
+        // Even if it names nothing that this link carries: what it had was deleted here perhaps, by the
+        // applier, and before that had reached the other site.
+        return true;
     }
     return false;
 }
@@ -242,7 +243,7 @@ static uint32_t filter_ops(struct zs_outbound *out, const struct zs_txn *txn, st
     uint32_t count = 0;
     for (uint32_t i = 0; i < txn->op_count; i++) {
         const struct zs_op *op = &txn->ops[i];
-        if (!is_carried(out, op, count > 0))
+        if (!is_carried(out, op))
             continue;
         if (op->type == ZS_OP_CREATE)
             watch_for_sequential_name(out, op->path);

@@ -39,8 +39,10 @@ enum zs_op_type {
 
 struct zs_op {
     enum zs_op_type type;
-    enum zs_kind kind;    // CREATE
-    const char *path;     // UTF-8, NUL-terminated, absolute, well-formed; NULL for CLOSE_SESSION
+    enum zs_kind kind; // CREATE
+    const char *path;  // UTF-8, NUL-terminated, absolute, well-formed; NULL for CLOSE_SESSION
+    const char
+        *partner; // at a destination: the copy's record, or the record's copy (zs_ephemerals.h); else NULL
     struct zs_slice data; // CREATE, SET
     struct zs_acls acls;  // CREATE, SET_ACL
     int64_t ttl_ms;       // CREATE of ZS_TTL

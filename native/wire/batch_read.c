@@ -139,7 +139,7 @@ static const uint8_t *unpack(const struct envelope *envelope, struct zs_arena *a
 size_t zs_batch_arena_bytes(const struct zs_batch_limits *limits) {
     // Beside the array of records, the greediest are operations: two bytes claim one, three hold one and a string.
     // 2 is for the unpacked records and the repeated parts of paths.
-    enum { RATIO_MAX = 40, STRING_BYTES_MAX = 32, SLACK = 64 * 1024 };
+    enum { RATIO_MAX = 42, STRING_BYTES_MAX = 32, SLACK = 64 * 1024 };
     _Static_assert(sizeof(struct zs_op) <= (size_t)(RATIO_MAX - 2) * WIRE_OP_BYTES_MIN,
                    "claimed operations fit");
     _Static_assert(sizeof(struct zs_op) + STRING_BYTES_MAX <= (size_t)(RATIO_MAX - 2) * 3,

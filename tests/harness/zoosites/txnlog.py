@@ -141,8 +141,9 @@ def beneath(path, tops):
 
 
 def local_writes(data_dir, carried=lambda path: not beneath(path, ["/zookeeper", "/zoospan"])):
-    """The txns of this site's own clients that another site must see. Foreign is what an applier wrote: txns that
-    touch the marker tree, and all others of the same sessions."""
+    """The txns of this site's own clients that another site must see, each end of a session among them. Foreign is what
+    an applier wrote: txns that touch the marker tree, and all others of the same sessions."""
     txns = list(read(data_dir))
     appliers = {txn.session for txn in txns if any(beneath(op.path, ["/zoospan/applied"]) for op in txn.ops)}
-    return [txn for txn in txns if txn.session not in appliers and any(carried(op.path) for op in txn.ops)]
+    return [txn for txn in txns if txn.session not in appliers
+            and (txn.type == CLOSE_SESSION or any(carried(op.path) for op in txn.ops))]

@@ -69,6 +69,39 @@ static void do_steps(struct store *store, struct zs_request *request) {
     request->changed = ++store->zxid;
 }
 
+// The sessions 1, 2, ... as names, or what each has: %2F1, %2F2, ...
+static void answer_names(struct zs_request *request, const char *format, int count) {
+    enum { NAME_BYTES = 24 };
+    const size_t each = sizeof(char *) + NAME_BYTES;
+    char *memory = calloc((size_t)count + 1, each);
+    assert_non_null(memory);
+    request->memory = memory;
+    request->names = (char **)request->memory;
+    char *text = memory + (size_t)count * sizeof(char *);
+    for (int i = 0; i < count; i++, text += NAME_BYTES) {
+        snprintf(text, NAME_BYTES, format, i + 1);
+        request->names[i] = text;
+    }
+    request->name_count = (uint32_t)count;
+}
+
+static bool answer_records(const struct store *store, struct zs_request *request) {
+    static const char top[] = ZS_SESSIONS_PATH "/sh";
+    const size_t stem = sizeof top - 1;
+    if (strncmp(request->path, top, stem) != 0)
+        return false;
+    const char *slash = strrchr(request->path, '/');
+    if (request->type == ZS_REQUEST_CHILDREN && !request->path[stem])
+        answer_names(request, "%016x", store->sessions);
+    else if (request->type == ZS_REQUEST_CHILDREN)
+        answer_names(request, "%%2F%d", store->records);
+    else if (request->type == ZS_REQUEST_READ && slash > request->path + stem)
+        request->created = 7;
+    else
+        return false;
+    return true;
+}
+
 static void answer(struct fake *fake, struct zs_request *request) {
     struct store *store = fake->store;
     bool lost = request->type == ZS_REQUEST_STEPS && fake->unknown_in && --fake->unknown_in == 0;
@@ -80,6 +113,8 @@ static void answer(struct fake *fake, struct zs_request *request) {
                store->history) {
         request->data =
             (struct zs_slice){.at = (const uint8_t *)store->history, .len = strlen(store->history)};
+    } else if (answer_records(store, request)) {
+        request->rc = ZOK;
     } else if (request->type == ZS_REQUEST_CHILDREN) {
         static char name[] = "sh", *names[] = {name};
         request->names = names;
@@ -111,6 +146,8 @@ static void answer(struct fake *fake, struct zs_request *request) {
 
 static void fake_submit(void *self, struct zs_request *request) {
     struct fake *fake = self;
+    fake->asked++;
+    fake->rounds += !fake->link || fake->link->client.pending == 1;
     if (request->steps) { // they are only lent until we return
         size_t bytes = request->step_count * sizeof *request->steps;
         struct zs_step *copy = malloc(bytes + sizeof fake->store->json);

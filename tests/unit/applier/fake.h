@@ -24,13 +24,16 @@ struct store { // what both appliers of a test share
     int sets[PATHS_MAX];       // how often each was set
     int path_count, writes;
     int64_t zxid;
-    const char *history; // what the history's node holds; NULL: there is none
+    const char *history;   // what the history's node holds; NULL: there is none
+    int sessions, records; // of the origin that have records, and how many each
     int32_t busy; // not 0: counts the reads of versions, all of which a client outdates before they are used
 };
 
 struct fake {
     struct store *store;
     bool hold;
+    int rounds; // how often something was asked while nothing was on its way
+    int asked;
     int unknown_in; // the how-manieth multi from now on gets lost: 1 is the next; 0: none
     bool lost_is_done;
     struct zs_request *held[HELD_MAX];

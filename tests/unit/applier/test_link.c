@@ -754,8 +754,26 @@ static void deliveries_are_bounded_in_bytes(void **state) {
     fake_close_link(fake);
 }
 
+// One round trip after the other would take minutes.
+static void the_records_of_many_sessions_are_read_together(void **state) {
+    enum { SESSIONS = 20000, EACH = 5, ROUNDS_MAX = 300, OTHERS_MAX = 50 };
+    (void)state;
+    struct store store = {.sessions = SESSIONS, .records = EACH};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    assert_int_equal(zs_copies_count(fake.link->copies), SESSIONS * EACH);
+    assert_true(zs_copies_hold(fake.link->copies, "/3", 7));
+    fake.asked = fake.rounds = 0;
+    assert_true(zs_recover(fake.link));
+    assert_int_equal(zs_copies_count(fake.link->copies), SESSIONS * EACH);
+    assert_true(fake.asked <= SESSIONS * (1 + EACH) + OTHERS_MAX);
+    assert_true(fake.rounds <= ROUNDS_MAX);
+    fake_close_link(&fake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_records_of_many_sessions_are_read_together),
         cmocka_unit_test(what_lands_while_something_else_is_asked_is_not_slept_over),
         cmocka_unit_test(a_batch_that_comes_while_the_first_one_is_adopted),
         cmocka_unit_test(acks_wait_while_multis_are_in_flight),

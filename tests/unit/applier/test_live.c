@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zs_text.h"
+
 int run_fault_tests(void);       // test_live_faults.c
 int run_quarantine_tests(void);  // test_live_quarantine.c
 int run_image_tests(void);       // test_live_image.c
@@ -176,6 +178,106 @@ static void ephemerals_are_mirrored_until_their_session_closes(void **state) {
     assert_int_equal(left.count, 0); // the empty one has gone too
     deallocate_String_vector(&left);
     assert_int_equal(live_counter(live, 0, "delete_missing"), 0);
+}
+
+static void take_over(struct live *live, const char *path, int mode) {
+    assert_int_equal(zoo_delete(live->zk, path, -1), ZOK);
+    live_client_create(live, path, "mine", mode);
+}
+
+// The end of a session takes its copies, and nothing that has taken their place: also what does so between
+// the look at it and the write. The origin may name what it likes.
+static void the_end_of_a_session_takes_no_other_node(void **state) {
+    struct live *live = *state;
+    const char *root = live->root, *copy = live_path("%s/copy", root), *node = live_path("%s/node", root);
+    const char *living = live_path("%s/living", root), *race = live_path("%s/race", root);
+    const char *gone = live_path("%s/gone", root), *other = live_path("%s/other", root);
+#ifdef ZS_FAILPOINTS
+    setenv("ZOOSPAN_FAILPOINTS", "applier_slow_write=stop:1", 1);
+#endif
+    live_start_applier(live, 0);
+    unsetenv("ZOOSPAN_FAILPOINTS");
+    const char *const copies[] = {copy, node, living, race, gone};
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        struct zs_op op = ephemeral(copies[i], 0x11);
+        live_publish(live, &op, 1);
+    }
+    live_expect_applied(live);
+    take_over(live, node, ZOO_PERSISTENT);
+    take_over(live, living, ZOO_EPHEMERAL);
+    assert_int_equal(zoo_delete(live->zk, gone, -1), ZOK);
+    live_client_create(live, other, "mine", ZOO_EPHEMERAL);
+    struct zs_op close[] = {
+        live_delete(copy),   live_delete(node),
+        live_delete(living), live_delete(race),
+        live_delete(other),  {.type = ZS_OP_CLOSE_SESSION, .session = 0x11, .paths_known = true}};
+    live_publish(live, close, sizeof close / sizeof *close);
+#ifdef ZS_FAILPOINTS
+    live_expect_stopped(live, 0);
+    take_over(live, race, ZOO_EPHEMERAL);
+    live_signal_applier(live, 0, SIGCONT);
+#else
+    take_over(live, race, ZOO_EPHEMERAL);
+#endif
+    live_expect_applied(live);
+    live_expect_absent(live, copy);
+    live_expect_absent(live, gone);
+    const char *const kept[] = {node, living, race, other};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        live_expect_data(live, kept[i], "mine");
+    assert_int_equal(live_counter(live, 0, "copy_replaced"), 3);
+    assert_int_equal(live_counter(live, 0, "copies"), 0);
+    struct String_vector left;
+    assert_int_equal(zoo_get_children(live->zk, live_path(ZS_SESSIONS_PATH "/%s", live->origin), 0, &left),
+                     ZOK);
+    assert_int_equal(left.count, 0);
+    deallocate_String_vector(&left);
+}
+
+static void publish_sessions(struct live *live, int count, bool end) {
+    enum { EACH = 5, TXNS_PER_BATCH = 100 };
+    struct zs_slice message;
+    for (int i = 0; i < count; i++) {
+        char paths[EACH][64];
+        struct zs_op ops[EACH], close = {.type = ZS_OP_CLOSE_SESSION, .session = 0x1000 + i};
+        for (int k = 0; k < EACH; k++) {
+            snprintf(paths[k], sizeof paths[k], "%s/%d-%d", live->root, i, k);
+            ops[k] = ephemeral(paths[k], 0x1000 + i);
+        }
+        if (i % TXNS_PER_BATCH == 0)
+            live_begin(live);
+        live_txn(live, end ? &close : ops, end ? 1 : EACH);
+        if (i % TXNS_PER_BATCH == TXNS_PER_BATCH - 1 || i == count - 1) {
+            live_end(live, &message);
+            live_send(live, message);
+        }
+    }
+    live_expect_applied(live);
+}
+
+// They are loaded together, and end together: else a large registry would stand still for minutes.
+static void many_sessions_are_no_matter_of_many_round_trips(void **state) {
+    struct live *live = *state;
+    const char *asked = getenv("ZOOSPAN_TEST_SESSIONS"); // by hand: 20000
+    const int sessions = asked ? atoi(asked) : 400, copies = sessions * 5;
+    live_start_applier(live, 0);
+    int64_t started = zs_mono_ms();
+    publish_sessions(live, sessions, false);
+    print_message("%d copies made: %d ms\n", copies, (int)(zs_mono_ms() - started));
+    assert_int_equal(live_stop_applier(live, 0), 0);
+    started = zs_mono_ms();
+    live_start_applier(live, 0);
+    live_expect_counter(live, 0, "copies", copies);
+    print_message("found again: %d ms\n", (int)(zs_mono_ms() - started));
+    const int64_t before = live_counter(live, 0, "multis");
+    started = zs_mono_ms();
+    publish_sessions(live, sessions, true);
+    print_message("ended: %d ms\n", (int)(zs_mono_ms() - started));
+    live_expect_counter(live, 0, "copies", 0);
+    assert_in_range(live_counter(live, 0, "multis") - before, 1, sessions / 8);
+    struct Stat stat;
+    assert_true(live_exists(live, live->root, &stat));
+    assert_int_equal(stat.numChildren, 0);
 }
 
 // What the origin's server does in one small txn names more nodes here than a request may.
@@ -387,6 +489,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(every_kind_of_op, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(conflicts_are_settled_and_counted, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(ephemerals_are_mirrored_until_their_session_closes, live_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(the_end_of_a_session_takes_no_other_node, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(many_sessions_are_no_matter_of_many_round_trips, live_setup,
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_session_ends_with_very_many_ephemerals, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_gap_is_reported_and_closes, live_setup, live_teardown),

@@ -310,7 +310,10 @@ static void ephemerals_follow_the_origin(void **state) {
     image_expect_taken(live, image.zxid);
     expect_persistent(live, fresh, "e");
     expect_persistent(live, kept, "e");
-    image_expect_exists(live, record_of(live, 0x33, "fresh"));
+    struct Stat copy, record; // one txn makes both
+    assert_true(live_exists(live, fresh, &copy) &&
+                live_exists(live, record_of(live, 0x33, "fresh"), &record));
+    assert_int_equal(copy.czxid, record.czxid);
     live_expect_data(live, record_of(live, 0x33, "no%2Fskipped"), "skip");
     live_expect_absent(live, live_path("%s/skipped", no));
     live_expect_absent(live, closed);
@@ -323,6 +326,49 @@ static void ephemerals_follow_the_origin(void **state) {
     live_expect_absent(live, fresh);
     live_expect_absent(live, record_of(live, 0x33, "no%2Fskipped"));
     assert_int_equal(live_counter(live, 0, "copies"), 1);
+}
+
+static int64_t multis_of_an_image_of_the_root(struct live *live, int64_t seen) {
+    struct zs_report report;
+    expect_wish_with_fence(live, &report);
+    int64_t before = live_counter(live, 0, "multis");
+    struct image image = image_new(live, seen);
+    image_begin(&image);
+    image_put(&image, live->root, "");
+    image_end(&image);
+    image_expect_taken(live, image.zxid);
+    live_expect_counter(live, 0, "images", 1); // and with it what has been counted on the way there
+    return live_counter(live, 0, "multis") - before;
+}
+
+// But not what clients of this site have put in the place of some.
+static void copies_that_were_not_met_go_together(void **state) {
+    enum { TXNS = 6, EACH = 50, MULTIS_MAX = TXNS * EACH / 10 };
+    struct live *live = *state;
+    struct zs_op ops[EACH];
+    char paths[EACH][64];
+    live_start_applier(live, 0);
+    for (int txn = 0; txn < TXNS; txn++) {
+        for (int i = 0; i < EACH; i++) {
+            snprintf(paths[i], sizeof paths[i], "%s/%d", live->root, txn * EACH + i);
+            ops[i] = ephemeral(paths[i], 0x100 + txn * EACH + i);
+        }
+        live_publish(live, ops, EACH);
+    }
+    live_expect_applied(live);
+    const int64_t seen = image_site_zxid(live);
+    const char *node = live_path("%s/7", live->root), *living = live_path("%s/8", live->root);
+    assert_int_equal(zoo_delete(live->zk, node, -1), ZOK);
+    assert_int_equal(zoo_delete(live->zk, living, -1), ZOK);
+    live_client_create(live, node, "mine", ZOO_PERSISTENT);
+    live_client_create(live, living, "mine", ZOO_EPHEMERAL);
+    assert_in_range(multis_of_an_image_of_the_root(live, seen), 1, MULTIS_MAX);
+    live_expect_data(live, node, "mine");
+    live_expect_data(live, living, "mine");
+    struct Stat stat;
+    assert_true(live_exists(live, live->root, &stat));
+    assert_int_equal(stat.numChildren, 2);
+    assert_int_equal(live_counter(live, 0, "copies"), 0);
 }
 
 // --- many parts ------------------------------------------------------------------------------------------------------
@@ -367,6 +413,7 @@ int run_image_tests(void) {
         cmocka_unit_test_setup_teardown(the_smallest_subtree_is_asked_for_again, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(parents_are_made_for_what_is_new, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(ephemerals_follow_the_origin, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(copies_that_were_not_met_go_together, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(parts_that_wait_are_taken_together, image_setup, live_teardown),
     };
     return cmocka_run_group_tests_name("images", tests, NULL, NULL);

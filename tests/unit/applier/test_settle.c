@@ -16,17 +16,18 @@ static const struct zs_acls closed = {.count = 1, .entries = &nobody};
 static const struct zs_acl me = {.perms = 31, .scheme = "digest", .id = "me:x"};
 
 // What the tree looks like: "/a 3 0 2" is path, version, aversion, children; the ACL is anyone's unless "m" (me) follows,
-// and "e" makes it an ephemeral.
+// and "e" makes it an ephemeral. Last comes its czxid.
 struct there {
     const char *path;
     int32_t version, aversion, children;
     char ephemeral, mine;
+    int64_t created;
 };
 
 struct table {
     const char *name;
     struct zs_op ops[4];
-    struct there there[4];
+    struct there there[8];
     const char *expected; // the steps and findings as text
 };
 
@@ -49,23 +50,46 @@ struct table {
         .type = ZS_OP_SET_ACL, .path = (p), .acls = { 1, &me }                                               \
     }
 
+// The copy of an ephemeral and its record, and where records lie.
+#define SESSION "/zoospan/sessions/sh/11"
+#define RECORD SESSION "/%2Fa"
+#define CREATE_COPY                                                                                          \
+    {.type = ZS_OP_CREATE, .path = "/a", .partner = RECORD, .data = DATA("d"), .acls = {1, &anyone}}, {      \
+        .type = ZS_OP_CREATE, .path = RECORD, .partner = "/a", .data = DATA(""), .acls = { 1, &me }          \
+    }
+#define END_COPY                                                                                             \
+    {.type = ZS_OP_DELETE, .path = "/a", .partner = RECORD}, {                                               \
+        .type = ZS_OP_DELETE, .path = RECORD, .partner = "/a"                                                \
+    }
+#define HOME                                                                                                 \
+    {"/zoospan", 0, 0, 1, 0, 0, 0}, {"/zoospan/sessions", 0, 0, 1, 0, 0, 0},                                 \
+        {"/zoospan/sessions/sh", 0, 0, 1, 0, 0, 0}, {                                                        \
+        SESSION, 0, 0, 1, 0, 0, 0                                                                            \
+    }
+
 static const struct table table[] = {
     {"create fits", {CREATE("/a")}, {{0}}, "create /a anyone"},
     {"a container is an ordinary node here", {BOX("/a")}, {{0}}, "create /a anyone"},
-    {"create on existing", {CREATE("/a")}, {{"/a", 7, 0, 0, 0, 0}}, "set /a 7; create_exists /a"},
+    {"create on existing", {CREATE("/a")}, {{"/a", 7, 0, 0, 0, 0, 0}}, "set /a 7; create_exists /a"},
     {"create on existing with children and another ACL",
      {CREATE("/a")},
-     {{"/a", 7, 5, 2, 0, 1}},
+     {{"/a", 7, 5, 2, 0, 1, 0}},
      "acl /a 5 anyone; set /a 7; create_exists /a"},
-    {"create on a local ephemeral", {CREATE("/a")}, {{"/a", 1, 0, 0, 1, 0}}, "set /a 1; ephemeral_kept /a"},
-    {"container on existing", {BOX("/a")}, {{"/a", 3, 0, 0, 0, 0}}, "set /a 3; create_exists /a"},
-    {"container on a local ephemeral", {BOX("/a")}, {{"/a", 3, 0, 0, 1, 0}}, "set /a 3; ephemeral_kept /a"},
-    {"set fits", {SET("/a")}, {{"/a", 4, 0, 9, 0, 0}}, "set /a 4"},
-    {"set twice", {SET("/a"), SET("/a")}, {{"/a", 4, 0, 9, 0, 0}}, "set /a 4; set /a 5"},
+    {"create on a local ephemeral",
+     {CREATE("/a")},
+     {{"/a", 1, 0, 0, 1, 0, 0}},
+     "set /a 1; ephemeral_kept /a"},
+    {"container on existing", {BOX("/a")}, {{"/a", 3, 0, 0, 0, 0, 0}}, "set /a 3; create_exists /a"},
+    {"container on a local ephemeral",
+     {BOX("/a")},
+     {{"/a", 3, 0, 0, 1, 0, 0}},
+     "set /a 3; ephemeral_kept /a"},
+    {"set fits", {SET("/a")}, {{"/a", 4, 0, 9, 0, 0, 0}}, "set /a 4"},
+    {"set twice", {SET("/a"), SET("/a")}, {{"/a", 4, 0, 9, 0, 0, 0}}, "set /a 4; set /a 5"},
     {"set on missing", {SET("/a")}, {{0}}, "create /a nobody; set_missing /a; unknown /a"},
     {"set on missing, with missing ancestors, below a node of mine",
      {SET("/a/b/c")},
-     {{"/a", 0, 0, 0, 0, 1}},
+     {{"/a", 0, 0, 0, 0, 1, 0}},
      "create /a/b nobody; create /a/b/c nobody; set_missing /a/b/c; parent_missing /a/b; unknown /a/b"},
     {"create with missing ancestors",
      {CREATE("/a/b")},
@@ -73,7 +97,7 @@ static const struct table table[] = {
      "create /a nobody; create /a/b anyone; parent_missing /a; unknown /a"},
     {"what is unknown in several places",
      {SET("/a/b/c/d"), CREATE("/a/bc/d"), SET("/a/b/e")},
-     {{"/a", 0, 0, 0, 0, 1}, {"/a/b", 0, 0, 0, 0, 0}, {"/a/b/c", 0, 0, 0, 0, 0}},
+     {{"/a", 0, 0, 0, 0, 1, 0}, {"/a/b", 0, 0, 0, 0, 0, 0}, {"/a/b/c", 0, 0, 0, 0, 0, 0}},
      "create /a/b/c/d nobody; create /a/bc nobody; create /a/bc/d anyone; create /a/b/e nobody; "
      "set_missing /a/b/c/d; parent_missing /a/bc; set_missing /a/b/e; unknown /a"},
     {"at the top",
@@ -82,43 +106,89 @@ static const struct table table[] = {
      "create /a nobody; create /b nobody; set_missing /a; set_missing /b; unknown /"},
     {"a record of ours whose parent is missing",
      {CREATE("/zoospan/sessions/o/1")},
-     {{"/zoospan", 0, 0, 0, 0, 0}, {"/zoospan/sessions", 0, 0, 0, 0, 0}},
+     {{"/zoospan", 0, 0, 0, 0, 0, 0}, {"/zoospan/sessions", 0, 0, 0, 0, 0, 0}},
      "create /zoospan/sessions/o anyone; create /zoospan/sessions/o/1 anyone; "
      "parent_missing /zoospan/sessions/o"},
     {"create below a local ephemeral",
      {CREATE("/e/b"), CREATE("/c")},
-     {{"/e", 0, 0, 0, 1, 0}},
+     {{"/e", 0, 0, 0, 1, 0, 0}},
      "create /c anyone; no_children_for_ephemerals /e/b"},
     {"set below a local ephemeral",
      {SET("/e/b/c")},
-     {{"/e", 0, 0, 0, 1, 0}},
+     {{"/e", 0, 0, 0, 1, 0, 0}},
      "set_missing /e/b/c; no_children_for_ephemerals /e/b/c"},
-    {"delete fits", {DELETE("/a")}, {{"/a", 2, 0, 0, 0, 0}}, "delete /a 2"},
+    {"delete fits", {DELETE("/a")}, {{"/a", 2, 0, 0, 0, 0, 0}}, "delete /a 2"},
     {"delete of missing", {DELETE("/a")}, {{0}}, "delete_missing /a"},
-    {"delete with children", {DELETE("/a")}, {{"/a", 2, 0, 1, 0, 0}}, "not_empty_kept /a"},
+    {"delete with children", {DELETE("/a")}, {{"/a", 2, 0, 1, 0, 0, 0}}, "not_empty_kept /a"},
     {"children first",
      {DELETE("/a/b"), DELETE("/a")},
-     {{"/a", 2, 0, 1, 0, 0}, {"/a/b", 1, 0, 0, 0, 0}},
+     {{"/a", 2, 0, 1, 0, 0, 0}, {"/a/b", 1, 0, 0, 0, 0, 0}},
      "delete /a/b 1; delete /a 2"},
     {"a child of another client stays, and so does its parent",
      {DELETE("/a/b"), DELETE("/a")},
-     {{"/a", 2, 0, 2, 0, 0}, {"/a/b", 1, 0, 0, 0, 0}},
+     {{"/a", 2, 0, 2, 0, 0, 0}, {"/a/b", 1, 0, 0, 0, 0, 0}},
      "delete /a/b 1; not_empty_kept /a"},
     {"delete and create again",
      {DELETE("/a"), CREATE("/a"), SET("/a")},
-     {{"/a", 9, 3, 0, 0, 1}},
+     {{"/a", 9, 3, 0, 0, 1, 0}},
      "delete /a 9; create /a anyone; set /a 0"},
     {"create below what was just created",
      {CREATE("/a"), CREATE("/a/b"), DELETE("/a/b"), DELETE("/a")},
      {{0}},
      "create /a anyone; create /a/b anyone; delete /a/b 0; delete /a 0"},
-    {"set ACL", {ACL("/a"), SET("/a")}, {{"/a", 2, 6, 0, 0, 0}}, "acl /a 6 me; set /a 2"},
+    {"set ACL", {ACL("/a"), SET("/a")}, {{"/a", 2, 6, 0, 0, 0, 0}}, "acl /a 6 me; set /a 2"},
     {"set ACL of missing", {ACL("/a")}, {{0}}, "acl_missing /a"},
     {"the root", {SET("/"), ACL("/")}, {{0}}, "set / 0; acl / 0 me"},
     {"a version that is not known",
      {SET("/a"), SET("/a")},
-     {{"/a", -1, -1, 0, 0, 0}},
+     {{"/a", -1, -1, 0, 0, 0, 0}},
      "set /a -1; set /a -1"},
+    {"a copy and its record", {CREATE_COPY}, {HOME}, "create /a anyone; create " RECORD " me"},
+    {"the record of an earlier copy goes",
+     {CREATE_COPY},
+     {HOME, {RECORD, 3, 0, 0, 0, 0, 7}},
+     "create /a anyone; delete " RECORD " 3; create " RECORD " me"},
+    {"a copy that meets a client's node leaves no record",
+     {CREATE_COPY},
+     {HOME, {"/a", 2, 0, 0, 0, 0, 7}},
+     "set /a 2; create_exists /a"},
+    {"nor does one that meets a living ephemeral, which stays as it is",
+     {CREATE_COPY},
+     {HOME, {"/a", 2, 0, 0, 1, 0, 7}},
+     "ephemeral_kept /a"},
+    {"the end of a copy",
+     {END_COPY},
+     {HOME, {"/a", 2, 0, 0, 0, 0, 7}, {RECORD, 0, 0, 0, 0, 0, 7}},
+     "create /a/zoospan anyone; delete /a/zoospan -1; delete /a 2; delete " RECORD " 0"},
+    {"the end of a copy that a client has replaced by a node",
+     {END_COPY},
+     {HOME, {"/a", 2, 0, 0, 0, 0, 8}, {RECORD, 0, 0, 0, 0, 0, 7}},
+     "delete " RECORD " 0; copy_replaced /a"},
+    {"the end of a copy that a client has replaced by an ephemeral",
+     {END_COPY},
+     {HOME, {"/a", 0, 0, 0, 1, 0, 8}, {RECORD, 0, 0, 0, 0, 0, 7}},
+     "delete " RECORD " 0; copy_replaced /a"},
+    {"the end of a copy that a client has deleted",
+     {END_COPY},
+     {HOME, {RECORD, 0, 0, 0, 0, 0, 7}},
+     "delete " RECORD " 0"},
+    {"the end of a copy in which clients have put something",
+     {END_COPY},
+     {HOME, {"/a", 0, 0, 1, 0, 0, 7}, {RECORD, 0, 0, 0, 0, 0, 7}},
+     "delete " RECORD " 0; not_empty_kept /a"},
+    {"the end of what never became a copy",
+     {END_COPY},
+     {HOME, {"/a", 0, 0, 0, 0, 0, 7}},
+     "delete_missing " RECORD},
+    {"another session has the path now",
+     {END_COPY, CREATE_COPY},
+     {HOME, {"/a", 2, 0, 0, 0, 1, 7}, {RECORD, 0, 0, 0, 0, 0, 7}},
+     "create /a/zoospan anyone; delete /a/zoospan -1; delete /a 2; delete " RECORD
+     " 0; create /a anyone; create " RECORD " me"},
+    {"set of a copy that a client has deleted",
+     {{.type = ZS_OP_SET, .path = "/a", .partner = "/a", .data = DATA("d")}},
+     {{0}},
+     "copy_gone /a"},
     {"a closed session has nothing left to do", {{.type = ZS_OP_CLOSE_SESSION, .session = 5}}, {{0}}, ""},
 };
 
@@ -128,6 +198,7 @@ static void enter_there(struct zs_view *view, const struct there *there) {
     *node = (struct zs_node){.path = node->path,
                              .exists = true,
                              .ephemeral = there->ephemeral,
+                             .created = there->created,
                              .version = there->version,
                              .aversion = there->aversion,
                              .child_count = there->children,
@@ -169,8 +240,8 @@ static void settle_one(const struct table *t) {
         count++;
     struct zs_view *view = zs_view_of_ops(t->ops, count, arena);
     assert_non_null(view);
-    enter_there(view, &(struct there){"/", 0, 0, 3, 0, 0});
-    for (size_t i = 0; i < 4 && t->there[i].path; i++)
+    enter_there(view, &(struct there){"/", 0, 0, 3, 0, 0, 0});
+    for (size_t i = 0; i < 8 && t->there[i].path; i++)
         enter_there(view, &t->there[i]);
     assert_true(zs_settle(t->ops, count, &closed, view, arena, &settled, &e));
     describe(&settled, found, sizeof found);
@@ -195,7 +266,7 @@ static void without_a_way_to_close_nothing_is_made(void **state) {
     char found[1000];
     struct zs_view *view = zs_view_of_ops(ops, 3, arena);
     assert_non_null(view);
-    enter_there(view, &(struct there){"/", 0, 0, 3, 0, 0});
+    enter_there(view, &(struct there){"/", 0, 0, 3, 0, 0, 0});
     assert_true(zs_settle(ops, 3, NULL, view, arena, &settled, &e));
     describe(&settled, found, sizeof found);
     assert_string_equal(found, "create /e anyone; set_missing /a; parent_missing /b; unknown /");

@@ -52,6 +52,7 @@ public class WalkTest {
 
     private void create(DataTree tree, String path, List<ACL> acl) throws Exception {
         tree.createNode(path, path.getBytes(StandardCharsets.UTF_8), acl, 0, -1, 7, 1700000000000L);
+        tree.lastProcessedZxid = Math.max(tree.lastProcessedZxid, 7);
     }
 
     /** One walk of all, by a thread of its own, as in a server. */

@@ -46,6 +46,11 @@ final class Bytes extends OutputStream {
         length += count;
     }
 
+    void cut(int from, int to) {
+        System.arraycopy(array, to, array, from, length - to);
+        length -= to - from;
+    }
+
     private void reserve(int more) {
         int needed = Math.addExact(length, more);
         if (needed > array.length) {

@@ -7,9 +7,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.zookeeper.ZooDefs;
 import org.apache.zookeeper.data.ACL;
@@ -25,7 +23,8 @@ import org.apache.zookeeper.server.ZooSpanHooks;
  * zxid that it reads first tells from where the txns make it whole.
  *
  * <p>Left out: what the link does not carry, of which nothing is looked at but the path; copies of other sites' ephemerals,
- * which belong to those sites.
+ * which belong to those sites. A record says that a path is one only of the node that the same txn made: a client may have
+ * put its own in its place ({@link Copies}).
  *
  * <p>A node that is there and cannot be read is no node that is gone: the walk breaks off and names it, because whoever takes
  * the image deletes what is not in it.
@@ -41,7 +40,6 @@ final class Walk implements Runnable {
     private static final int BROKEN_OFF = 3;
     private static final String APPLIED = "/zoospan/applied";
     private static final String JOURNAL = "/zoospan/journal";
-    private static final String SESSIONS = "/zoospan/sessions";
 
     /** Why a walk breaks off: it may begin anew here at once ... */
     private static final int MOVED = 0;
@@ -68,7 +66,7 @@ final class Walk implements Runnable {
     }
 
     /** A node that is there and cannot be read. */
-    private static final class UnreadableException extends Exception {
+    static final class UnreadableException extends Exception {
         private static final long serialVersionUID = 1;
 
         UnreadableException(String path, RuntimeException cause) {
@@ -125,22 +123,28 @@ final class Walk implements Runnable {
         if (!hand()) {
             return true;
         }
-        Set<String> copies = copies(tree);
+        Copies copies = new Copies(tree);
         out.writeByte(NODES);
         Deque<Level> levels = new ArrayDeque<>();
         String at = path;
         while (at != null) {
             byte[] name = utf8(at);
-            int carried = copies.contains(at) ? 0 : images.carried(id, name);
+            int carried = images.carried(id, name);
             ZooSpanHooks.Seen seen = carried == 0 ? null : see(tree, at.equals("/") ? "" : at);
+            if (seen != null && copies.hold(at, seen.czxid)) {
+                seen = null;
+            }
             if (seen != null && (carried & Images.NODE) != 0) {
                 checkText(at);
+                int from = bytes.length();
                 node(at, name, seen);
+                copies.doubt(at, seen, from, bytes.length());
             }
             if (seen != null && (carried & Images.BENEATH) != 0 && seen.children.length > 0) {
                 levels.push(new Level(at, seen.children));
             }
             if (bytes.length() >= CHUNK_BYTES) {
+                copies.cut(bytes);
                 if (!hand()) {
                     return true;
                 }
@@ -151,6 +155,7 @@ final class Walk implements Runnable {
             }
             at = next(levels);
         }
+        copies.cut(bytes);
         if (!hand()) {
             return true;
         }
@@ -173,7 +178,7 @@ final class Walk implements Runnable {
         return null;
     }
 
-    private static ZooSpanHooks.Seen see(DataTree tree, String path) throws UnreadableException {
+    static ZooSpanHooks.Seen see(DataTree tree, String path) throws UnreadableException {
         try {
             return ZooSpanHooks.see(tree, path);
         } catch (RuntimeException e) {
@@ -223,20 +228,7 @@ final class Walk implements Runnable {
         out.write(data);
     }
 
-    /** The paths that have a record in /zoospan/sessions: what stands there came from another site. */
-    private static Set<String> copies(DataTree tree) throws UnreadableException {
-        Set<String> copies = new HashSet<>();
-        for (String origin : children(tree, SESSIONS)) {
-            for (String session : children(tree, SESSIONS + "/" + origin)) {
-                for (String name : children(tree, SESSIONS + "/" + origin + "/" + session)) {
-                    copies.add(name.replace("%2F", "/").replace("%25", "%"));
-                }
-            }
-        }
-        return copies;
-    }
-
-    private static String[] children(DataTree tree, String path) throws UnreadableException {
+    static String[] children(DataTree tree, String path) throws UnreadableException {
         ZooSpanHooks.Seen seen = see(tree, path);
         return seen == null ? new String[0] : seen.children;
     }
