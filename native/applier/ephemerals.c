@@ -415,6 +415,18 @@ static void rewrite_close(struct rewrite *r, const struct zs_op *op) {
     tidy(r, session);
 }
 
+// The origin's server has removed a container or a TTL node by itself. It says nothing about what a client
+// has put in its place here, so that is looked at.
+static void rewrite_reap(struct rewrite *r, const struct zs_op *op) {
+    struct copy *known = find_copy(r->copies, op->path);
+    struct zs_op end = *op;
+    end.partner = op->path;
+    if (!known || !known->skipped)
+        put(r, end);
+    if (known)
+        forget_and_tidy(r, known, false);
+}
+
 static void rewrite_op(struct rewrite *r, const struct zs_op *op) {
     assert(op->path || op->type == ZS_OP_CLOSE_SESSION);
     if (op->type == ZS_OP_CLOSE_SESSION) {
@@ -470,8 +482,12 @@ bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32
     if (same == count)
         return true;
     for (uint32_t i = 0; i < count && !r.failed; i++) {
-        if ((i < same || carries(filter, &ops[i])) && !is_named_by_close(ops, count, i))
+        if (i >= same && !carries(filter, &ops[i]))
+            continue;
+        if (!is_named_by_close(ops, count, i))
             rewrite_op(&r, &ops[i]);
+        else if (ops[count - 1].session == ZS_REAPED)
+            rewrite_reap(&r, &ops[i]);
     }
     return take(&r, out, out_count, e);
 }

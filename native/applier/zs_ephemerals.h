@@ -74,7 +74,7 @@ bool zs_copies_leaves(const struct zs_copies *copies, const char *path, int64_t 
 //
 // The op of a copy and the op of its record stand side by side, and each names the other as its partner: a
 // CREATE whose record comes behind it, a DELETE that takes nothing but what the record is about. A SET of a
-// copy has itself as partner.
+// copy has itself as partner, and so has the delete of what the origin's server has reaped (ZS_REAPED).
 bool zs_copies_rewrite(struct zs_copies *copies, const struct zs_op *ops, uint32_t count,
                        const struct zs_filter *filter, struct zs_arena *arena, const struct zs_op **out,
                        uint32_t *out_count, struct zs_error *e);

@@ -21,7 +21,9 @@ enum zs_verdict {
     ZS_VERDICT_NOT_EMPTY_KEPT, // delete met a node with children: it stays
     ZS_VERDICT_ACL_MISSING,    // setACL met nothing
     ZS_VERDICT_COPY_GONE,      // set met nothing where the copy of an ephemeral had been: left out
-    ZS_VERDICT_COPY_REPLACED,  // the end of a session met another node where its copy had been: it stays
+    // the end of a session, or what a server removed by itself, met another node where its copy had been: it
+    // stays
+    ZS_VERDICT_COPY_REPLACED,
     ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, // create below a local client's ephemeral: impossible, left out
     ZS_VERDICT_COUNT,
 };

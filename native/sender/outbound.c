@@ -222,7 +222,6 @@ static void watch_for_sequential_name(struct zs_outbound *out, const char *path)
         memcpy(out->sequential_example, path, len + 1);
 }
 
-// `behind_carried`: so is an op before it in its txn.
 static bool is_carried(const struct zs_outbound *out, const struct zs_op *op) {
     switch (op->type) {
     case ZS_OP_CREATE:
@@ -238,7 +237,7 @@ static bool is_carried(const struct zs_outbound *out, const struct zs_op *op) {
     return false;
 }
 
-// What the filter leaves of the txn's ops, into `kept` (room for all of them).
+// What the filter leaves of the txn's ops, into `kept` (room for all of them, and one).
 static uint32_t filter_ops(struct zs_outbound *out, const struct zs_txn *txn, struct zs_op *kept) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < txn->op_count; i++) {
@@ -249,12 +248,15 @@ static uint32_t filter_ops(struct zs_outbound *out, const struct zs_txn *txn, st
             watch_for_sequential_name(out, op->path);
         kept[count++] = *op;
     }
+    if (txn->reaped && count)
+        kept[count++] =
+            (struct zs_op){.type = ZS_OP_CLOSE_SESSION, .session = ZS_REAPED, .paths_known = true};
     return count;
 }
 
 static enum zs_taken take_local(struct zs_outbound *out, const struct zs_txn *txn, struct zs_error *e) {
     zs_clock stamp = zs_clock_local(out->cursor.clock, txn->time_ms);
-    struct zs_op *kept = zs_arena_take(out->arena, txn->op_count, sizeof *kept);
+    struct zs_op *kept = zs_arena_take(out->arena, (size_t)txn->op_count + 1, sizeof *kept);
     if (!kept) {
         zs_fail(e, ZS_FATAL, "txn 0x%llx has too many operations for txn_bytes_max",
                 (unsigned long long)txn->zxid);
@@ -328,7 +330,7 @@ struct zs_glance zs_outbound_taken(const struct zs_outbound *out) {
 
 static bool carries_any(const struct zs_outbound *out, const struct zs_txn *txn) {
     for (uint32_t i = 0; i < txn->op_count; i++) {
-        if (is_carried(out, &txn->ops[i], false))
+        if (is_carried(out, &txn->ops[i]))
             return true;
     }
     return false;

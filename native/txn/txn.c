@@ -397,6 +397,7 @@ static bool read_body(struct cursor *c, int32_t type, struct zs_txn *out) {
         out->class = ZS_TXN_RECONFIG;
         return read_op(c, type, &(struct zs_op){.path = NULL});
     default:
+        out->reaped = type == JUTE_DELETE_CONTAINER;
         return read_single(c, type, out);
     }
 }

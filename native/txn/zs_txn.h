@@ -27,6 +27,10 @@ bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b); // entry b
 // How a znode lives; the values stand in the batch format.
 enum zs_kind { ZS_PERSISTENT = 0, ZS_EPHEMERAL = 1, ZS_CONTAINER = 2, ZS_TTL = 3 };
 
+// The session that a CLOSE_SESSION names, if the deletes before it are the server's own (`reaped`): no
+// session has it.
+enum { ZS_REAPED = 0 };
+
 // What one operation does; the values stand in the batch format.
 enum zs_op_type {
     ZS_OP_CREATE = 1,
@@ -34,7 +38,7 @@ enum zs_op_type {
     ZS_OP_SET = 3,
     ZS_OP_SET_ACL = 4,
     ZS_OP_CLOSE_SESSION =
-        5, // `session` is gone; the deletes of its ephemerals stand before it if `paths_known`
+        5, // `session` is gone; the deletes of its ephemerals stand before it if `paths_known`. ZS_REAPED: see there
 };
 
 struct zs_op {
@@ -65,6 +69,7 @@ struct zs_txn {
     int64_t time_ms; // the leader's wall clock
     enum zs_txn_class class;
     bool multi;
+    bool reaped; // the server's own delete, of an empty container or of a TTL node
     uint32_t op_count;
     const struct zs_op *ops;
 };

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from helpers import frozen, wait_gone, wait_live, wait_seen
-from zoosites import build
+from zoosites import build, wire
 
 PROVIDER = """
 import sys, time
@@ -183,6 +183,27 @@ def test_an_image_takes_a_path_that_was_taken_over_for_what_it_is(world, sh, bj,
     gone = owner(sh, f"{top}/sh"), owner(sh, f"{top}/bj"), owner(bj, f"{top}/sh"), owner(bj, f"{top}/bj")
     assert gone == ((None,) * 4 if ephemeral else (0,) * 4)
     assert not records(sh, "bj") and not records(bj, "sh"), "records of sessions that have ended"
+
+
+def test_what_a_server_reaps_is_not_what_a_client_has_put_there(world, sh, bj):
+    path = "/box"
+    wire.create(sh, path, b"box", flags=wire.CONTAINER)
+    sh.create(f"{path}/kid")
+    wait_seen(bj, f"{path}/kid")
+    taker = world["bj"].client(auth=False)
+    try:
+        with frozen(world["sh"].applier, world["bj"].applier):
+            taker.delete(f"{path}/kid")
+            take_over(taker, path, ephemeral=True)
+            sh.delete(f"{path}/kid")
+            wait_gone(sh, path)  # the server has done that by itself
+        crossed(sh, bj, "reaped")
+        assert owner(bj, path) == taker.client_id[0], "a server's own delete has taken a living node of another site"
+        assert owner(sh, path) == 0
+    finally:
+        close(taker)
+    crossed(sh, bj, "reaped-after")
+    assert (owner(sh, path), owner(bj, path)) == (None, None)
 
 
 def test_who_writes_a_marker_back_is_no_applier(world, sh, bj):

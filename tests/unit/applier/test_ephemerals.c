@@ -64,7 +64,7 @@ static void expect_partner(const struct zs_op *ops, uint32_t count, uint32_t i) 
     if (zs_copies_is_record(op)) {
         assert_true(zs_path_unescape(slash + 1, name, sizeof name));
         assert_string_equal(name, op->partner);
-    } else if (op->partner && op->type != ZS_OP_SET) {
+    } else if (op->partner && op->partner != op->path) {
         assert_true(i + 1 < count);
         assert_string_equal(ops[i + 1].path, op->partner);
         assert_string_equal(ops[i + 1].partner, op->path);
@@ -81,7 +81,8 @@ static void expect(struct fixture *f, const struct zs_op *ops, uint32_t count, c
     assert_true(zs_copies_rewrite(f->copies, ops, count, f->filter, f->arena, &out, &out_count, &e));
     for (uint32_t i = 0; i < out_count; i++) {
         assert_true(out[i].kind == ZS_PERSISTENT);
-        const char *name = zs_copies_is_end(&out[i]) ? "end" : names[out[i].type];
+        const bool reaped = out[i].partner == out[i].path && out[i].type == ZS_OP_DELETE;
+        const char *name = reaped ? "reap" : zs_copies_is_end(&out[i]) ? "end" : names[out[i].type];
         len += (size_t)snprintf(found + len, sizeof found - len, "%s%s %s", i ? "; " : "", name, out[i].path);
         expect_partner(out, out_count, i);
         if (out[i].data.len)
@@ -141,6 +142,16 @@ static void a_close_takes_what_has_a_record(void **state) {
     expect(f, close, 4, "end /b; delete " SESSION "/%2Fb; end /a; delete " SESSION "/%2Fa; delete " SESSION);
     expect(f, close, 4, "");
     assert_int_equal(zs_copies_count(f->copies), 1);
+}
+
+// No client has asked for it, so what stands there is looked at.
+static void what_a_server_reaps_is_looked_at(void **state) {
+    struct fixture *f = *state;
+    const struct zs_op reap[] = {DELETE("/box"), CLOSE(ZS_REAPED, true)}, make = EPHEMERAL("/skip/b", 0x11);
+    const struct zs_op skipped[] = {DELETE("/skip/b"), CLOSE(ZS_REAPED, true)};
+    expect(f, reap, 2, "reap /box");
+    expect(f, &make, 1, "create " SESSION "; create " SESSION "/%2Fskip%2Fb skip");
+    expect(f, skipped, 2, "delete " SESSION "/%2Fskip%2Fb; delete " SESSION);
 }
 
 static void a_copy_is_what_one_txn_made_with_its_record(void **state) {
@@ -334,6 +345,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_copy_lives_as_long_as_its_session, setup, teardown),
         cmocka_unit_test_setup_teardown(the_origin_may_name_what_it_deletes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_close_takes_what_has_a_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_server_reaps_is_looked_at, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_is_what_one_txn_made_with_its_record, setup, teardown),
         cmocka_unit_test_setup_teardown(a_set_says_that_it_is_of_a_copy, setup, teardown),
         cmocka_unit_test_setup_teardown(partners_are_found_again, setup, teardown),

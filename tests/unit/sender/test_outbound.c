@@ -18,6 +18,7 @@ enum {
     SET_ACL = 7,
     MULTI = 14,
     CREATE_SESSION = -10,
+    DELETE_CONTAINER = 20,
     CLOSE_SESSION = -11
 };
 enum { CLIENT = 0x1111, APPLIER = 0x2222 };
@@ -273,6 +274,24 @@ static void a_closed_session_travels_with_ephemerals_of_the_link(void **state) {
     assert_string_equal(batch.records[1].txn.ops[0].path, "/public/e");
 }
 
+static void what_the_server_reaps_is_told_from_a_clients_delete(void **state) {
+    struct fixture *f = *state;
+    const char *const paths[] = {"/private/box", "/public/box"};
+    for (int carried = 0; carried < 2; carried++) {
+        begin_txn(f, CLIENT, DELETE_CONTAINER);
+        put_text(&f->txn, paths[carried]);
+        assert_int_equal(take(f), ZS_TAKEN);
+        assert_int_equal(zs_outbound_waiting_txns(f->out), carried);
+    }
+    struct zs_batch batch = finish(f, 0);
+    const struct zs_record_txn *txn = &batch.records[0].txn;
+    assert_int_equal(txn->op_count, 2);
+    assert_int_equal(txn->ops[0].type, ZS_OP_DELETE);
+    assert_int_equal(txn->ops[1].type, ZS_OP_CLOSE_SESSION);
+    assert_int_equal(txn->ops[1].session, ZS_REAPED);
+    assert_true(txn->ops[1].paths_known);
+}
+
 static void a_full_batch_takes_nothing_and_loses_nothing(void **state) {
     struct fixture *f = *state;
     tear_down(state);
@@ -431,6 +450,7 @@ int main(void) {
         TEST(a_report_pushes_out_no_session_that_the_stream_has_shown),
         TEST(a_client_cannot_pass_for_an_applier_with_rubbish),
         TEST(who_writes_a_marker_that_names_another_session_is_no_applier),
+        TEST(what_the_server_reaps_is_told_from_a_clients_delete),
         TEST(a_closed_session_travels_with_ephemerals_of_the_link),
         TEST(a_full_batch_takes_nothing_and_loses_nothing),
         TEST(a_large_txn_goes_alone),
