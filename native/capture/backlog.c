@@ -95,6 +95,7 @@ struct zs_backlog *zs_backlog_new(size_t bytes_max, struct zs_error *e) {
         zs_fail(e, ZS_FATAL, "no memory for a backlog of %zu bytes", bytes_max);
         return NULL;
     }
+    pthread_mutex_init(&b->visit, NULL);
     b->now.tail = b->now.head = 1;
     for (size_t i = 0; i < ZS_BACKLOG_SEGMENTS; i++) {
         b->segments[i].bytes = b->memory + i * b->segment_bytes;
@@ -116,6 +117,7 @@ void zs_backlog_free(struct zs_backlog *b) {
         if (b->readers[i].fd >= 0)
             close(b->readers[i].fd);
     }
+    pthread_mutex_destroy(&b->visit);
     free(b->memory);
     free(b);
 }
@@ -165,8 +167,8 @@ static void leave(struct zs_backlog *b) {
     }
 }
 
-// The oldest segment that nobody reads. There always is one: a reader pins at most one at a time, and there are twice
-// as many segments as readers. A failed exchange means that a reader got in first, which then leads to another segment.
+// The oldest segment that nobody reads. There always is one: a reader pins at most one at a time, and
+// ZS_BACKLOG_PINS_MAX of them do. A failed exchange means that a reader got in first, which then leads to another segment.
 static struct segment *claim_oldest(struct zs_backlog *b) {
     for (;;) {
         struct segment *oldest = NULL;

@@ -5,6 +5,7 @@
 // segment's length again, and then finds its place anew by its cursor alone: there is no "next segment" to follow, so
 // an emptied ring, a recycled segment and a new epoch all are the same case.
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -51,6 +52,15 @@ void zs_backlog_rest(struct zs_backlog_reader *r) {
     if (r->segment)
         unpin(r->segment);
     r->segment = NULL;
+}
+
+void zs_backlog_visit(struct zs_backlog_reader *r) {
+    pthread_mutex_lock(&r->backlog->visit);
+}
+
+void zs_backlog_leave(struct zs_backlog_reader *r) {
+    zs_backlog_rest(r);
+    pthread_mutex_unlock(&r->backlog->visit);
 }
 
 // After this the eventfd is not readable, unless the writer is about to write to it: then the next call drains that.

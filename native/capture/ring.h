@@ -2,6 +2,7 @@
 #ifndef ZS_RING_H
 #define ZS_RING_H
 
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 
@@ -80,6 +81,7 @@ struct zs_backlog {
     _Atomic uint64_t refused;
     struct segment segments[ZS_BACKLOG_SEGMENTS];
     struct zs_backlog_reader readers[ZS_BACKLOG_READERS_MAX];
+    pthread_mutex_t visit; // the writer never takes it
 };
 
 // A consistent copy of the state. Thread: any.

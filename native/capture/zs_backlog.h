@@ -31,7 +31,9 @@
 struct zs_backlog;
 struct zs_backlog_reader;
 
-enum { ZS_BACKLOG_SEGMENTS = 32, ZS_BACKLOG_READERS_MAX = 32 };
+// So many readers may be between a seek and a rest: those of 16 links, and one visitor. Fewer than there are segments, or the
+// commit thread would find none to write to.
+enum { ZS_BACKLOG_SEGMENTS = 32, ZS_BACKLOG_READERS_MAX = 32, ZS_BACKLOG_PINS_MAX = 17 };
 
 // Takes `bytes_max` bytes of ring in `ZS_BACKLOG_SEGMENTS` parts at once (the kernel gives the pages when they are
 // first used), rounded down to whole cache lines per part. Errors: ZS_INVALID (less than 128 KiB), ZS_FATAL (no memory).
@@ -93,5 +95,9 @@ enum zs_read zs_backlog_seek(struct zs_backlog_reader *reader, int64_t after);
 enum zs_read zs_backlog_read(struct zs_backlog_reader *reader, struct zs_entry *entry);
 // Gives the pinned segment back, for a reader that will not read for a while.
 void zs_backlog_rest(struct zs_backlog_reader *reader);
+// Around the short use of a reader beside a link's own. Visits wait for one another, so only one of them pins a segment;
+// leaving gives it back. Thread: any but the commit thread.
+void zs_backlog_visit(struct zs_backlog_reader *reader);
+void zs_backlog_leave(struct zs_backlog_reader *reader);
 
 #endif

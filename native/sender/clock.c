@@ -41,6 +41,7 @@ static bool count_log(struct zs_sender *s, int64_t bound, struct zs_checkpoint *
 
 static bool count_backlog(struct zs_sender *s, int64_t zxid, struct zs_checkpoint *at) {
     struct zs_entry entry;
+    zs_backlog_visit(s->lag.reader);
     enum zs_read read = zs_backlog_seek(s->lag.reader, at->zxid);
     bool more = read != ZS_READ_BEHIND;
     while (more) {
@@ -49,7 +50,7 @@ static bool count_backlog(struct zs_sender *s, int64_t zxid, struct zs_checkpoin
         if (more)
             count(s, (struct zs_slice){entry.bytes, entry.len}, at);
     }
-    zs_backlog_rest(s->lag.reader);
+    zs_backlog_leave(s->lag.reader);
     return read != ZS_READ_BEHIND;
 }
 

@@ -88,14 +88,15 @@ void zs_lag_look(struct zs_sender *s) {
         return;
     if (trail->known < bounds.floor)
         close_hole(s, bounds.floor);
-    if (zs_trail_oldest(trail) || zs_backlog_seek(s->lag.reader, trail->known) == ZS_READ_BEHIND)
+    if (zs_trail_oldest(trail))
         return;
-    bool more = true;
+    zs_backlog_visit(s->lag.reader);
+    bool more = zs_backlog_seek(s->lag.reader, trail->known) != ZS_READ_BEHIND;
     struct zs_entry entry;
     for (int i = 0; more && i < ENTRIES_PER_LOOK; i++)
         more = zs_backlog_read(s->lag.reader, &entry) == ZS_READ_ENTRY &&
                !look_at(s, entry.zxid, (struct zs_slice){entry.bytes, entry.len});
-    zs_backlog_rest(s->lag.reader);
+    zs_backlog_leave(s->lag.reader);
 }
 
 void zs_lag_share(const struct zs_sender *s, struct zs_lag_share *share) {
