@@ -106,6 +106,46 @@ static uint32_t positions_of_others(void *self, const char *except,
     return count;
 }
 
+static int64_t as_of(void *self, const char *origin, int64_t position) {
+    struct zs_applier *applier = self;
+    struct zs_apply_status status;
+    int64_t own = -1;
+    pthread_mutex_lock(&applier->links_lock);
+    for (size_t i = 0; i < applier->link_count; i++) {
+        zs_link_status(applier->links[i], &status);
+        if (strcmp(status.origin, origin) == 0)
+            own = zs_link_as_of(applier->links[i], position);
+    }
+    pthread_mutex_unlock(&applier->links_lock);
+    return own;
+}
+
+static int64_t seen_by_all(void *self) {
+    struct zs_applier *applier = self;
+    struct zs_apply_status status;
+    int64_t least = INT64_MAX;
+    pthread_mutex_lock(&applier->links_lock);
+    for (size_t i = 0; i < applier->link_count; i++) {
+        zs_link_status(applier->links[i], &status);
+        least = status.seen < least ? status.seen : least;
+    }
+    pthread_mutex_unlock(&applier->links_lock);
+    return least == INT64_MAX ? 0 : least;
+}
+
+static int64_t newest_found(void *self) {
+    struct zs_applier *applier = self;
+    struct zs_apply_status status;
+    int64_t newest = 0;
+    pthread_mutex_lock(&applier->links_lock);
+    for (size_t i = 0; i < applier->link_count; i++) {
+        zs_link_status(applier->links[i], &status);
+        newest = status.marker_found > newest ? status.marker_found : newest;
+    }
+    pthread_mutex_unlock(&applier->links_lock);
+    return newest;
+}
+
 static bool start_links(struct zs_applier *applier, struct zs_error *e) {
     const char *const *origins;
     size_t count = zs_option_links(applier->options, &origins);
@@ -116,7 +156,11 @@ static bool start_links(struct zs_applier *applier, struct zs_error *e) {
         struct zs_link_settings settings;
         if (!zs_settings_of_link(applier->options, origins[i], &settings, e))
             return false;
-        settings.siblings = (struct zs_siblings){.positions = positions_of_others, .self = applier};
+        settings.siblings = (struct zs_siblings){.positions = positions_of_others,
+                                                 .as_of = as_of,
+                                                 .seen = seen_by_all,
+                                                 .found = newest_found,
+                                                 .self = applier};
         struct zs_link *link = zs_link_start(&settings, applier->target, applier->watchdog, applier->log, e);
         explicit_bzero(settings.address.password, sizeof settings.address.password);
         if (!link)

@@ -273,6 +273,15 @@ enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, i
     return copy->skipped ? ZS_COPY_SKIPPED : ZS_COPY_HELD;
 }
 
+uint64_t zs_copies_count_not_met(const struct zs_copies *copies, const char *top) {
+    uint64_t count = 0;
+    for (const struct session *session = copies->sessions; session; session = session->next) {
+        for (const struct copy *copy = session->first; copy; copy = copy->next)
+            count += !copy->met && !copy->skipped && zs_path_covers(top, copy->path);
+    }
+    return count;
+}
+
 bool zs_copies_not_met(const struct zs_copies *copies, const char *top, struct zs_arena *arena,
                        const char *const **paths, uint32_t *count) {
     const char **all = zs_arena_take(arena, copies->count, sizeof *all);

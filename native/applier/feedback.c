@@ -61,6 +61,7 @@ static bool is_open(struct zs_link *link) {
 static void fill_report(struct zs_link *link) {
     struct zs_report *report = &link->feedback.report;
     *report = (struct zs_report){.history = link->marker.history,
+                                 .own = link->own_history,
                                  .applied = link->position,
                                  .clock = link->clock,
                                  .since = link->marker.since,

@@ -7,9 +7,12 @@
 // marker where it is, whenever the other site has more than its newest write gave. Seldom, but at once after a connect,
 // because the ensemble can only have been restored while it was down.
 //
-// Then the history gets a new id, and in the same multi all markers lose their places: what this site had is an older
-// state of everything, so it takes the others' images as a new site does, and they take its image. Multis of other links may
-// be in flight then; the leap of their markers' versions refuses all of them (link.h, 3.).
+// Then the history gets a new id, and in the same multi all markers lose their places: what this site had is
+// an older state of everything, so it takes the others' images as a new site does, and they take its image.
+// To them only what clients have written since the restoration is news; where that begins is not known
+// exactly, but no write of an applier that is in the restored tree is later than the markers were when they
+// were found there. So much is noted in ZS_RESTORED_PATH. Multis of other links may be in flight then; the
+// leap of their markers' versions refuses all of them (link.h, 3.).
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,15 +21,16 @@
 #include "history.h"
 #include "link.h"
 #include "zs_failpoint.h"
+#include "zs_journal_text.h"
 
 enum { RESET_BYTES_MAX = 4096 };
 
 // The steps that give the history a new id and take all markers their places; in the arena.
-static bool plan(const struct zs_request *markers, int32_t version, struct zs_slice reset,
-                 struct zs_arena *arena, struct zs_request *out, struct zs_error *e) {
+static bool plan(const struct zs_request *markers, int32_t version, const struct zs_step *restored,
+                 struct zs_slice reset, struct zs_arena *arena, struct zs_request *out, struct zs_error *e) {
     struct zs_history history;
     char *text = zs_arena_take(arena, ZS_UUID_TEXT, 1);
-    const size_t most = 1 + (size_t)markers->name_count * ZS_RECOVER_LEAP;
+    const size_t most = 2 + (size_t)markers->name_count * ZS_RECOVER_LEAP;
     struct zs_step *steps = zs_arena_take(arena, most, sizeof *steps);
     if (!text || !steps)
         return zs_fail(e, ZS_FATAL, "out of memory");
@@ -38,6 +42,7 @@ static bool plan(const struct zs_request *markers, int32_t version, struct zs_sl
                                       .path = ZS_HISTORY_PATH,
                                       .data = {.at = (const uint8_t *)text, .len = ZS_UUID_TEXT - 1},
                                       .version = version};
+    steps[count++] = *restored;
     for (uint32_t i = 0; i < markers->name_count; i++) {
         char path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 2];
         if (!zs_site_valid(markers->names[i]))
@@ -59,22 +64,57 @@ static bool is_still(const struct zs_request *history, const struct zs_history *
     return zs_history_equal(&found, broken);
 }
 
-bool zs_history_renew(struct zs_client *client, const struct zs_history *broken, struct zs_arena *arena,
-                      struct zs_error *e) {
+// The newest write of a marker. -1: not known.
+static int64_t newest_marker(struct zs_client *client, const struct zs_request *markers) {
+    int64_t newest = 0;
+    for (uint32_t i = 0; newest >= 0 && i < markers->name_count; i++) {
+        char path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 2];
+        snprintf(path, sizeof path, "%s/%.15s", ZS_APPLIED_PATH, markers->names[i]);
+        struct zs_request marker = {.type = ZS_REQUEST_NODE, .path = path};
+        enum zs_outcome outcome = zs_client_ask(client, &marker);
+        if (outcome == ZS_UNKNOWN)
+            newest = -1;
+        else if (outcome == ZS_DONE && marker.changed > newest)
+            newest = marker.changed;
+        zs_request_clear(&marker);
+    }
+    return newest;
+}
+
+// How ZS_RESTORED_PATH is set: it never goes back. `text` holds the data. False: not known.
+static bool plan_restored(struct zs_client *client, int64_t zxid, char text[static ZS_RESTORED_TEXT],
+                          struct zs_step *out) {
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = ZS_RESTORED_PATH};
+    bool known = zxid >= 0 && zs_client_ask(client, &read) == ZS_DONE;
+    const int64_t before = known ? zs_restored_parse(read.data) : 0;
+    const size_t len = zs_restored_format(before > zxid ? before : zxid, text);
+    *out = (struct zs_step){.type = ZS_STEP_SET,
+                            .path = ZS_RESTORED_PATH,
+                            .data = {.at = (const uint8_t *)text, .len = len},
+                            .version = -1};
+    zs_request_clear(&read);
+    return known;
+}
+
+bool zs_history_renew(struct zs_client *client, const struct zs_history *broken, const int64_t *found,
+                      struct zs_arena *arena, struct zs_error *e) {
     struct zs_request history = {.type = ZS_REQUEST_READ, .path = ZS_HISTORY_PATH};
     struct zs_request markers = {.type = ZS_REQUEST_CHILDREN, .path = ZS_APPLIED_PATH};
     struct zs_request write = {.type = ZS_REQUEST_STEPS};
-    bool read = zs_client_ask(client, &history) == ZS_DONE && zs_client_ask(client, &markers) == ZS_DONE;
+    struct zs_step restored;
+    char text[ZS_RESTORED_TEXT];
+    bool read = zs_client_ask(client, &history) == ZS_DONE && zs_client_ask(client, &markers) == ZS_DONE &&
+                plan_restored(client, found ? *found : newest_marker(client, &markers), text, &restored);
     bool needed = !read || !broken || is_still(&history, broken);
     const struct zs_marker nowhere = {.image = true};
     struct zs_buffer reset;
     zs_buffer_init(&reset, RESET_BYTES_MAX);
     bool fine = read && (zs_marker_encode(&nowhere, &reset) || zs_fail(e, ZS_FATAL, "out of memory")) &&
-                plan(&markers, history.version, (struct zs_slice){.at = reset.at, .len = reset.len}, arena,
-                     &write, e);
+                plan(&markers, history.version, &restored,
+                     (struct zs_slice){.at = reset.at, .len = reset.len}, arena, &write, e);
     if (!read)
-        zs_fail(e, ZS_RETRY, "cannot read %s and %s: %s", ZS_HISTORY_PATH, ZS_APPLIED_PATH,
-                zs_rc_text(history.rc ? history.rc : markers.rc));
+        zs_fail(e, ZS_RETRY, "cannot read %s, %s and %s: %s", ZS_HISTORY_PATH, ZS_APPLIED_PATH,
+                ZS_RESTORED_PATH, zs_rc_text(history.rc ? history.rc : markers.rc));
     ZS_FAILPOINT("applier_history_write");
     if (fine && needed && zs_client_ask(client, &write) != ZS_DONE)
         fine = zs_fail(e, ZS_RETRY, "cannot write %s: %s", ZS_HISTORY_PATH, zs_rc_text(write.rc));
@@ -94,7 +134,9 @@ static void begin_new_history(struct zs_link *link) {
             link->names.link, (uint64_t)link->history_broken_at, link->settings.origin,
             (uint64_t)link->origin_seen.zxid);
     zs_arena_reset(link->scratch);
-    if (!zs_history_renew(&link->client, &link->own_history, link->scratch, &e)) {
+    const struct zs_siblings *siblings = &link->settings.siblings;
+    const int64_t found = siblings->found ? siblings->found(siblings->self) : link->marker_found;
+    if (!zs_history_renew(&link->client, &link->own_history, &found, link->scratch, &e)) {
         zs_logf(link->log, ZS_LEVEL_WARN, "%s: no new history yet, tries again: %s", link->names.link,
                 e.text);
         zs_backoff_fail(&link->renew_backoff);

@@ -36,14 +36,15 @@ bool zs_image_may_carry_below(const struct zs_link *link, const char *path) {
 
 void zs_image_want(struct zs_link *link, const char *path, bool broken, const char *why) {
     struct zs_taking *image = &link->image;
-    if (image->braked || (image->wanted && (image->broken || !broken) && zs_path_covers(image->path, path)))
+    const bool holds = image->braked || zs_path_covers(image->path, path);
+    if (image->wanted && (image->broken || !broken) && holds)
         return;
     zs_logf(link->log, broken ? ZS_LEVEL_WARN : ZS_LEVEL_INFO, "%s: asks for an image of %s: %s",
             link->names.link, path, why);
     zs_image_forget(link);
     image->wanted = true;
     image->broken = image->broken || broken;
-    image->noted = false;
+    image->noted = image->braked = image->allowed = false;
     snprintf(image->path, sizeof image->path, "%s", image->broken ? "/" : path);
     if (broken)
         image->rounds = 0;
@@ -69,13 +70,14 @@ void zs_image_forget(struct zs_link *link) {
     forget_extras_and_branches(link);
     zs_filter_free(image->rules);
     image->rules = NULL;
-    image->run = 0;
+    image->run = image->passed = 0;
     image->doubtful = false;
     image->received = image->nodes = image->created = image->set = image->deleted = image->kept = 0;
 }
 
 void zs_image_free(struct zs_link *link) {
     zs_image_forget(link);
+    zs_ahead_free(&link->image.ahead);
     zs_arena_free(link->image.arena);
 }
 
@@ -148,24 +150,75 @@ void zs_image_tick(struct zs_link *link) {
 
 // --- one run ---------------------------------------------------------------------------------------------------------
 
-// How image and site stand to each other.
-static struct zs_image_stand stand_of(const struct zs_link *link, const struct zs_batch_head *head,
-                                      const struct zs_record_snapshot_begin *begin, bool *others_met) {
-    const struct zs_taking *image = &link->image;
-    *others_met = true;
-    for (uint32_t i = 0; i < image->other_count; i++) {
-        int64_t has = -1;
-        for (uint32_t k = 0; k < begin->vector_count; k++) {
-            if (strcmp(begin->vector[k].site, image->others[i].site) == 0)
-                has = begin->vector[k].zxid;
-        }
-        *others_met = *others_met && has >= image->others[i].zxid;
+// Up to which of our zxids the image holds what we have of another origin, of which it has come to `has`.
+// What this site holds is read from the tree, behind a sync: all that is there up to `seen` counts, also what
+// a thread has not heard of yet.
+static bool lower_seen(struct zs_link *link, const char *origin, int64_t has, int64_t *seen) {
+    const struct zs_siblings *siblings = &link->settings.siblings;
+    const int64_t as_of = siblings->as_of ? siblings->as_of(siblings->self, origin, has) : -1;
+    char path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 2];
+    struct zs_marker marker;
+    if (as_of < 0)
+        return true;
+    snprintf(path, sizeof path, "%s/%.15s", ZS_APPLIED_PATH, origin);
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
+    const enum zs_outcome outcome = zs_client_ask(&link->client, &read);
+    if (outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL) &&
+        zs_history_known(&marker.history) && marker.zxid > (has < 0 ? 0 : has) && as_of < *seen)
+        *seen = as_of;
+    zs_request_clear(&read);
+    return outcome != ZS_UNKNOWN;
+}
+
+static int64_t has_of(const struct zs_record_snapshot_begin *begin, const char *site) {
+    for (uint32_t i = 0; i < begin->vector_count; i++) {
+        if (strcmp(begin->vector[i].site, site) == 0)
+            return begin->vector[i].zxid;
     }
+    return -1;
+}
+
+// Up to which of our zxids the image holds all that was here then: of this site's own txns, and of what it
+// had of others at that moment. False: the place is lost.
+static bool find_seen(struct zs_link *link, const struct zs_record_snapshot_begin *begin, int64_t *seen) {
+    struct zs_request sync = {.type = ZS_REQUEST_SYNC, .path = "/"};
+    struct zs_request sites = {.type = ZS_REQUEST_CHILDREN, .path = ZS_APPLIED_PATH};
+    bool fine =
+        zs_client_ask(&link->client, &sync) == ZS_DONE && zs_client_ask(&link->client, &sites) == ZS_DONE;
+    *seen = begin->seen;
+    for (uint32_t i = 0; fine && i < sites.name_count; i++) {
+        if (strcmp(sites.names[i], link->settings.origin) != 0)
+            fine = lower_seen(link, sites.names[i], has_of(begin, sites.names[i]), seen);
+    }
+    zs_request_clear(&sync);
+    zs_request_clear(&sites);
+    return fine;
+}
+
+static bool read_restored(struct zs_link *link) {
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = ZS_RESTORED_PATH};
+    bool fine = zs_client_ask(&link->client, &read) != ZS_UNKNOWN;
+    link->image.restored = zs_restored_parse(read.data);
+    zs_request_clear(&read);
+    return fine;
+}
+
+// How image and site stand to each other. `seen`: 0 if what the image has of others is not known for any
+// moment.
+static struct zs_image_stand stand_of(const struct zs_link *link, const struct zs_batch_head *head,
+                                      const struct zs_record_snapshot_begin *begin, int64_t seen) {
+    const struct zs_taking *image = &link->image;
     bool same = zs_history_equal(&head->history, &link->marker.history);
+    bool followed = zs_history_known(&link->marker.history);
     bool origin_first = strcmp(link->settings.origin, link->settings.site) < 0;
-    return (struct zs_image_stand){.applied = same ? link->position : 0,
-                                   .seen_known = zs_link_is_own(link, &begin->seen_history) && *others_met,
-                                   .seen = begin->seen,
+    bool of_us = zs_link_is_own(link, &begin->seen_history);
+    return (struct zs_image_stand){.life = same       ? ZS_LIFE_FOLLOWED
+                                           : followed ? ZS_LIFE_NEW
+                                                      : ZS_LIFE_FIRST,
+                                   .applied = same ? link->position : 0,
+                                   .copies_of_us = of_us,
+                                   .seen_known = of_us && (seen > 0 || begin->seen == 0),
+                                   .seen = seen,
                                    .floor = zs_journal_floor(link),
                                    .origin_first = origin_first,
                                    .acls_stay = zs_image_acls_stay(origin_first, image->rounds)};
@@ -194,7 +247,7 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
                       const struct zs_record_snapshot_begin *begin) {
     struct zs_taking *image = &link->image;
     struct zs_error e;
-    bool others_met;
+    int64_t seen;
     zs_image_forget(link);
     image->rules = zs_filter_new(begin->include, begin->exclude, &e);
     if (!image->rules) {
@@ -213,17 +266,26 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
     if (!zs_recover_register(link) || !zs_closed_know(link) ||
         !zs_journal_begin_history(link, &head->history) || !zs_journal_load(link))
         return false;
-    image->stand = stand_of(link, head, begin, &others_met);
-    image->root_seen = false;
+    if (!find_seen(link, begin, &seen) || !read_restored(link))
+        return false;
+    image->stand = stand_of(link, head, begin, seen);
+    if (image->stand.life == ZS_LIFE_FIRST && !zs_journal_load_others(link))
+        return false;
+    if (!zs_history_equal(&head->history, &link->marker.history))
+        zs_ahead_free(&image->ahead);
     image->told_at = zs_mono_ms() + TELL_MS;
     zs_copies_begin_meeting(link->copies, is_carried, link);
     link->feedback.due = true;
-    if (!others_met)
+    if (seen < begin->seen && image->stand.life != ZS_LIFE_NEW)
         zs_image_doubt(link, image->path);
-    zs_logf(link->log, ZS_LEVEL_INFO,
-            "%s: takes an image of %s as of 0x%" PRIx64 "; it has this site's txns up to 0x%" PRIx64 "%s",
-            link->names.link, image->path, (uint64_t)begin->zxid, (uint64_t)begin->seen,
-            image->stand.seen_known ? "" : " (of no use: nothing is deleted, and the later write wins)");
+    zs_logf(
+        link->log, ZS_LEVEL_INFO,
+        "%s: takes an image of %s as of 0x%" PRIx64 "; it has this site's txns up to 0x%" PRIx64 "%s",
+        link->names.link, image->path, (uint64_t)begin->zxid, (uint64_t)begin->seen,
+        image->stand.life == ZS_LIFE_NEW
+            ? " (of another life of it: nothing is deleted, and what its clients have written since is taken)"
+        : image->stand.seen_known ? ""
+                                  : " (of no use: nothing is deleted, and the later write wins)");
     return zs_branch_reach(link, image->path[1] ? image->path : "/-"); // down to where the image begins
 }
 
@@ -271,6 +333,7 @@ static bool move_place(struct zs_link *link) {
     marker->history = image->history;
     marker->since = image->zxid;
     marker->image = false;
+    marker->passed = image->passed; // what was passed over before has come with it
     ZS_FAILPOINT("applier_image_end");
     if (zs_slow_write_marker(link, image->zxid, image->clock) != ZS_DONE)
         return false;

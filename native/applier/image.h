@@ -6,6 +6,7 @@
 //   image_merge.c   the image's nodes against ours: reads what may be there, judges (zs_image_rules.h)
 //   image_write.c   the changes, in multis with the marker
 //   image_extra.c   what is here and not in the image
+//   image_ahead.c   what the image has shown of txns that the stream will repeat
 //
 //   1. An image is wanted if the origin says that it cannot go on (BROKEN), follows another history, or it is requested. The
 //      wish is noted in the marker, by a write without effect: this site's own plugin tells the origin (CHECKPOINT), which
@@ -41,15 +42,21 @@ enum {
     ZS_IMAGE_SLICE_BYTES = 4 * 1024 * 1024,
 };
 
+struct zs_shown;
+struct zs_ahead {
+    struct zs_shown *slots;
+    uint32_t size, count;
+    int64_t until; // the newest zxid that was shown: behind it all is forgotten
+};
+
 struct zs_taking {
     // the wish
     bool wanted;
     bool broken;           // the stream cannot go on without it, and the marker says so
     bool noted;            // in the marker, so that it may be asked for
     bool asked;            // requested: a znode in ZS_RESYNC_PATH
-    bool allowed;          // ... which allows any number of deletes
+    bool allowed;          // ... which allows this very image any number of deletes
     bool braked;           // nothing is asked for until that is allowed
-    bool root_seen;        // of the run: the node of `path` itself
     bool doubtful;         // of the run: see `doubt`
     int32_t asked_version; // of that znode: what is asked later is another request
     int rounds;            // in a row, because of doubts
@@ -72,13 +79,17 @@ struct zs_taking {
     struct zs_position vector[ZS_VECTOR_MAX];
     struct zs_filter *rules; // the origin's
     struct zs_image_stand stand;
+    int64_t restored; // up to here this site's tree may be from before a restoration
     struct zs_branch *top;
     char **extras; // paths whose parents are in the image, and they are not
     size_t extra_count, extra_cap;
     char doubt[ZS_IMAGE_PATH]; // the smallest subtree that holds all that is in doubt
     int64_t told_at;
+    int64_t passed;    // the first zxid of what it has and this site does not take; 0: all is taken
     uint64_t received; // nodes, whether we carry them or not
     uint64_t nodes, created, set, deleted, kept;
+
+    struct zs_ahead ahead; // also of earlier runs
 
     struct zs_arena *arena; // of the nodes at hand; the next ones empty it
     // what is collected for the next multis; in the arena, as all that it points to and the batch does not hold
@@ -187,5 +198,16 @@ void zs_extra_note(struct zs_link *link, const char *parent, const char *name);
 void zs_extra_free(struct zs_link *link);
 // Deletes what is not in the image. ZS_PROGRESS_NOT_YET: the brake holds. Flush before.
 enum zs_progress zs_extra_delete(struct zs_link *link);
+
+// --- image_ahead.c ---------------------------------------------------------------------------------------------------
+
+void zs_ahead_free(struct zs_ahead *ahead); // forgets all
+// A node in a state that the stream has not come to yet.
+void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node);
+// Whether an op of the stream is in what was shown.
+bool zs_ahead_holds(const struct zs_ahead *ahead, const struct zs_op *op, int64_t zxid);
+// Leaves such ops of a txn out; what is left lives in the arena. False: no memory.
+bool zs_ahead_leave_out(struct zs_ahead *ahead, int64_t zxid, struct zs_arena *arena,
+                        const struct zs_op **ops, uint32_t *count);
 
 #endif

@@ -285,7 +285,9 @@ static bool look_at(struct extras *x, uint32_t from, uint32_t count, struct zs_r
 static bool find_all(struct extras *x) {
     struct zs_taking *image = &x->link->image;
     bool fine = true;
-    if (!image->root_seen && image->path[1]) // the origin does not have the subtree at all
+    // The origin has nothing of the subtree. Where it has a node beneath it, a root that did not come is not
+    // carried, and the branches have noted what is extra.
+    if (!image->nodes && image->path[1])
         fine = add(x, image->path, NONE);
     for (size_t i = 0; fine && i < image->extra_count; i++)
         fine = add(x, image->extras[i], NONE);
@@ -312,10 +314,17 @@ static bool find_all(struct extras *x) {
 
 static bool brake_holds(struct extras *x) {
     struct zs_link *link = x->link;
+    const uint64_t copies = zs_copies_count_not_met(link->copies, link->image.path);
+    x->deletes += copies;
+    if (!zs_image_may_delete(&link->image.stand)) // else they were found with the others
+        x->here += copies;
     uint64_t met = link->image.nodes, made = link->image.created; // also what stood in for missing parents
     uint64_t here = (met > made ? met - made : 0) + x->here;
-    uint64_t share = here * link->settings.resync_delete_percent / 100;
-    uint64_t most = link->settings.resync_deletes > share ? link->settings.resync_deletes : share;
+    const struct zs_link_settings *s = &link->settings;
+    uint64_t share = here * s->resync_delete_percent / 100;
+    if (share > s->resync_deletes_max)
+        share = s->resync_deletes_max;
+    uint64_t most = s->resync_deletes > share ? s->resync_deletes : share;
     if (link->image.allowed || x->deletes <= most)
         return false;
     link->image.brake_deletes = x->deletes;
@@ -393,7 +402,7 @@ static bool delete_copies(struct zs_link *link) {
 enum zs_progress zs_extra_delete(struct zs_link *link) {
     struct extras x = {.link = link};
     enum zs_progress taken = ZS_PROGRESS_LOST;
-    if (find_all(&x)) {
+    if (!zs_image_may_delete(&link->image.stand) || find_all(&x)) {
         if (brake_holds(&x))
             taken = ZS_PROGRESS_NOT_YET;
         else if (delete_copies(link) && delete_extras(&x)) // copies lie in what goes

@@ -234,7 +234,9 @@ static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
     const struct zs_image_here here = {.created = item->data.created,
                                        .changed = item->data.changed,
                                        .changed_ms = item->data.changed_ms,
-                                       .ours = zs_journal_holds(link, item->data.changed)};
+                                       .ours = zs_journal_holds(link, item->data.changed),
+                                       .copied = zs_journal_others_hold(link, item->data.changed),
+                                       .old = item->data.changed <= link->image.restored};
     if (!same_data(&node->data, &item->data.data)) {
         struct zs_image_verdict verdict = zs_image_judge_data(stand, node, &here);
         weigh(link, node->path, &verdict);
@@ -326,6 +328,7 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
     struct zs_image_verdict verdict = {.take = true};
     if (parent->state == ZS_BRANCH_BARRED) {
         link->image.kept++;
+        zs_link_pass_over(link, node->zxid);
         return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
     }
     if (parent->state != ZS_BRANCH_NEW)
@@ -353,8 +356,6 @@ static bool merge_item(struct zs_link *link, struct item *item) {
     if (!parent && !is_here(item))
         return true; // the root is there, and does not let us look
     link->image.nodes++;
-    if (strcmp(path, link->image.path) == 0)
-        link->image.root_seen = true;
     if (parent && parent->state == ZS_BRANCH_OLD)
         zs_branch_mark(parent, strrchr(path, '/') + 1);
     return is_here(item) ? merge_present(link, item) : merge_absent(link, item->node);
@@ -367,6 +368,11 @@ static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count
     for (uint32_t i = 0; fine && i < count; i++)
         fine = merge_item(link, &items[i]);
     fine = fine && zs_image_flush(link);
+    const int64_t stream = link->image.path[1] ? link->position : link->image.zxid; // goes on behind it
+    for (uint32_t i = 0; fine && i < count; i++) {
+        if (items[i].node->zxid > stream)
+            zs_ahead_note(&link->image.ahead, items[i].node);
+    }
     for (uint32_t i = 0; i < count; i++) {
         zs_request_clear(&items[i].data);
         zs_request_clear(&items[i].about);

@@ -11,35 +11,49 @@ enum { LOOK_MS = 2000, TRIES = 3, JSON_BYTES_MAX = 8 * 1024 };
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
+static void take_undecodable(struct zs_link *link, const struct zs_request *read, const struct zs_error *e) {
+    struct zs_taking *image = &link->image;
+    if (!image->asked || image->asked_version != read->version)
+        zs_logf(link->log, ZS_LEVEL_ERROR, "%s: %s: %s", link->names.link, link->resync_path, e->text);
+    image->asked = true; // so that it goes with the next image, at least
+    image->asked_version = read->version;
+}
+
+// What a request means beside the wish that is there. Without one it is the wish. One that comes while the
+// brake holds what was only requested takes its place. One that the wish holds is served with it. All others
+// have their turn after it. What it allows is allowed for its own path and what lies beneath, and for nothing
+// wider.
 static void take(struct zs_link *link, const struct zs_request *read) {
     struct zs_taking *image = &link->image;
     char path[ZS_IMAGE_PATH];
-    bool allowed, known = image->asked && image->asked_version == read->version;
+    bool allowed;
     struct zs_error e;
-    if (!read->data.len || (known && image->wanted))
+    if (!read->data.len || (image->asked && image->asked_version == read->version && image->wanted))
         return; // empty: it was made a moment ago, and is about to be written
-    bool read_well = zs_resync_decode(read->data.at, read->data.len, path, sizeof path, &allowed, &e);
-    // One that the image on its way does not hold has its turn after that.
-    if (read_well && image->wanted && !image->braked && !zs_path_covers(image->path, path))
-        return;
-    image->asked = true; // so that it goes with the next image, at least
-    image->asked_version = read->version;
-    if (!read_well) {
-        if (!known)
-            zs_logf(link->log, ZS_LEVEL_ERROR, "%s: %s: %s", link->names.link, link->resync_path, e.text);
+    if (!zs_resync_decode(read->data.at, read->data.len, path, sizeof path, &allowed, &e)) {
+        take_undecodable(link, read, &e);
         return;
     }
-    if (allowed && !image->allowed)
-        zs_logf(link->log, ZS_LEVEL_WARN, "%s: an operator allows the image to delete any number of nodes",
-                link->names.link);
-    image->allowed = allowed;
-    if (allowed && image->braked) {
-        image->braked = false;
-        image->noted = false;
-        link->feedback.due = true;
-    }
+    const bool covers = image->wanted && zs_path_covers(path, image->path);
+    const bool within = image->wanted && zs_path_covers(image->path, path);
+    const bool replaces = image->braked && !image->broken && !(covers && within);
+    if (image->wanted && !replaces && (!within || (image->braked && !covers)))
+        return;
+    if (replaces)
+        image->wanted = image->braked = false;
     if (!image->wanted)
         zs_image_want(link, path, false, "it is requested");
+    image->asked = true;
+    image->asked_version = read->version;
+    image->allowed = allowed && zs_path_covers(path, image->path);
+    if (!image->allowed)
+        return;
+    zs_logf(link->log, ZS_LEVEL_WARN, "%s: an operator allows the image of %s to delete any number of nodes",
+            link->names.link, image->path);
+    if (image->braked) {
+        image->braked = image->noted = false;
+        link->feedback.due = true;
+    }
 }
 
 void zs_image_look_for_request(struct zs_link *link) {
@@ -71,19 +85,30 @@ bool zs_image_request_done(struct zs_link *link) {
     return fine;
 }
 
-// One that nobody has looked at yet is not lost: the new one then covers everything, and keeps what it allows.
+// The smallest path that holds both; in `path`.
+static void climb(char *path, const char *other) {
+    while (!zs_path_covers(path, other)) {
+        char *slash = strrchr(path, '/');
+        slash[slash == path] = '\0';
+    }
+}
+
+// One that nobody has looked at yet is not lost: the new one then holds both, and allows no more than that
+// one did.
 static enum zs_outcome replace(struct zs_link *link, const char *path, const struct zs_request *read,
                                struct zs_buffer *json) {
     const struct zs_taking *image = &link->image;
     bool there = read->outcome == ZS_DONE, allowed = false;
     bool served = image->asked && image->asked_version == read->version;
-    char other[ZS_IMAGE_PATH];
-    if (there && !served && read->data.len) {
-        zs_resync_decode(read->data.at, read->data.len, other, sizeof other, &allowed, NULL);
-        path = "/";
+    char other[ZS_IMAGE_PATH], both[ZS_IMAGE_PATH];
+    snprintf(both, sizeof both, "%s", path);
+    if (there && !served && read->data.len &&
+        zs_resync_decode(read->data.at, read->data.len, other, sizeof other, &allowed, NULL)) {
+        climb(both, other);
+        allowed = allowed && strcmp(both, other) == 0;
     }
     struct zs_error e;
-    if (!zs_resync_encode(path, allowed, json, &e))
+    if (!zs_resync_encode(both, allowed, json, &e))
         return ZS_UNKNOWN;
     const struct zs_step step = {.type = there ? ZS_STEP_SET : ZS_STEP_CREATE,
                                  .path = link->resync_path,

@@ -12,18 +12,49 @@ static bool unseen(const struct zs_image_stand *stand, int64_t zxid) {
     return zxid > stand->seen && zxid > stand->floor;
 }
 
+// Whether the origin itself has it from somebody else, or from before it was restored.
+static bool is_borrowed(const struct zs_record_node *node) {
+    return node->copy || node->time_ms == 0;
+}
+
+// Nothing of the origin was here before. Times are compared where both are of writes, or where ours is of an
+// older state of everything.
+static bool is_first_better(const struct zs_image_stand *stand, const struct zs_record_node *node,
+                            const struct zs_image_here *here) {
+    if (node->copy && stand->copies_of_us)
+        return false;
+    if (here->copied && !is_borrowed(node))
+        return true;
+    return (here->old || !is_borrowed(node)) && origin_is_later(stand, node, here);
+}
+
+// Whether the image shows a write that is news here, where it is not known what the origin has seen.
+static bool is_news(const struct zs_image_stand *stand, const struct zs_record_node *node,
+                    const struct zs_image_here *here) {
+    switch (stand->life) {
+    case ZS_LIFE_FOLLOWED:
+        return !is_borrowed(node) && node->zxid > stand->applied && origin_is_later(stand, node, here);
+    case ZS_LIFE_FIRST:
+        return is_first_better(stand, node, here);
+    case ZS_LIFE_NEW:
+        break;
+    }
+    return !is_borrowed(node) && origin_is_later(stand, node, here);
+}
+
 struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
                                             const struct zs_record_node *node,
                                             const struct zs_image_here *here) {
+    if (stand->life == ZS_LIFE_NEW)
+        return is_news(stand, node, here) ? TAKE : KEEP;
     if (here->ours)
         return TAKE;
     if (!stand->seen_known)
-        return origin_is_later(stand, node, here) ? TAKE : KEEP;
+        return is_news(stand, node, here) ? TAKE : KEEP;
     if (here->changed <= stand->seen)
         return TAKE;
-    if (unseen(stand, here->changed) || node->zxid <= stand->applied)
-        return KEEP;
-    return (struct zs_image_verdict){.take = origin_is_later(stand, node, here), .doubt = true};
+    bool sure = unseen(stand, here->changed) || node->zxid <= stand->applied;
+    return (struct zs_image_verdict){.take = false, .doubt = !sure};
 }
 
 bool zs_image_acls_stay(bool origin_first, int rounds) {
@@ -34,27 +65,46 @@ bool zs_image_acls_stay(bool origin_first, int rounds) {
 struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here) {
+    bool later = here->ours || origin_is_later(stand, node, here);
+    if (stand->life == ZS_LIFE_NEW)
+        return later && !is_borrowed(node) ? TAKE : KEEP;
     if (!stand->seen_known)
-        return here->ours || origin_is_later(stand, node, here) ? TAKE : KEEP;
+        return here->ours || (stand->life == ZS_LIFE_FIRST ? is_first_better(stand, node, here)
+                                                           : later && !is_borrowed(node))
+                   ? TAKE
+                   : KEEP;
     bool take = !stand->acls_stay && (here->ours || here->changed <= stand->seen);
     return (struct zs_image_verdict){.take = take, .doubt = true};
 }
 
 struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,
                                               const struct zs_record_node *node, int64_t children_changed) {
-    if (!stand->seen_known || children_changed <= stand->seen)
+    bool deleted = stand->copies_of_us && node->copy; // it is there only because it was here once
+    if (stand->life != ZS_LIFE_FIRST && (deleted || is_borrowed(node)))
+        return stand->life == ZS_LIFE_NEW || stand->copies_of_us ? KEEP : TAKE;
+    if (stand->life == ZS_LIFE_NEW)
         return TAKE;
-    // Something was created or deleted there that the origin has not seen: this node, if it is there only because it was
-    // here once. Else perhaps: we had it before the image if the origin created it at or before `applied`.
-    if (node->echo)
+    if (!stand->seen_known)
+        return deleted ? KEEP : TAKE;
+    if (children_changed <= stand->seen)
+        return TAKE;
+    if (deleted)
         return KEEP;
+    // Something was created or deleted there that the origin has not seen. Perhaps this node: we had it
+    // before the image if the origin created it at or before `applied`.
     bool had = node->created <= stand->applied;
     return (struct zs_image_verdict){.take = !had, .doubt = true};
+}
+
+bool zs_image_may_delete(const struct zs_image_stand *stand) {
+    return stand->life != ZS_LIFE_NEW;
 }
 
 struct zs_image_verdict zs_image_judge_extra(const struct zs_image_stand *stand,
                                              const struct zs_image_here *here) {
     int64_t newest = here->created > here->changed ? here->created : here->changed;
+    if (!zs_image_may_delete(stand))
+        return KEEP;
     if (here->ours)
         return TAKE;
     if (!stand->seen_known)

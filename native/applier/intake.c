@@ -150,9 +150,10 @@ static void hear_at_once(struct zs_link *link, const struct zs_batch *batch) {
     int64_t time_ms = 0;
     for (uint32_t i = 0; i < batch->head.records; i++) {
         const struct zs_record *record = &batch->records[i];
-        if (record->type == ZS_RECORD_SEEN)
+        if (record->type == ZS_RECORD_SEEN) {
             link->origin_seen = record->seen;
-        else if (record->type == ZS_RECORD_TXN)
+            link->seen_by = batch->head.history;
+        } else if (record->type == ZS_RECORD_TXN)
             time_ms = record->txn.time_ms;
         else if (record->type == ZS_RECORD_HEARTBEAT && record->heartbeat.time_ms)
             time_ms = record->heartbeat.time_ms;
@@ -303,8 +304,12 @@ static bool admit_txn(struct zs_link *link, struct zs_held *held, const struct z
     if (!unit)
         return zs_fail(e, ZS_FATAL, "out of memory for a batch");
     unit->time_ms = txn->time_ms;
-    if (!zs_copies_rewrite(link->copies, txn->ops, txn->op_count, link->settings.filter, held->rewrite,
-                           &unit->ops, &unit->op_count, e))
+    const struct zs_op *ops = txn->ops;
+    uint32_t count = txn->op_count;
+    if (!zs_ahead_leave_out(&link->image.ahead, txn->zxid, held->rewrite, &ops, &count))
+        return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    if (!zs_copies_rewrite(link->copies, ops, count, link->settings.filter, held->rewrite, &unit->ops,
+                           &unit->op_count, e))
         return false;
     append(link, unit);
     return true;

@@ -17,9 +17,16 @@ enum {
     PATH_BYTES = sizeof ZS_JOURNAL_PATH + ZS_SITE_MAX + 24,
 };
 
+// What the journal is about ends with that history of the origin, and so does what was heard of it.
+int64_t zs_journal_seen(const struct zs_link *link) {
+    bool about = zs_history_equal(&link->seen_by, &link->journal.history);
+    return about && zs_history_proven(link) ? zs_history_theirs(link) : 0;
+}
+
 int64_t zs_journal_floor(const struct zs_link *link) {
-    const int64_t theirs = zs_history_theirs(link);
-    return zs_history_proven(link) && theirs > link->journal.floor ? theirs : link->journal.floor;
+    const struct zs_siblings *siblings = &link->settings.siblings;
+    const int64_t seen = siblings->seen ? siblings->seen(siblings->self) : zs_journal_seen(link);
+    return seen > link->journal.floor ? seen : link->journal.floor;
 }
 
 // --- names and texts, in the scratch arena -----------------------------------------------------------------------------
@@ -305,6 +312,7 @@ bool zs_journal_open(struct zs_link *link, int64_t floor) {
 
 void zs_journal_free(struct zs_journal *journal) {
     zs_zxids_free(&journal->zxids);
+    zs_zxids_free(&journal->others);
     *journal = (struct zs_journal){.open = false};
 }
 
@@ -355,6 +363,7 @@ bool zs_journal_load(struct zs_link *link) {
     struct zs_journal *journal = &link->journal;
     bool fine = true;
     zs_zxids_free(&journal->zxids);
+    zs_zxids_free(&journal->others);
     for (uint32_t i = 0; fine && i < ZS_JOURNAL_SLOTS; i++)
         fine = journal->slots[i] <= journal->floor || zs_zxids_add(&journal->zxids, journal->slots[i]);
     for (uint32_t at = 0; fine && at < journal->pack_count; at += AT_ONCE) {
@@ -367,6 +376,54 @@ bool zs_journal_load(struct zs_link *link) {
 
 bool zs_journal_holds(const struct zs_link *link, int64_t zxid) {
     return zs_zxids_hold(&link->journal.zxids, zxid);
+}
+
+// One node of another link's journal: when it was set, and what it says.
+static bool read_other(struct zs_link *link, const char *folder, const char *name, int64_t floor) {
+    char path[PATH_BYTES + 24];
+    snprintf(path, sizeof path, "%s/%.20s", folder, name);
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
+    bool fine = zs_client_ask(&link->client, &read) != ZS_UNKNOWN;
+    fine = fine && (read.changed <= floor || zs_zxids_add(&link->journal.others, read.changed)) &&
+           zs_journal_pack_parse(read.data, floor, &link->journal.others);
+    zs_request_clear(&read);
+    return fine;
+}
+
+static bool read_others(struct zs_link *link, const char *origin) {
+    char folder[PATH_BYTES];
+    struct zs_history ignored;
+    int64_t floor = 0;
+    snprintf(folder, sizeof folder, "%s/%.15s", ZS_JOURNAL_PATH, origin);
+    struct zs_request about = {.type = ZS_REQUEST_READ, .path = folder};
+    struct zs_request names = {.type = ZS_REQUEST_CHILDREN, .path = folder};
+    zs_client_submit(&link->client, &about);
+    bool fine = zs_client_ask(&link->client, &names) != ZS_UNKNOWN;
+    zs_client_drain(&link->client);
+    fine = fine && about.outcome != ZS_UNKNOWN;
+    zs_journal_about_parse(about.data, &ignored, &floor);
+    for (uint32_t i = 0; fine && i < names.name_count; i++)
+        fine = read_other(link, folder, names.names[i], floor);
+    zs_request_clear(&about);
+    zs_request_clear(&names);
+    return fine;
+}
+
+bool zs_journal_load_others(struct zs_link *link) {
+    struct zs_request origins = {.type = ZS_REQUEST_CHILDREN, .path = ZS_JOURNAL_PATH};
+    bool fine = zs_client_ask(&link->client, &origins) == ZS_DONE;
+    zs_zxids_free(&link->journal.others);
+    for (uint32_t i = 0; fine && i < origins.name_count; i++) {
+        if (strcmp(origins.names[i], link->settings.origin) != 0)
+            fine = read_others(link, origins.names[i]);
+    }
+    zs_zxids_sort(&link->journal.others);
+    zs_request_clear(&origins);
+    return fine;
+}
+
+bool zs_journal_others_hold(const struct zs_link *link, int64_t zxid) {
+    return zs_zxids_hold(&link->journal.others, zxid);
 }
 
 // --- dropping ----------------------------------------------------------------------------------------------------------

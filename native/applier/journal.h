@@ -10,7 +10,9 @@
 // slots are, so they are all known then. What is known after a crash is therefore exact: nothing is written
 // afterwards. A write that goes without the marker takes a slot along as well, if there is room for it in the request.
 //
-// What the origin has seen (SEEN) is dropped: with the next pack, or when there is nothing else to do.
+// What all sites have seen (SEEN) is dropped: with the next pack, or when there is nothing else to do. The
+// plugin of this site tells each of them which nodes of an image are copies, and of whom does not matter
+// (zs_image_rules.h).
 #ifndef ZS_JOURNAL_H
 #define ZS_JOURNAL_H
 
@@ -40,6 +42,7 @@ struct zs_journal {
     uint32_t pack_count;
     int64_t packs[ZS_JOURNAL_PACKS + ZS_JOURNAL_STEPS]; // their names, sorted
     struct zs_zxids zxids;                              // all that is known, as of zs_journal_load
+    struct zs_zxids others; // ... of the other links, as of zs_journal_load_others
 };
 
 // After the marker was taken over, with nothing in flight. `floor`: if there is no journal yet, up to where this link may have
@@ -54,11 +57,16 @@ uint32_t zs_journal_steps(struct zs_link *link, struct zs_step *to);
 void zs_journal_landed(struct zs_journal *journal, int64_t zxid); // the oldest multi in flight is done
 void zs_journal_failed(struct zs_journal *journal);               // nothing in flight took effect
 
-// Above this all is known: what the origin has seen is not kept.
+// Up to where the origin has seen this site's txns, in the history that the journal is about; 0: not known.
+int64_t zs_journal_seen(const struct zs_link *link);
+// Above this all is known: what all sites have seen is not kept.
 int64_t zs_journal_floor(const struct zs_link *link);
 // Reads what zs_journal_holds answers from. False: the place is lost.
 bool zs_journal_load(struct zs_link *link);
 bool zs_journal_holds(const struct zs_link *link, int64_t zxid);
+// The same of the other links' journals, as they stand in the tree now.
+bool zs_journal_load_others(struct zs_link *link);
+bool zs_journal_others_hold(const struct zs_link *link, int64_t zxid);
 void zs_journal_tick(struct zs_link *link); // drops what the origin has seen. Every turn
 
 #endif

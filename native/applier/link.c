@@ -78,11 +78,12 @@ void zs_link_set_flow_state(struct zs_link *link) {
                  link->settings.origin, link->settings.clock_ahead_ms / 1000);
         zs_link_set_state(link, ZS_APPLY_AHEAD, reason);
     } else if (image->braked) {
-        snprintf(
-            reason, sizeof reason,
-            "an image would delete %" PRIu64 " of %" PRIu64
-            " nodes here: look whether that is right, then allow it with: zoospan resync %s --allow-deletes",
-            image->brake_deletes, image->brake_nodes, link->settings.origin);
+        snprintf(reason, sizeof reason,
+                 "an image of %.150s would delete %" PRIu64 " of %" PRIu64
+                 " nodes here: look whether that is right, then allow it with: zoospan resync %s%s%.150s "
+                 "--allow-deletes",
+                 image->path, image->brake_deletes, image->brake_nodes, link->settings.origin,
+                 image->path[1] ? " --path " : "", image->path[1] ? image->path : "");
         zs_link_set_state(link, ZS_APPLY_BRAKE, reason);
     } else if (image->run) {
         snprintf(reason, sizeof reason,
@@ -151,6 +152,25 @@ static int64_t lag_of(const struct zs_link *link) {
     return lag > still ? lag : still;
 }
 
+// The marker is known to have been written at `marker_changed` for `durable`. Whatever takes either back
+// makes all of them void.
+static void note_moment(struct zs_link *link) {
+    const struct zs_moment now = {.own = link->marker_changed, .position = link->durable};
+    struct zs_moment *newest = link->moment_count ? &link->moments[link->moment_count - 1] : NULL;
+    if (newest && (now.own < newest->own || now.position < newest->position))
+        link->moment_count = 0;
+    else if (newest && (now.own == newest->own || zs_mono_ms() < link->moment_at))
+        return;
+    if (!link->positioned || !link->marker_exists)
+        return;
+    if (link->moment_count == ZS_MOMENTS) {
+        link->moment_count--;
+        memmove(link->moments, link->moments + 1, link->moment_count * sizeof *link->moments);
+    }
+    link->moments[link->moment_count++] = now;
+    link->moment_at = zs_mono_ms() + ZS_MOMENT_MS;
+}
+
 void zs_link_publish_status(struct zs_link *link) {
     struct zs_apply_status *now = &link->counters;
     now->applied = link->position;
@@ -165,9 +185,23 @@ void zs_link_publish_status(struct zs_link *link) {
     now->heard_ms = link->heard_at ? zs_mono_ms() - link->heard_at : -1;
     now->lag_ms = lag_of(link);
     show_skew(link);
+    now->seen = zs_journal_seen(link);
+    now->marker_found = link->marker_found;
     pthread_mutex_lock(&link->status_lock);
     link->status = *now;
+    note_moment(link);
     pthread_mutex_unlock(&link->status_lock);
+}
+
+int64_t zs_link_as_of(struct zs_link *link, int64_t position) {
+    int64_t own = 0;
+    pthread_mutex_lock(&link->status_lock);
+    for (uint32_t i = 0; i < link->moment_count; i++) {
+        if (link->moments[i].position <= position)
+            own = link->moments[i].own;
+    }
+    pthread_mutex_unlock(&link->status_lock);
+    return own;
 }
 
 void zs_link_status(struct zs_link *link, struct zs_apply_status *out) {
@@ -206,6 +240,17 @@ void zs_link_log_finding(struct zs_link *link, const struct zs_unit *unit, const
 
 void zs_link_lose_place(struct zs_link *link) {
     link->positioned = false;
+}
+
+static void note_least(int64_t *least, int64_t zxid) {
+    if (!*least || zxid < *least)
+        *least = zxid;
+}
+
+void zs_link_pass_over(struct zs_link *link, int64_t zxid) {
+    note_least(&link->marker.passed, zxid);
+    if (link->image.run)
+        note_least(&link->image.passed, zxid);
 }
 
 bool zs_link_is_own(const struct zs_link *link, const struct zs_history *history) {

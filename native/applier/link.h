@@ -52,10 +52,15 @@
 #include "zs_plan.h"
 #include "zs_report.h"
 
-// The other origins that this site has a link from, and how far it has come with each (0: nothing yet).
-// Thread: any.
+// What a link has to know of all links of its site. `positions`: the other origins that this site has a link
+// from, and how far it has come with each (0: nothing yet). Thread: any.
 struct zs_siblings {
     uint32_t (*positions)(void *self, const char *except, struct zs_position out[static ZS_VECTOR_MAX]);
+    // The newest own zxid at which no more of an origin than `position` was in this site's tree; 0: not
+    // known; -1: there is no link from that origin.
+    int64_t (*as_of)(void *self, const char *origin, int64_t position);
+    int64_t (*seen)(void *self);  // the least zs_journal_seen
+    int64_t (*found)(void *self); // the newest marker_found
     void *self;
 };
 
@@ -70,7 +75,8 @@ struct zs_link_settings {
     int64_t checkpoint_txns;
     uint32_t quarantine_max;
     size_t quarantine_bytes_max;
-    uint64_t resync_deletes, resync_delete_percent; // the brake of an image, see zs_extra_delete
+    uint64_t resync_deletes, resync_delete_percent,
+        resync_deletes_max; // the brake of an image, see image_extra.c
     struct zs_siblings siblings;
     size_t message_bytes_max;
     struct zs_plan_limits limits;
@@ -129,6 +135,13 @@ struct zs_skew {
     int64_t turned_at; // monotonic
     bool known[2];
     int64_t best_ms[2];
+};
+
+// Where the marker stood at some of this site's own zxids, the oldest first: now and then one, for some while
+// back.
+enum { ZS_MOMENTS = 256, ZS_MOMENT_MS = 250 };
+struct zs_moment {
+    int64_t own, position;
 };
 
 struct zs_feedback {
@@ -211,6 +224,8 @@ struct zs_link {
     // this site's own history, and what the origin has of it
     struct zs_history own_history;
     struct zs_record_seen origin_seen;
+    struct zs_history seen_by;       // the history of the origin that said so
+    int64_t marker_found;            // the marker's mzxid when ZooKeeper was connected to last
     uint64_t connects;               // of the session, when we found our place last
     struct zs_backoff look_backoff;  // between looks, since that connect
     struct zs_backoff renew_backoff; // while a broken history cannot be renewed
@@ -245,7 +260,10 @@ struct zs_link {
     int64_t whole_at;    // ... and when that was (monotonic); 0: not since the start
     struct zs_skew skew;
     pthread_mutex_t status_lock;
-    struct zs_apply_status status;   // under the lock
+    struct zs_apply_status status; // under the lock, as the next ones
+    struct zs_moment moments[ZS_MOMENTS];
+    uint32_t moment_count;
+    int64_t moment_at;               // when the next one is due (monotonic)
     struct zs_apply_status counters; // the thread's own
     int64_t conflict_second, conflict_lines, conflict_silent;
 };
@@ -261,6 +279,9 @@ struct zs_link *zs_link_new(struct zs_link_settings *settings, struct zs_target 
 void zs_link_ask_to_stop(struct zs_link *link); // thread: any
 void zs_link_free(struct zs_link *link);        // joins; all requests must be able to come back
 void zs_link_status(struct zs_link *link, struct zs_apply_status *out); // thread: any
+// The newest own zxid at which the marker stood no further than `position`, of those that are remembered; 0:
+// of none. Thread: any.
+int64_t zs_link_as_of(struct zs_link *link, int64_t position);
 
 // The only way to change the state; logs old -> new with the reason. Same state, other reason: only the detail changes.
 void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const char *reason);
@@ -276,6 +297,9 @@ void zs_link_whole_until(struct zs_link *link, int64_t time_ms);
 void zs_link_compare_clocks(struct zs_link *link, int64_t time_ms);
 // The place is not known any more: recover before anything else is written.
 void zs_link_lose_place(struct zs_link *link);
+// A txn of the origin is not in effect here, although the place moves past it. With the next write of the
+// marker.
+void zs_link_pass_over(struct zs_link *link, int64_t zxid);
 // Whether a history is known, and this site's own.
 bool zs_link_is_own(const struct zs_link *link, const struct zs_history *history);
 // The marker's next content; borrowed until the next call. `fence`: as in struct zs_marker. False: no memory.
@@ -377,10 +401,11 @@ void zs_quarantine_forget(struct zs_link *link); // frees the book: it is read a
 // Looks, every few seconds, for records that an operator wants to be tried once more, and tries them.
 void zs_quarantine_tick(struct zs_link *link);
 
-// slow.c: applies a record's ops now, and removes record and request in the same multi; if they are refused again the
-// record says so and the request goes. Nothing may be in flight. False: the place is not known any more.
-bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, const char *record_path,
-                   const char *request_path);
+// slow.c: applies a record's ops now, and removes record and request in the same multi; if they are refused
+// again the record says so and the request goes. `last_record`: there is no other. Nothing may be in flight.
+// False: the place is not known any more.
+bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, bool last_record,
+                   const char *record_path, const char *request_path);
 
 // slow.c: ops of an image, like one txn: read, settled, written, or put into quarantine under that zxid. The
 // marker stays where it is. Nothing may be in flight. False: the place is not known any more.

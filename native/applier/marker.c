@@ -87,7 +87,7 @@ static bool check_history(struct zs_client *client, struct zs_error *e) {
 bool zs_marker_make_home(struct zs_client *client, bool protected, struct zs_error *e) {
     static const char *const folders[] = {
         ZS_ROOT,         ZS_APPLIED_PATH,      ZS_SESSIONS_PATH, ZS_QUARANTINE_PATH,
-        ZS_JOURNAL_PATH, ZS_DICTIONARIES_PATH, ZS_RESYNC_PATH};
+        ZS_JOURNAL_PATH, ZS_DICTIONARIES_PATH, ZS_RESYNC_PATH,   ZS_RESTORED_PATH};
     struct zs_slice empty = {.at = (const uint8_t *)"", .len = 0};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         struct zs_acls acls = zs_marker_acls(protected);

@@ -202,8 +202,13 @@ static bool retry(struct zs_link *link, const char *name, struct zs_arena *arena
     zs_quarantine_name(zxid, record_name);
     snprintf(record_path, sizeof record_path, "%s/%s", link->quarantine_path, record_name);
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = record_path};
+    struct zs_request folder = {.type = ZS_REQUEST_NODE, .path = link->quarantine_path};
+    zs_client_submit(&link->client, &folder);
     enum zs_outcome outcome = zs_client_ask(&link->client, &read);
-    bool placed = outcome != ZS_UNKNOWN;
+    zs_client_drain(&link->client);
+    bool placed = outcome != ZS_UNKNOWN && folder.outcome != ZS_UNKNOWN;
+    const bool last = folder.child_count == 1;
+    zs_request_clear(&folder);
     if (outcome == ZS_REFUSED)
         drop_request(link, request_path, zs_rc_text(read.rc));
     else if (placed && !zs_quarantine_decode(read.data.at, read.data.len, true, arena, &record, &e))
@@ -213,7 +218,7 @@ static bool retry(struct zs_link *link, const char *name, struct zs_arena *arena
     else if (placed && !find_partners(&record, arena))
         drop_request(link, request_path, "out of memory");
     else if (placed)
-        placed = zs_slow_retry(link, &record, record_path, request_path);
+        placed = zs_slow_retry(link, &record, last, record_path, request_path);
     zs_request_clear(&read);
     return placed;
 }

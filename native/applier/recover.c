@@ -389,6 +389,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->marker.clock = found->clock;
         link->marker.since = found->since;
         link->marker.session = found->session;
+        link->marker.passed = found->passed;
     } else {
         link->marker = *found;
     }
@@ -397,6 +398,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->whole_at = 0;
         link->gap = false;
         link->doubt = (struct zs_doubt){.zxid = 0};
+        zs_ahead_free(&link->image.ahead);
         zs_intake_drop_all(link);
         link->receive_failed = link->receive != NULL; // what was dropped is to be delivered again
         zs_fail(&link->receive_error, ZS_RETRY, "the marker went back");
@@ -427,9 +429,9 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     if (!target.connected)
         return zs_fail(e, ZS_BUSY, "%s", target.detail);
     link->client.generation = target.generation;
-    if (target.connects != link->connects)
+    const bool anew = target.connects != link->connects;
+    if (anew)
         zs_backoff_reset(&link->look_backoff);
-    link->connects = target.connects;
     if (!zs_limit_look(link))
         return zs_fail(e, ZS_RETRY,
                        "a request of %zu bytes loses the connection each time, and the server does not say "
@@ -439,6 +441,9 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     bool exists;
     if (!read_marker(link, &found, &exists, e))
         return false;
+    link->connects = target.connects;
+    if (anew)
+        link->marker_found = link->marker_changed;
     if (!read_own_history(link, e))
         return false;
     ZS_FAILPOINT("applier_recover");

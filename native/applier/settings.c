@@ -69,6 +69,7 @@ bool zs_settings_of_link(const struct zs_options *options, const char *origin, s
     out->quarantine_max = (uint32_t)zs_option_int(options, NULL, "quarantine_max");
     out->quarantine_bytes_max = (size_t)zs_option_int(options, NULL, "quarantine_bytes_max");
     out->resync_deletes = (uint64_t)zs_option_int(options, NULL, "resync_deletes");
+    out->resync_deletes_max = (uint64_t)zs_option_int(options, NULL, "resync_deletes_max");
     out->resync_delete_percent = (uint64_t)zs_option_int(options, NULL, "resync_delete_percent");
     out->checkpoint_txns = zs_option_int(options, NULL, "checkpoint_txns");
     out->message_bytes_max = (size_t)zs_option_int(options, NULL, "message_bytes_max");

@@ -531,6 +531,7 @@ static enum written write_record(struct work *w, const struct problem *why, size
 static enum written put_in_quarantine(struct work *w) {
     const struct problem why = w->problem;
     struct zs_link *link = w->link;
+    zs_link_pass_over(link, w->unit->zxid);
     size_t most = link->settings.limits.request_max - 2 * (size_t)ZS_PLAN_MARKER_ROOM;
     for (int i = 0; i < 4; i++) {
         zs_arena_reset(link->scratch);
@@ -569,6 +570,7 @@ static enum written plan_left_out(struct work *w) {
     if (!count)
         return ops ? WRITTEN : no_memory(w);
     w->problem = why;
+    zs_link_pass_over(w->link, w->unit->zxid);
     struct zs_error e;
     struct zs_quarantine record = record_of(w, &why, ops, count);
     size_t used =
@@ -706,8 +708,8 @@ bool zs_slow_apply(struct zs_link *link, const struct zs_op *ops, uint32_t count
     return write_unit(&w) == WRITTEN;
 }
 
-bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, const char *record_path,
-                   const char *request_path) {
+bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, bool last_record,
+                   const char *record_path, const char *request_path) {
     struct zs_unit unit = {.zxid = record->zxid,
                            .time_ms = record->txn_time_ms,
                            .ops = record->ops,
@@ -720,6 +722,8 @@ bool zs_slow_retry(struct zs_link *link, const struct zs_quarantine *record, con
                      .request_path = request_path};
     zs_logf(link->log, ZS_LEVEL_INFO, "%s: tries zxid 0x%" PRIx64 " of quarantine once more",
             link->names.link, (uint64_t)record->zxid);
+    if (link->marker.passed == record->zxid && last_record)
+        link->marker.passed = 0; // unless it is refused again
     if (write_unit(&w) != WRITTEN)
         return false;
     // Copies of ephemerals may be among what was written: their records are read anew.

@@ -61,6 +61,8 @@ enum zs_copy_known { ZS_COPY_NONE, ZS_COPY_HELD, ZS_COPY_SKIPPED, ZS_COPY_OTHER 
 typedef bool zs_copies_expected(const void *context, const char *path);
 void zs_copies_begin_meeting(struct zs_copies *copies, zs_copies_expected *expected, const void *context);
 enum zs_copy_known zs_copies_touch(struct zs_copies *copies, const char *path, int64_t session);
+// (Records without a copy are none.)
+uint64_t zs_copies_count_not_met(const struct zs_copies *copies, const char *top);
 // The paths at or beneath `top` that were not met, into the arena. Errors: false (arena full).
 bool zs_copies_not_met(const struct zs_copies *copies, const char *top, struct zs_arena *arena,
                        const char *const **paths, uint32_t *count);

@@ -5,10 +5,21 @@
 //   - what was last changed here at or before `seen` was known to the origin when its tree was walked: the image decides;
 //   - what was changed here later is a write that the origin will still be sent: ours stays, and the origin gets it;
 //   - unless it was this very link that wrote it (`ours`, see journal.h): there the image decides. At or before `floor`
-//     that may not be known, and the later time decides (at equal times the site whose name sorts first, so that both
-//     sites decide alike).
-// Where it cannot be known (the origin never had anything of us, or lacks what we have of a third site) nothing is
-// deleted and the later time decides.
+//     that may not be known: ours stays, and is in doubt.
+// Where `seen` is not known (the origin never had anything of us, or lacks what we have of a third site)
+// nothing is deleted, and of two clients' writes the later one stays (at equal times that of the site whose
+// name sorts first).
+//
+// A copy is not a write: a node that an applier wrote bears the time of the copying, and may be an old value.
+// So nodes of an image tell: of what it has from this site (`copy`), which is never news here; and of what it
+// has from others, or from before it was restored, which bears no time. Where a site begins anew, with images
+// of several others, what a client wrote at its own site replaces the copy of it that came with another one's
+// image.
+//
+// What was known of a tree ends with the tree. An origin that was wiped or restored has another history than
+// the one that we have followed, and holds what it has got back from others and old copies, but nothing can
+// be said of what it lacks. So only what its clients have written since is taken; nothing is deleted, and
+// nothing gives way to a copy.
 //
 // A walk takes a while, and a client of this site may undo here what the image still shows. So a verdict may be in doubt: then
 // the part of the tree that it belongs to is asked for once more when all this has settled.
@@ -21,10 +32,19 @@
 
 #include "zs_batch.h"
 
+// What this site has had of the origin before.
+enum zs_image_life {
+    ZS_LIFE_FOLLOWED, // this history
+    ZS_LIFE_FIRST,    // nothing: it is new here, or this site is
+    ZS_LIFE_NEW,      // another history: it was wiped or restored
+};
+
 struct zs_image_stand {
-    int64_t applied; // the origin's zxid up to which this site had its txns; 0: nothing of this history
+    enum zs_image_life life;
+    int64_t applied;   // the origin's zxid up to which this site had its txns; 0: nothing of this history
+    bool copies_of_us; // the origin has followed this history of ours: its copies are of what we have, or had
     bool seen_known;
-    int64_t seen;      // our zxid up to which the image contains our txns
+    int64_t seen;      // our zxid up to which the image contains our txns, and what we had of others then
     int64_t floor;     // our zxid, above which all writes that this link made are known; 0: all are
     bool origin_first; // the origin's name sorts before ours
     bool acls_stay;    // both sites may be at this: the other one takes our ACLs
@@ -35,6 +55,8 @@ struct zs_image_here {
     int64_t created, changed; // czxid, mzxid
     int64_t changed_ms;       // mtime
     bool ours;                // this link changed it last
+    bool copied; // another link of this site did; only looked for where nothing of the origin was here
+    bool old;    // this site was restored, and it may be from before that
 };
 
 struct zs_image_verdict {
@@ -57,6 +79,8 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
 // (pzxid). take: create it.
 struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,
                                               const struct zs_record_node *node, int64_t children_changed);
+// False: no node is deleted, whatever it is, so none need be looked at.
+bool zs_image_may_delete(const struct zs_image_stand *stand);
 // The node is here, and not in the image though it would be. take: delete it, if nothing stays beneath it.
 struct zs_image_verdict zs_image_judge_extra(const struct zs_image_stand *stand,
                                              const struct zs_image_here *here);

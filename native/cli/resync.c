@@ -13,7 +13,18 @@
 #include "zs_text.h"
 #include "zs_txn.h"
 
-enum { PATH_BYTES = 128, LOOK_MS = 500, STATUS_OLD_MS = 10 * 1000, HINT_MS = 30 * 1000 };
+enum {
+    PATH_BYTES = 128,
+    LOOK_MS = 500,
+    STATUS_OLD_MS = 10 * 1000,
+    HINT_MS = 30 * 1000,
+    BRAKED_MS = 15 * 1000
+};
+
+struct wish {
+    const char *path;
+    bool allow, wait;
+};
 
 // What the applier's status file says of the link, for the operator to see; "" if it says nothing, or nobody writes it.
 static void read_status(const struct cli *cli, const char *origin, char *state, char *detail, size_t size) {
@@ -34,9 +45,17 @@ static void read_status(const struct cli *cli, const char *origin, char *state, 
     json_decref(status);
 }
 
+// Whether the detail of state BRAKE is about an image of this very path.
+static bool is_braked(const char *detail, const char *path) {
+    char head[600];
+    int len = snprintf(head, sizeof head, "an image of %.150s would delete", path);
+    return strncmp(detail, head, (size_t)len) == 0;
+}
+
 // Until the applier has taken the request away, which it does when the image is taken.
-static int wait_until_taken(struct cli *cli, const char *origin, const char *path, bool allowed) {
+static int wait_until_taken(struct cli *cli, const char *origin, const char *path, const struct wish *wish) {
     char state[600], detail[600], told[600] = "";
+    int64_t braked_since = 0;
     int64_t hint_at = zs_mono_ms() + HINT_MS;
     for (;;) {
         struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
@@ -65,16 +84,16 @@ static int wait_until_taken(struct cli *cli, const char *origin, const char *pat
                     "one does\n",
                     path);
         }
-        if (strcmp(state, "BRAKE") == 0 && !allowed)
+        bool brake = strcmp(state, "BRAKE") == 0;
+        if (!brake || !braked_since)
+            braked_since = brake ? zs_mono_ms() : 0;
+        // One that this request does not release: it is of another path, and holds on.
+        if (brake &&
+            ((!wish->allow && is_braked(detail, wish->path)) || zs_mono_ms() - braked_since >= BRAKED_MS))
             return cli_fail("%s", detail);
         nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
     }
 }
-
-struct wish {
-    const char *path;
-    bool allow, wait;
-};
 
 static int read_wish(struct cli *cli, int argc, char **argv, struct wish *out) {
     static const struct option options[] = {{"path", required_argument, NULL, 'p'},
@@ -122,7 +141,7 @@ int cli_resync(struct cli *cli, int argc, char **argv) {
     zs_buffer_free(&json);
     if (status != CLI_OK || !wish.wait)
         return status;
-    return wait_until_taken(cli, origin, path, wish.allow);
+    return wait_until_taken(cli, origin, path, &wish);
 }
 
 int cli_history_renew(struct cli *cli, int argc, char **argv) {
@@ -141,7 +160,7 @@ int cli_history_renew(struct cli *cli, int argc, char **argv) {
         return status;
     struct zs_error e;
     struct zs_arena *arena = zs_arena_new(16 << 20);
-    if (!arena || !zs_history_renew(&cli->client, NULL, arena, &e))
+    if (!arena || !zs_history_renew(&cli->client, NULL, NULL, arena, &e))
         status = cli_fail("%s", arena ? e.text : "out of memory");
     else
         puts("done");

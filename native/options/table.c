@@ -485,12 +485,11 @@ const struct zs_option zs_option_table[] = {
         .fallback = "1000",
         .min = 0,
         .max = 1000000000,
-        .prose = "The brake of an image: it deletes what the origin does not have, but at most this many "
-                 "nodes, or "
-                 "`zoospan.resync_delete_percent` of the nodes here, whichever is more. Beyond that the link "
-                 "stands in "
-                 "state BRAKE, and deletes nothing, until an operator allows it with `zoospan resync ORIGIN "
-                 "--allow-deletes`.",
+        .prose =
+            "The brake of an image. It deletes what the origin does not have, copies of ephemerals "
+            "included, but at most this many nodes, or `zoospan.resync_delete_percent` of the nodes here, "
+            "whichever is more. Beyond that the link stands in state BRAKE, and deletes nothing, until an "
+            "operator allows it with `zoospan resync ORIGIN --allow-deletes`.",
     },
     {
         .name = "resync_delete_percent",
@@ -500,7 +499,19 @@ const struct zs_option zs_option_table[] = {
         .fallback = "5",
         .min = 0,
         .max = 100,
-        .prose = "See `zoospan.resync_deletes`.",
+        .prose = "See `zoospan.resync_deletes`. It never stands for more nodes than "
+                 "`zoospan.resync_deletes_max`.",
+    },
+    {
+        .name = "resync_deletes_max",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "10000",
+        .min = 0,
+        .max = 1000000000,
+        .prose = "Of many nodes a small share is much: `zoospan.resync_delete_percent` of them count as this "
+                 "many at most.",
     },
     {
         .name = "ephemerals",

@@ -46,12 +46,16 @@ bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_er
         memcpy(out->markers[out->marker_count].site, name, sizeof name);
         out->markers[out->marker_count++].data = data;
     }
-    out->journal = read_text(in);
+    struct zs_slice restored = read_text(in);
+    out->restored = zs_restored_parse(restored);
     out->written = *in;
-    return (out->journal.at && out->zxid >= 0) || malformed(e);
+    return (restored.at && out->zxid >= 0) || malformed(e);
 }
 
-bool zs_chunk_written(struct zs_reader *in, int64_t floor, struct zs_zxids *out, struct zs_error *e) {
+static bool read_journal(struct zs_reader *in, struct zs_zxids *out, struct zs_error *e) {
+    struct zs_history ignored;
+    int64_t floor = 0;
+    zs_journal_about_parse(read_text(in), &ignored, &floor);
     int32_t count = zs_read_i32(in);
     for (int32_t i = 0; i < count && !in->failed; i++) {
         int64_t zxid = zs_read_i64(in);
@@ -61,7 +65,20 @@ bool zs_chunk_written(struct zs_reader *in, int64_t floor, struct zs_zxids *out,
         if ((zxid > floor && !zs_zxids_add(out, zxid)) || !zs_journal_pack_parse(data, floor, out))
             return zs_fail(e, ZS_FATAL, "out of memory for a journal");
     }
-    zs_zxids_sort(out);
+    return true;
+}
+
+bool zs_chunk_written(struct zs_reader *in, const char *site, struct zs_zxids *of_site,
+                      struct zs_zxids *of_others, struct zs_error *e) {
+    int32_t count = zs_read_i32(in);
+    for (int32_t i = 0; i < count && !in->failed; i++) {
+        const struct zs_slice name = read_text(in);
+        bool its = name.len == strlen(site) && name.at && memcmp(name.at, site, name.len) == 0;
+        if (!read_journal(in, its ? of_site : of_others, e))
+            return false;
+    }
+    zs_zxids_sort(of_site);
+    zs_zxids_sort(of_others);
     return (!in->failed && zs_read_left(in) == 0) || malformed(e);
 }
 

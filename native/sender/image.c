@@ -44,7 +44,8 @@ void zs_image_drop(struct zs_sender *s) {
     if (image->wish)
         zs_images_cancel(s->settings.images, image->wish);
     free(image->chunk);
-    zs_zxids_free(&image->echoes);
+    zs_zxids_free(&image->copies);
+    zs_zxids_free(&image->borrowed);
     image->chunk = NULL;
     image->wish = 0;
     image->begun = image->ended = image->finished = image->node_waits = image->batch_open = image->in_flight =
@@ -116,22 +117,12 @@ static void read_markers(struct zs_sender *s, const struct zs_chunk_head *head) 
         }
         if (!zs_ready_counts(&marker))
             continue;
-        struct zs_position *position = &image->vector[image->vector_count++];
+        struct zs_position *position = &image->vector[image->vector_count];
         memcpy(position->site, head->markers[i].site, sizeof position->site);
         position->zxid = marker.zxid;
+        image->holds[image->vector_count] = *position;
+        image->holds[image->vector_count++].zxid = zs_ready_holds(&marker);
     }
-}
-
-// What the journal of this site's applier is about is the destination's history that the marker names, or it is of no use.
-static bool read_journal(struct zs_sender *s, struct zs_chunk_head *head, struct zs_error *e) {
-    struct zs_image *image = &s->image;
-    struct zs_history history;
-    int64_t floor;
-    zs_zxids_free(&image->echoes);
-    if (!image->has_marker || !zs_journal_about_parse(head->journal, &history, &floor) ||
-        !zs_history_equal(&history, &image->marker.history))
-        return true;
-    return zs_chunk_written(&head->written, floor, &image->echoes, e);
 }
 
 // Before a walk (`head` NULL): whether one is worth while. Behind its HEAD: whether it counts.
@@ -201,12 +192,16 @@ static bool take_head(struct zs_sender *s, struct zs_error *e) {
         zs_image_drop(s);
         return true;
     }
-    if (!read_journal(s, &head, e))
+    zs_zxids_free(&image->copies);
+    zs_zxids_free(&image->borrowed);
+    image->restored = head.restored;
+    if (!zs_chunk_written(&head.written, s->settings.destination, &image->copies, &image->borrowed, e))
         return false;
     image->in = zs_reader_of(image->chunk->bytes, 0); // HEAD fills its chunk
     bool whole = strcmp(image->path, "/") == 0;
     image->history = s->history;
-    image->needs_one_too = image->has_marker && image->marker.image;
+    image->needs_one_too =
+        (image->has_marker && image->marker.image) || zs_ready_is_news_only(&s->history, report);
     image->at = image->goes_on = (struct zs_checkpoint){
         .zxid = head.zxid, .clock = zs_link_clock_at(s, head.zxid, clock_of_markers(&head))};
     if (!whole && zs_history_equal(&report->history, &s->history))
@@ -239,10 +234,10 @@ static bool open_batch(struct zs_sender *s, struct zs_error *e) {
                                     .begin = {.run = image->run,
                                               .path = image->path,
                                               .zxid = image->at.zxid,
-                                              .seen = seen ? image->marker.zxid : 0,
+                                              .seen = seen ? zs_ready_holds(&image->marker) : 0,
                                               .seen_history = image->marker.history,
                                               .vector_count = image->vector_count,
-                                              .vector = image->vector,
+                                              .vector = image->holds,
                                               .include = zs_filter_include(s->settings.filter),
                                               .exclude = zs_filter_exclude(s->settings.filter)}};
     image->part++;
@@ -319,7 +314,9 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
     zs_arena_reset(image->arena);
     if (!zs_chunk_node(&image->in, image->arena, &image->node, e))
         return false;
-    image->node.echo = zs_zxids_hold(&image->echoes, image->node.zxid);
+    image->node.copy = zs_zxids_hold(&image->copies, image->node.zxid);
+    if (image->node.zxid <= image->restored || zs_zxids_hold(&image->borrowed, image->node.zxid))
+        image->node.time_ms = 0;
     return add_node(s, full, e);
 }
 

@@ -181,6 +181,7 @@ static struct zs_checkpoint behind_image(const struct zs_sender *s) {
 static void decide(const struct zs_sender *s, struct zs_start *start) {
     struct zs_start_facts facts = {
         .history = s->history,
+        .followed = s->has_marker ? s->marker.history : (struct zs_history){{0}},
         .rollback = s->rollback,
         .bounds = zs_backlog_bounds(s->backlog),
         .beginning = s->beginning,

@@ -27,8 +27,16 @@ static void lack(struct lacks *lacks, const char *format, ...) {
     lacks->len += wanted < 0 ? 0 : (size_t)wanted < room ? (size_t)wanted : room - 1;
 }
 
+bool zs_ready_is_news_only(const struct zs_history *history, const struct zs_report *report) {
+    return zs_history_known(&report->history) && !zs_history_equal(&report->history, history);
+}
+
 bool zs_ready_counts(const struct zs_marker *marker) {
     return zs_history_known(&marker->history);
+}
+
+int64_t zs_ready_holds(const struct zs_marker *marker) {
+    return marker->passed && marker->passed <= marker->zxid ? marker->passed - 1 : marker->zxid;
 }
 
 static const struct zs_position *find(const struct zs_ready_facts *facts, const char *site) {
@@ -50,9 +58,15 @@ static void lack_others(const struct zs_ready_facts *facts, struct lacks *lacks)
     }
 }
 
+// A marker of an earlier life of the destination counts zxids of that one.
+static bool is_of_this_life(const struct zs_ready_facts *facts) {
+    const struct zs_report *report = facts->report;
+    return !zs_history_known(&report->own) || zs_history_equal(&report->own, &facts->marker->history);
+}
+
 static void lack_fence(const struct zs_ready_facts *facts, struct lacks *lacks) {
     const struct zs_marker *marker = facts->marker;
-    if (marker && zs_ready_counts(marker) && marker->zxid < facts->report->fence)
+    if (marker && zs_ready_counts(marker) && is_of_this_life(facts) && marker->zxid < facts->report->fence)
         lack(lacks, "what %s wrote before it asked (0x%" PRIx64 ", is at 0x%" PRIx64 ")",
              facts->report->destination, (uint64_t)facts->report->fence, (uint64_t)marker->zxid);
 }
@@ -64,8 +78,9 @@ enum zs_ready zs_ready_decide(const struct zs_ready_facts *facts, char *reason, 
     bool first = strcmp(facts->origin, destination) < 0;
     struct lacks lacks = {.len = 0};
     *reason = '\0';
-    if (facts->zxid >= 0 && facts->zxid < report->applied &&
-        zs_history_equal(&report->history, &facts->history)) {
+    if (zs_ready_is_news_only(&facts->history, report))
+        return ZS_READY_SEND;
+    if (facts->zxid >= 0 && facts->zxid < report->applied && zs_history_known(&report->history)) {
         snprintf(reason, size, "waits for this server to reach zxid 0x%" PRIx64 ", which %s has already",
                  (uint64_t)report->applied, destination);
         return ZS_READY_NOT_YET;

@@ -14,7 +14,21 @@ static void decide(struct zs_start *start, enum zs_start_verdict verdict, const 
     va_end(args);
 }
 
+// A destination that has nothing of this site, of whose earlier life this site holds writes: they are in no
+// txn that the link could carry, and its clients' newest values are there only.
+static bool had_another_life(const struct zs_start_facts *facts) {
+    return zs_history_known(&facts->followed) && !zs_history_equal(&facts->followed, &facts->report.own);
+}
+
 static void start_new_destination(const struct zs_start_facts *facts, struct zs_start *start) {
+    if (facts->report.takes_images && had_another_life(facts)) {
+        decide(
+            start, ZS_START_GAP,
+            "%s has nothing of this site, but this site holds what it wrote before it was wiped or restored: "
+            "it needs an image of the tree",
+            facts->report.destination);
+        return;
+    }
     if (facts->beginning < 0) {
         decide(start, ZS_START_GAP,
                "%s has nothing of this site yet, and this site is not empty: it needs an image of the tree",

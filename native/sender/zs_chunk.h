@@ -1,8 +1,8 @@
 // The bytes in which a walk hands over what it has seen (big-endian; a text is an int length and UTF-8 bytes). Made by
 // io.zoospan.Walk, never leaves the process:
-//   HEAD   u8 0; long zxid of the tree before the walk; long number of nodes in it; int count of markers, each: text site, text
-//          data; the journal of the applier for the destination: text data of its folder; int count of its nodes, each: long
-//          mzxid, text data
+//   HEAD   u8 0; long zxid of the tree before the walk; long number of nodes in it; int count of markers, each:
+//          text site, text data; text data of /zoospan/restored; int count of the applier's journals, each: text
+//          site, text data of its folder; int count of its nodes, each: long mzxid, text data
 //   NODES  u8 1; until the chunk's end nodes, each: text path; int length of data, -1 for null, bytes; int count of ACL
 //          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;
 //          long mzxid; long czxid; long mtime
@@ -26,15 +26,17 @@ struct zs_chunk_head {
         char site[ZS_SITE_MAX + 1];
         struct zs_slice data; // in the chunk
     } markers[ZS_VECTOR_MAX];
-    struct zs_slice journal;  // what it is about; in the chunk
-    struct zs_reader written; // its nodes: for zs_chunk_written
+    int64_t restored;         // up to here the tree is from before the ensemble was restored; 0: it never was
+    struct zs_reader written; // the journals: for zs_chunk_written
 };
 
 // All return false with ZS_CORRUPT, or ZS_FATAL when the arena is full.
 bool zs_chunk_type(struct zs_reader *in, enum zs_chunk_type *type, struct zs_error *e);
 bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_error *e);
-// Adds the zxids that the journal knows above `floor`: mzxids of its nodes, and what their data says.
-bool zs_chunk_written(struct zs_reader *in, int64_t floor, struct zs_zxids *out, struct zs_error *e);
+// Adds the zxids that the journals know, above the floor of each: mzxids of their nodes, and what their data
+// says. `of_site`: what was written for that site; `of_others`: for the others.
+bool zs_chunk_written(struct zs_reader *in, const char *site, struct zs_zxids *of_site,
+                      struct zs_zxids *of_others, struct zs_error *e);
 // One node; what it points to lives in the arena or in the chunk. An error names it.
 bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
                    struct zs_error *e);

@@ -64,18 +64,21 @@ struct zs_image {
     int64_t run;
     bool named; // the destination has said that it is taking it
     uint32_t part;
-    uint64_t nodes, about;          // sent; how many there are, more or less (0: not known)
-    struct zs_history history;      // of this site
-    struct zs_checkpoint at;        // where the walk began: Z0
-    struct zs_checkpoint goes_on;   // where the stream goes on behind it
-    int64_t tip;                    // where the walk ended
-    bool has_marker, needs_one_too; // what the tree of the walk said ...
-    struct zs_marker marker;        // ... of the destination ...
-    uint32_t vector_count;          // ... and of all
-    struct zs_position vector[ZS_VECTOR_MAX];
-    struct zs_zxids echoes; // ... and which of this site's txns its applier wrote for the destination
-    bool sent;              // `run` is with the broker, and the destination has not told that it has it
-    int64_t again_at;       // when to give that up
+    uint64_t nodes, about;        // sent; how many there are, more or less (0: not known)
+    struct zs_history history;    // of this site
+    struct zs_checkpoint at;      // where the walk began: Z0
+    struct zs_checkpoint goes_on; // where the stream goes on behind it
+    int64_t tip;                  // where the walk ended
+    bool needs_one_too;           // goes although this site needs an image of the destination, too
+    bool has_marker;              // what the tree of the walk said ...
+    struct zs_marker marker;      // ... of the destination ...
+    uint32_t vector_count;        // ... and of all
+    struct zs_position vector[ZS_VECTOR_MAX], holds[ZS_VECTOR_MAX]; // (but for what was passed over)
+    struct zs_zxids copies;   // ... which of this site's txns its applier wrote for the destination ...
+    struct zs_zxids borrowed; // ... or for others ...
+    int64_t restored;         // ... and up to where the tree is from before a restoration
+    bool sent;                // `run` is with the broker, and the destination has not told that it has it
+    int64_t again_at;         // when to give that up
 };
 
 struct zs_lag_share {

@@ -27,7 +27,15 @@ enum zs_ready {
 // `reason` (for an operator) is set unless the verdict is ZS_READY_SEND.
 enum zs_ready zs_ready_decide(const struct zs_ready_facts *facts, char *reason, size_t size);
 
+// Whether the destination has followed another history than this one: this site was wiped or restored. Of its
+// tree only what its clients have written since then is news there, and nothing is deleted for what it lacks:
+// the sooner it is sent the better.
+bool zs_ready_is_news_only(const struct zs_history *history, const struct zs_report *report);
+
 // Whether a marker says how much of a site has been applied: one without a history says nothing.
 bool zs_ready_counts(const struct zs_marker *marker);
+
+// Up to which zxid of a site this tree holds what the site wrote, by the marker for it.
+int64_t zs_ready_holds(const struct zs_marker *marker);
 
 #endif

@@ -327,11 +327,11 @@ static bool read_node(struct cursor *c, struct zs_record_node *node) {
     uint8_t first = zs_read_u8(&c->in);
     if (!whole(c, "node"))
         return false;
-    if (first & 0xf & ~(WIRE_NODE_WRITE | WIRE_NODE_DELETE | WIRE_NODE_ECHO))
+    if (first & 0xf & ~(WIRE_NODE_WRITE | WIRE_NODE_DELETE | WIRE_NODE_COPY))
         return corrupt(c, "it has unknown flags");
     node->has_write = first & WIRE_NODE_WRITE;
     node->has_delete = first & WIRE_NODE_DELETE;
-    node->echo = first & WIRE_NODE_ECHO;
+    node->copy = first & WIRE_NODE_COPY;
     return read_path(c, &node->path) && read_data(c, &node->data) && read_acls(c, &node->acls) &&
            read_kind(c, first >> WIRE_AUX_SHIFT, &node->kind, &node->session, &node->ttl_ms) &&
            read_node_zxids(c, node) && (!node->has_write || read_real_stamp(c, &node->write)) &&

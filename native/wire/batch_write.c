@@ -257,7 +257,7 @@ static void put_mark(struct zs_batch_writer *w, const struct zs_record_mark *mar
 
 static void put_node(struct zs_batch_writer *w, const struct zs_record_node *node) {
     unsigned flags = (node->has_write ? WIRE_NODE_WRITE : 0u) | (node->has_delete ? WIRE_NODE_DELETE : 0u) |
-                     (node->echo ? WIRE_NODE_ECHO : 0u);
+                     (node->copy ? WIRE_NODE_COPY : 0u);
     zs_put_u8(&w->raw, (uint8_t)(flags | (unsigned)node->kind << WIRE_AUX_SHIFT));
     put_path(w, node->path);
     put_data(&w->raw, node->data);

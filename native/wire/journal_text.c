@@ -65,3 +65,12 @@ bool zs_journal_pack_parse(struct zs_slice text, int64_t floor, struct zs_zxids 
     }
     return true;
 }
+
+size_t zs_restored_format(int64_t zxid, char out[static ZS_RESTORED_TEXT]) {
+    return (size_t)snprintf(out, ZS_RESTORED_TEXT, "%" PRIx64, (uint64_t)zxid);
+}
+
+int64_t zs_restored_parse(struct zs_slice text) {
+    int64_t zxid;
+    return read_zxid(&text, &zxid) && !text.len ? zxid : 0;
+}

@@ -32,6 +32,9 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->fence)
         len +=
             (size_t)snprintf(to + len, size - len, ",\"fence\":\"0x%" PRIx64 "\"", (uint64_t)marker->fence);
+    if (marker->passed)
+        len +=
+            (size_t)snprintf(to + len, size - len, ",\"passed\":\"0x%" PRIx64 "\"", (uint64_t)marker->passed);
     len += (size_t)snprintf(to + len, size - len, "}");
     out->len = len;
     return true;
@@ -56,6 +59,8 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
         read = zs_json_read_zxid(object, "since", &out->since, e);
     if (read && json_object_get(object, "fence"))
         read = zs_json_read_zxid(object, "fence", &out->fence, e);
+    if (read && json_object_get(object, "passed"))
+        read = zs_json_read_zxid(object, "passed", &out->passed, e);
     json_decref(object);
     return read || zs_error_context(e, "marker");
 }

@@ -75,6 +75,8 @@ static json_t *report_value(const struct zs_report *report) {
                  json_object_set_new(object, "time", json_integer(report->time_ms)) == 0 &&
                  add_lists(object, report) &&
                  (!report->tells_peers || add_vector(object, "peers", report->peer_count, report->peers)) &&
+                 (!zs_history_known(&report->own) ||
+                  json_object_set_new(object, "own", history_value(&report->own)) == 0) &&
                  (!report->takes_images || json_object_set_new(object, "images", json_true()) == 0) &&
                  (!report->takes_dictionaries || add_dictionaries(object, report)) &&
                  json_object_set_new(object, "need", need_value(report)) == 0;
@@ -177,6 +179,7 @@ bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, st
                 zs_json_read_integer(object, "time", &out->time_ms, e) &&
                 read_vector(object, "vector", &out->vector_count, out->vector, e) &&
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e) &&
+                (!json_object_get(object, "own") || zs_json_read_history(object, "own", &out->own, e)) &&
                 read_dictionaries(object, out, e) && read_need(object, out, e);
     out->since = out->applied; // an earlier version's clock proves nothing of what lies before
     if (read && json_object_get(object, "since"))

@@ -27,7 +27,7 @@ enum { WIRE_OPEN_PERMS = 31 };
 
 // An operation's first byte: the type and, above it, a CREATE's kind or whether CLOSE_SESSION's paths are known. A
 // NODE's first byte has the kind in the same place and these flags below it.
-enum { WIRE_AUX_SHIFT = 4, WIRE_NODE_WRITE = 1, WIRE_NODE_DELETE = 2, WIRE_NODE_ECHO = 4 };
+enum { WIRE_AUX_SHIFT = 4, WIRE_NODE_WRITE = 1, WIRE_NODE_DELETE = 2, WIRE_NODE_COPY = 4 };
 
 // What differences count from: the values of the record before, on both sides.
 struct wire_state {

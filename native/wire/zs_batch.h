@@ -67,7 +67,7 @@ struct zs_record_node { // a full image
     int64_t zxid;    // of the origin's txn that set the data last (mzxid) ...
     int64_t created; // ... and of the one that created the node (czxid); never above zxid
     int64_t time_ms; // when the data was set (mtime)
-    bool echo;       // it was the destination's own write, which the origin's applier had brought here
+    bool copy;       // the origin's applier wrote it, for the destination
     bool has_write, has_delete;
     struct zs_stamp write, delete;
 };

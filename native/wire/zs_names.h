@@ -30,6 +30,7 @@ void zs_link_names(const char *origin, const char *destination, struct zs_link_n
 // Znodes.
 #define ZS_ROOT "/zoospan"
 #define ZS_HISTORY_PATH "/zoospan/history"   // data: the history's UUID as text
+#define ZS_RESTORED_PATH "/zoospan/restored" // data: up to which zxid the tree is from before a restoration
 #define ZS_APPLIED_PATH "/zoospan/applied"   // one child, the marker, per origin
 #define ZS_SESSIONS_PATH "/zoospan/sessions" // <origin>/<session in hex>/<escaped path>: copies of ephemerals
 

@@ -17,6 +17,7 @@ struct zs_report {
     char origin[ZS_SITE_MAX + 1];
     char destination[ZS_SITE_MAX + 1];
     struct zs_history history; // whose zxids these are; unknown: nothing was ever applied
+    struct zs_history own;     // the destination's own; unknown: its version does not say
     int64_t applied;       // the last origin zxid in effect (or without effect) at the destination; 0: none
     zs_clock clock;        // the origin's clock at `applied`
     int64_t since;         // every txn above this one has been counted into the clock
@@ -63,6 +64,9 @@ struct zs_marker {
     // The zxid at which the marker stood with effects last, if it has been written since without any (registering, a wish);
     // 0: the txn that wrote it had effects.
     int64_t fence;
+    // The first of the origin's txns that was passed over (quarantine) and that nothing since has made good;
+    // 0: none. From there on the marker does not say what this tree holds.
+    int64_t passed;
 };
 
 // The same for the marker. Written by hand into `out`, without allocation beyond the buffer's: it is on the hot path.

@@ -24,8 +24,8 @@ static void dump_node(struct zs_buffer *out, const struct zs_record_node *node) 
     dump_format(
         out, " session=0x%" PRIx64 " ttl=%" PRId64 " zxid=0x%" PRIx64 " created=0x%" PRIx64 " time=%" PRId64,
         (uint64_t)node->session, node->ttl_ms, (uint64_t)node->zxid, (uint64_t)node->created, node->time_ms);
-    if (node->echo)
-        dump_format(out, " echo");
+    if (node->copy)
+        dump_format(out, " copy");
     if (node->has_write)
         dump_stamp(out, "write", &node->write);
     if (node->has_delete)

@@ -12,6 +12,11 @@ static void about(struct zs_slice text) {
     struct zs_history history, again;
     int64_t floor, floor_again;
     char out[ZS_JOURNAL_ABOUT_TEXT];
+    const int64_t restored = zs_restored_parse(text);
+    if (restored) {
+        struct zs_slice number = {.at = (const uint8_t *)out, .len = zs_restored_format(restored, out)};
+        assert(zs_restored_parse(number) == restored);
+    }
     if (!zs_journal_about_parse(text, &history, &floor))
         return;
     struct zs_slice written = {.at = (const uint8_t *)out,

@@ -181,11 +181,11 @@ class Batch:
         return self.add(record + self.put_session(session))
 
     def node(self, path, data, acls=OPEN, kind="PERSISTENT", session=0, ttl=0, write=None, delete=None, zxid=0,
-             created=0, at_ms=0, echo=False):
+             created=0, at_ms=0, copy=False):
         self.lines.append("NODE %s %s data=%s acls=%s session=0x%x ttl=%d zxid=0x%x created=0x%x time=%d%s%s%s" % (
             kind, path, self.show_data(data), self.show_acls(acls), session, ttl, zxid, created, at_ms,
-            " echo" if echo else "", " write=0x%x/%s/0x%x/%d" % write if write else "", " delete=0x%x/%s/0x%x/%d" % delete if delete else ""))
-        flags = (1 if write else 0) | (2 if delete else 0) | (4 if echo else 0) | KINDS[kind] << 4
+            " copy" if copy else "", " write=0x%x/%s/0x%x/%d" % write if write else "", " delete=0x%x/%s/0x%x/%d" % delete if delete else ""))
+        flags = (1 if write else 0) | (2 if delete else 0) | (4 if copy else 0) | KINDS[kind] << 4
         record = b"\3" + bytes([flags]) + self.put_path(path) + self.put_data(data) + self.put_acls(acls)
         record += self.put_kind(kind, session, ttl) + varint(zxid) + varint(zxid - created)
         record += zigzag(at_ms - (self.clock >> 16))
@@ -294,7 +294,7 @@ def image():
     b.node("/a", b"1", DIGEST, write=(C + 9, "bj", 0x300000000, 2))
     b.node("/a/b", None, DIGEST, "EPHEMERAL", 0x7F, delete=(C + 8, "sh", Z + 3, 0))
     b.node("/a/c", b"c", OPEN, "TTL", 0, 5, (C + 8, "sh", Z + 3, 4294967295), (C + 7, "hk", 0x7FFFFFFFFFFFFFFF, 1))
-    b.node("/d", b"", OPEN, "CONTAINER", echo=True)
+    b.node("/d", b"", OPEN, "CONTAINER", copy=True)
     b.seen_of("8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", Z + 3)
     b.checkpoint(Z + 3)
     b.tombstone("/gone", (C + 8, "sh", Z + 3, 0))

@@ -24,42 +24,56 @@ static void expect(const char *name, struct zs_image_verdict found, enum verdict
 
 // The origin had us up to 100, we had it up to 50, and the newest write of the link is our 200.
 #define STAND                                                                                                \
-    { .applied = 50, .seen_known = true, .seen = 100, .floor = 200 }
+    { .applied = 50, .copies_of_us = true, .seen_known = true, .seen = 100, .floor = 200 }
 #define UNKNOWN                                                                                              \
     { .applied = 50, .seen = 100, .floor = 200 }
 #define FIRST(...)                                                                                           \
     { .applied = 50, .seen = 100, .floor = 200, .origin_first = true, __VA_ARGS__ }
+// Two filled sites meet; and an origin that was wiped or restored.
+#define MEET(...)                                                                                            \
+    { .life = ZS_LIFE_FIRST, .copies_of_us = true, __VA_ARGS__ }
+#define WIPED                                                                                                \
+    { .life = ZS_LIFE_NEW, .copies_of_us = true, .seen_known = true, .seen = 100, .floor = 200 }
 
 struct both {
     const char *name;
     struct zs_image_stand stand;
     int64_t node_zxid, node_ms, changed, changed_ms;
     enum verdict data, acl;
+    bool copy;
 };
 
 static void both_have_the_node(void **state) {
     (void)state;
     static const struct both rows[] = {
-        {"the origin saw it", STAND, 40, 1, 100, 9, TAKE, TAKE_IN_DOUBT},
-        {"... and wrote since", STAND, 60, 1, 7, 9, TAKE, TAKE_IN_DOUBT},
-        {"a client's write that it has not seen", STAND, 60, 9, 201, 1, STAYS, STAYS_IN_DOUBT},
-        {"ours or the link's; the origin wrote nothing new", STAND, 50, 9, 150, 1, STAYS, STAYS_IN_DOUBT},
-        {"ours or the link's; the origin's is later", STAND, 51, 9, 150, 1, TAKE_IN_DOUBT, STAYS_IN_DOUBT},
-        {"ours or the link's; ours is later", STAND, 51, 1, 150, 9, STAYS_IN_DOUBT, STAYS_IN_DOUBT},
-        {"just above what it saw", STAND, 51, 9, 101, 1, TAKE_IN_DOUBT, STAYS_IN_DOUBT},
-        {"the newest write of the link", STAND, 51, 9, 200, 1, TAKE_IN_DOUBT, STAYS_IN_DOUBT},
-        {"the same time, we are first", STAND, 51, 5, 150, 5, STAYS_IN_DOUBT, STAYS_IN_DOUBT},
-        {"the same time, the origin is first", FIRST(.seen_known = true), 51, 5, 150, 5, TAKE_IN_DOUBT,
-         STAYS_IN_DOUBT},
-        {"not known, the origin's is later", UNKNOWN, 1, 9, 7, 1, TAKE, TAKE},
-        {"not known, ours is later", UNKNOWN, 60, 1, 7, 9, STAYS, STAYS},
-        {"not known, the same time, we are first", UNKNOWN, 60, 5, 7, 5, STAYS, STAYS},
-        {"not known, the same time, the origin is first", FIRST(.seen_known = false), 60, 5, 7, 5, TAKE,
-         TAKE},
+        {"the origin saw it", STAND, 40, 1, 100, 9, TAKE, TAKE_IN_DOUBT, false},
+        {"... and wrote since", STAND, 60, 1, 7, 9, TAKE, TAKE_IN_DOUBT, false},
+        {"a client's write that it has not seen", STAND, 60, 9, 201, 1, STAYS, STAYS_IN_DOUBT, false},
+        {"ours or the link's; the origin wrote nothing new", STAND, 50, 9, 150, 1, STAYS, STAYS_IN_DOUBT,
+         false},
+        {"ours or the link's; the origin's is later", STAND, 51, 9, 150, 1, STAYS_IN_DOUBT, STAYS_IN_DOUBT,
+         false},
+        {"ours or the link's; ours is later", STAND, 51, 1, 150, 9, STAYS_IN_DOUBT, STAYS_IN_DOUBT, false},
+        {"just above what it saw", STAND, 51, 9, 101, 1, STAYS_IN_DOUBT, STAYS_IN_DOUBT, false},
+        {"the newest write of the link", STAND, 51, 9, 200, 1, STAYS_IN_DOUBT, STAYS_IN_DOUBT, false},
+        {"not known, the origin's is later", UNKNOWN, 51, 9, 7, 1, TAKE, TAKE, false},
+        {"not known, and the origin wrote nothing new", UNKNOWN, 50, 9, 7, 1, STAYS, TAKE, false},
+        {"not known, ours is later", UNKNOWN, 60, 1, 7, 9, STAYS, STAYS, false},
+        {"not known, the same time, we are first", UNKNOWN, 60, 5, 7, 5, STAYS, STAYS, false},
+        {"not known, the same time, the origin is first", FIRST(.seen_known = false), 60, 5, 7, 5, TAKE, TAKE,
+         false},
+        {"they meet, the origin's is later", MEET(.seen = 0), 1, 9, 7, 1, TAKE, TAKE, false},
+        {"they meet, ours is later", MEET(.seen = 0), 1, 1, 7, 9, STAYS, STAYS, false},
+        {"they meet: a copy of what we had, however late", MEET(.seen = 0), 1, 9, 7, 1, STAYS, STAYS, true},
+        {"we begin anew: a copy, and a client's write here", FIRST(.life = ZS_LIFE_FIRST), 1, 9, 7, 1, STAYS,
+         STAYS, true},
+        {"a client of a wiped origin, later", WIPED, 1, 9, 7, 1, TAKE, TAKE, false},
+        {"a client of a wiped origin, earlier", WIPED, 1, 1, 7, 9, STAYS, STAYS, false},
+        {"a copy at a wiped origin, however late", WIPED, 900, 9, 7, 1, STAYS, STAYS, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct zs_record_node node = {
-            .zxid = rows[i].node_zxid, .created = 1, .time_ms = rows[i].node_ms};
+            .zxid = rows[i].node_zxid, .created = 1, .time_ms = rows[i].node_ms, .copy = rows[i].copy};
         const struct zs_image_here here = {
             .created = 1, .changed = rows[i].changed, .changed_ms = rows[i].changed_ms};
         expect(rows[i].name, zs_image_judge_data(&rows[i].stand, &node, &here), rows[i].data);
@@ -98,12 +112,28 @@ static void an_acl_does_not_stay_for_ever(void **state) {
     assert_int_equal(taken[false], 3);
 }
 
+// A site begins anew with images of several others: who wrote what, and which is later.
+static void a_site_that_begins_anew(void **state) {
+    (void)state;
+    const struct zs_image_stand stand = {.life = ZS_LIFE_FIRST};
+    for (int bits = 0; bits < 16; bits++) {
+        bool copy = bits & 1, copied = bits & 2, old = bits & 4, later = bits & 8;
+        const struct zs_record_node node = {.zxid = 5, .copy = copy, .time_ms = later ? 9 : 1};
+        const struct zs_image_here here = {.changed = 5, .changed_ms = 5, .copied = copied, .old = old};
+        bool expected = copied && !copy ? true  // written there, and here only copied
+                        : !old && copy  ? false // nothing is known of either time
+                                        : later;
+        assert_int_equal(zs_image_judge_data(&stand, &node, &here).take, expected);
+        assert_int_equal(zs_image_judge_acl(&stand, &node, &here).take, expected);
+    }
+}
+
 struct absent {
     const char *name;
     struct zs_image_stand stand;
     int64_t created, children_changed;
     enum verdict expected;
-    bool echo;
+    bool copy;
 };
 
 static void only_the_image_has_it(void **state) {
@@ -114,12 +144,16 @@ static void only_the_image_has_it(void **state) {
         {"we did not have it", STAND, 51, 101, TAKE_IN_DOUBT, false},
         {"beneath what is not here, and we had it", STAND, 50, INT64_MAX, STAYS_IN_DOUBT, false},
         {"not known", UNKNOWN, 10, INT64_MAX, TAKE, false},
-        {"an echo of ours: it was deleted here", STAND, 51, 101, STAYS, true},
-        {"an echo, and nothing happened there since", STAND, 51, 100, TAKE, true},
-        {"an echo, and what we had is not known", UNKNOWN, 51, 101, TAKE, true},
+        {"a copy: it was deleted here", STAND, 51, 101, STAYS, true},
+        {"a copy, and nothing happened there since", STAND, 51, 100, STAYS, true},
+        {"a copy of what we had before we were wiped", UNKNOWN, 51, 101, TAKE, true},
+        {"they meet: a copy of ours, deleted since", MEET(.seen = 0), 1, 101, STAYS, true},
+        {"a client of a wiped origin made it", WIPED, 1, 7, TAKE, false},
+        {"a copy at a wiped origin: deleted here since", WIPED, 900, 7, STAYS, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct zs_record_node node = {.zxid = 999, .created = rows[i].created, .echo = rows[i].echo};
+        const struct zs_record_node node = {
+            .zxid = 999, .created = rows[i].created, .time_ms = 1, .copy = rows[i].copy};
         expect(rows[i].name, zs_image_judge_absent(&rows[i].stand, &node, rows[i].children_changed),
                rows[i].expected);
     }
@@ -142,6 +176,7 @@ static void only_this_site_has_it(void **state) {
         {"set by a client", STAND, 10, 201, STAYS},
         {"made by a client", STAND, 201, 0, STAYS},
         {"not known", UNKNOWN, 10, 10, STAYS},
+        {"a wiped origin lacks it", WIPED, 10, 10, STAYS},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct zs_image_here here = {.created = rows[i].created, .changed = rows[i].changed};
@@ -169,9 +204,9 @@ static bool next(struct all *all, int *number) {
         return false;
     *all = (struct all){
         .stand = {.applied = digits[0], .seen = digits[1], .floor = digits[2], .origin_first = left % 2},
-        .node = {.zxid = digits[3], .created = 0, .time_ms = digits[4]},
-        .here = {.created = digits[5], .changed = digits[6], .changed_ms = digits[7]}};
-    all->stand.seen_known = left / 2;
+        .node = {.zxid = digits[3], .created = 0, .time_ms = digits[4] + 1},
+        .here = {.created = digits[5], .changed = digits[6], .changed_ms = digits[7] + 1}};
+    all->stand.seen_known = all->stand.copies_of_us = left / 2;
     all->node.created = digits[3] / 2;
     return true;
 }
@@ -226,6 +261,46 @@ static void nothing_is_deleted_where_it_is_not_known(void **state) {
     }
 }
 
+// Whatever the zxids and times are: of what a wiped origin has got back nothing is taken, and for what it
+// lacks nothing goes.
+static void a_wiped_origin_changes_nothing_by_what_it_got_back(void **state) {
+    (void)state;
+    struct all all;
+    for (int number = 0; next(&all, &number);) {
+        all.stand.life = ZS_LIFE_NEW;
+        all.stand.copies_of_us = number % 2;
+        all.node.copy = true;
+        for (int ours = 0; ours < 2; ours++) {
+            all.here.ours = ours;
+            assert_false(zs_image_judge_data(&all.stand, &all.node, &all.here).take);
+            assert_false(zs_image_judge_acl(&all.stand, &all.node, &all.here).take);
+            assert_false(zs_image_judge_absent(&all.stand, &all.node, all.here.changed).take);
+            assert_false(zs_image_judge_extra(&all.stand, &all.here).take);
+            struct zs_record_node borrowed = all.node;
+            borrowed.copy = false;
+            borrowed.time_ms = 0;
+            assert_false(zs_image_judge_data(&all.stand, &borrowed, &all.here).take);
+            assert_false(zs_image_judge_acl(&all.stand, &borrowed, &all.here).take);
+            assert_false(zs_image_judge_absent(&all.stand, &borrowed, all.here.changed).take);
+        }
+        assert_false(zs_image_may_delete(&all.stand));
+    }
+}
+
+// A clock never decides where zxids tell: what the origin has not seen, and the link may have written, stays.
+static void no_clock_decides_where_zxids_tell(void **state) {
+    (void)state;
+    struct all all;
+    for (int number = 0; next(&all, &number);) {
+        if (!all.stand.seen_known)
+            continue;
+        struct zs_image_verdict before = zs_image_judge_data(&all.stand, &all.node, &all.here);
+        all.node.time_ms = MOST + 1 - all.node.time_ms;
+        struct zs_image_verdict after = zs_image_judge_data(&all.stand, &all.node, &all.here);
+        assert_true(before.take == after.take && before.doubt == after.doubt);
+    }
+}
+
 // Two filled sites meet: each takes the other's image. What one takes the other keeps, so both end with the same.
 static void both_sites_decide_alike(void **state) {
     (void)state;
@@ -233,8 +308,11 @@ static void both_sites_decide_alike(void **state) {
     for (int number = 0; next(&all, &number);) {
         if (all.stand.seen_known)
             continue;
-        const struct zs_image_stand stand = {
-            .applied = all.here.changed, .seen = all.node.zxid, .origin_first = !all.stand.origin_first};
+        all.stand.life = ZS_LIFE_FIRST;
+        const struct zs_image_stand stand = {.life = ZS_LIFE_FIRST,
+                                             .applied = all.here.changed,
+                                             .seen = all.node.zxid,
+                                             .origin_first = !all.stand.origin_first};
         const struct zs_record_node node = {
             .zxid = all.here.changed, .created = all.here.created, .time_ms = all.here.changed_ms};
         const struct zs_image_here here = {
@@ -249,6 +327,7 @@ static void both_sites_decide_alike(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_have_the_node),
+        cmocka_unit_test(a_site_that_begins_anew),
         cmocka_unit_test(acls_do_not_change_places),
         cmocka_unit_test(an_acl_does_not_stay_for_ever),
         cmocka_unit_test(only_the_image_has_it),
@@ -256,6 +335,8 @@ int main(void) {
         cmocka_unit_test(what_the_origin_has_not_seen_stays),
         cmocka_unit_test(what_the_origin_has_seen_follows_the_image),
         cmocka_unit_test(nothing_is_deleted_where_it_is_not_known),
+        cmocka_unit_test(a_wiped_origin_changes_nothing_by_what_it_got_back),
+        cmocka_unit_test(no_clock_decides_where_zxids_tell),
         cmocka_unit_test(both_sites_decide_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

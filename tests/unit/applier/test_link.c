@@ -76,7 +76,7 @@ static void a_new_history_shuts_out_all_that_is_under_way(void **state) {
     open_with_four_under_way(&fake, &store);
     fake_answer(&fake, 1);
     fake_open_session(&operator, & store, 0x88);
-    assert_true(zs_history_renew(&operator.link->client, NULL, operator.link->scratch, &e));
+    assert_true(zs_history_renew(&operator.link->client, NULL, NULL, operator.link->scratch, &e));
     fake_let_go(&fake);
     assert_int_equal(store.sets[0], 1);
     struct zs_marker marker;

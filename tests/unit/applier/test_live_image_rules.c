@@ -121,6 +121,29 @@ static void an_image_of_a_deeper_path_leaves_the_place_alone(void **state) {
     assert_int_equal(live_counter(live, 0, "gaps"), 0);
 }
 
+// The root of the image, and what lies between it and what is carried, is not in the image, although the
+// origin has it.
+static void what_lies_above_what_is_carried_is_not_absent(void **state) {
+    struct live *live = *state;
+    struct zs_report report;
+    const char *root = live->root, *a = live_path("%s/a", root);
+    BEGIN_TREE(live, "a", "a/b", "a/b/in", "a/b/in/x", "a/b/in/extra", "a/b/mine", "a/c", "a/c/in",
+               "a/c/in/x");
+    ask(live, live_path("--path %s --no-wait", a));
+    image_expect_wish(live, a, &report);
+    struct image image = deeper_image(live, a);
+    image.include = live_path("%s/a/*/in", root);
+    image_begin(&image);
+    image_put(&image, live_path("%s/a/b/in", root), "old");
+    image_put(&image, live_path("%s/a/b/in/x", root), "old");
+    image_put(&image, live_path("%s/a/c/in", root), "old");
+    image_put(&image, live_path("%s/a/c/in/x", root), "old");
+    image_end(&image);
+    expect_request_gone(live);
+    EXPECT_ALL(live, false, "a/b/in/extra");
+    EXPECT_ALL(live, true, "a", "a/b", "a/b/in", "a/b/in/x", "a/b/mine", "a/c", "a/c/in", "a/c/in/x");
+}
+
 static void a_subtree_that_the_origin_does_not_have(void **state) {
     struct live *live = *state;
     struct zs_report report;
@@ -197,6 +220,90 @@ static void the_brake_holds_until_it_is_allowed(void **state) {
     EXPECT_ALL(live, false, "a", "a/b", "c");
     image_expect_taken(live, image.zxid);
     live_expect_state(live, 0, "LIVE");
+}
+
+static void set_brake(struct live *live, const char *options) {
+    size_t len = strlen(live->extra);
+    snprintf(live->extra + len, sizeof live->extra - len, "%s", options);
+}
+
+static void send_empty_of(struct live *live, struct image *image, const char *path) {
+    *image = deeper_image(live, path);
+    image_begin(image);
+    image_put(image, path, "old");
+    image_end(image);
+}
+
+// What an operator allows for one path is not allowed for another one.
+static void an_allowance_is_for_its_own_path(void **state) {
+    struct live *live = *state;
+    struct zs_report report;
+    struct image image;
+    char out[2000];
+    const char *a = live_path("%s/a", live->root);
+    set_brake(live, "zoospan.resync_deletes = 1\nzoospan.resync_delete_percent = 0\n");
+    BEGIN_TREE(live, "a", "a/b", "a/c", "d", "e");
+    want(live);
+    send_empty(live, &image);
+    live_expect_state(live, 0, "BRAKE");
+    FILE *cli = image_cli(live, live_path("resync %s --path %s --allow-deletes", live->origin, a));
+    assert_int_equal(image_cli_end(cli, out, sizeof out), 1);
+    if (!strstr(out, "an image of / would delete 5 of 6 nodes"))
+        fail_msg("%s", out);
+    live_expect_state(live, 0, "BRAKE");
+    EXPECT_ALL(live, true, "a", "a/b", "a/c", "d", "e");
+    ask(live, "--allow-deletes --no-wait");
+    image_expect_wish(live, "/", &report);
+    send_empty(live, &image);
+    image_expect_taken(live, image.zxid);
+    EXPECT_ALL(live, false, "a", "a/b", "a/c", "d", "e");
+}
+
+// A brake that holds what was only requested does not hold what is requested next, be it wider or elsewhere.
+static void what_is_requested_next_takes_the_place_of_what_is_held(void **state) {
+    struct live *live = *state;
+    struct zs_report report;
+    struct image image;
+    const char *a = live_path("%s/a", live->root), *d = live_path("%s/d", live->root);
+    set_brake(live, "zoospan.resync_deletes = 1\nzoospan.resync_delete_percent = 0\n");
+    BEGIN_TREE(live, "a", "a/b", "a/c", "d", "d/e");
+    ask(live, live_path("--path %s --no-wait", a));
+    image_expect_wish(live, a, &report);
+    send_empty_of(live, &image, a);
+    live_expect_state(live, 0, "BRAKE");
+    ask(live, live_path("--path %s --allow-deletes --no-wait", d));
+    image_expect_wish(live, d, &report);
+    send_empty_of(live, &image, d);
+    expect_request_gone(live);
+    EXPECT_ALL(live, false, "d/e");
+    EXPECT_ALL(live, true, "a/b", "a/c");
+    ask(live, live_path("--path %s --no-wait", a));
+    image_expect_wish(live, a, &report);
+    send_empty_of(live, &image, a);
+    live_expect_state(live, 0, "BRAKE");
+    ask(live, "--allow-deletes --no-wait"); // all of it
+    image_expect_wish(live, "/", &report);
+    send_empty(live, &image);
+    expect_request_gone(live);
+    EXPECT_ALL(live, false, "a", "a/b", "a/c", "d");
+}
+
+// Of a large tree a small share is much; and the copy of an ephemeral is a node, too.
+static void the_brake_counts_copies_and_knows_a_most(void **state) {
+    struct live *live = *state;
+    struct image image;
+    set_brake(live, "zoospan.resync_deletes = 1\nzoospan.resync_delete_percent = 100\n"
+                    "zoospan.resync_deletes_max = 2\n");
+    BEGIN_TREE(live, "a", "b");
+    struct zs_op op = live_create(live_path("%s/c", live->root), "e");
+    op.kind = ZS_EPHEMERAL;
+    op.session = 0x7777;
+    live_publish(live, &op, 1);
+    live_expect_applied(live);
+    want(live);
+    send_empty(live, &image);
+    live_expect_state(live, 0, "BRAKE");
+    EXPECT_ALL(live, true, "a", "b", "c");
 }
 
 static void what_the_brake_lets_through(void **state) {
@@ -541,9 +648,15 @@ int run_image_rules_tests(void) {
         cmocka_unit_test_setup_teardown(what_is_not_carried_stays, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(an_image_of_a_deeper_path_leaves_the_place_alone, image_setup,
                                         live_teardown),
+        cmocka_unit_test_setup_teardown(what_lies_above_what_is_carried_is_not_absent, image_setup,
+                                        live_teardown),
         cmocka_unit_test_setup_teardown(a_subtree_that_the_origin_does_not_have, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_wider_request_is_not_forgotten, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_brake_holds_until_it_is_allowed, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(an_allowance_is_for_its_own_path, image_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(what_is_requested_next_takes_the_place_of_what_is_held, image_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(the_brake_counts_copies_and_knows_a_most, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_the_brake_lets_through, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_stream_goes_on_before_a_requested_image, image_setup,
                                         live_teardown),

@@ -120,7 +120,7 @@ static void an_echo_of_what_was_deleted_here_does_not_come_back(void **state) {
     image_begin(&image);
     image_put(&image, live->root, "");
     struct zs_record_node node = image_node(&image, echo, "");
-    node.echo = true;
+    node.copy = true;
     image_add(&image, &node);
     image_put(&image, theirs, "");
     image_end(&image);

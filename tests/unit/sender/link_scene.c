@@ -230,12 +230,16 @@ bool scene_put_head(const struct zs_image_wish *wish, int64_t zxid, const struct
         zs_put_u32(&chunk, (uint32_t)json.len);
         zs_put_bytes(&chunk, json.at, json.len);
     }
-    char about[ZS_JOURNAL_ABOUT_TEXT] = "";
-    if (scene.written)
-        zs_journal_about_format(&scene.written_for, 0, about);
-    put_text(&chunk, about);
+    char text[ZS_JOURNAL_ABOUT_TEXT] = "";
+    if (scene.restored)
+        zs_restored_format(scene.restored, text);
+    put_text(&chunk, text);
     zs_put_u32(&chunk, scene.written != 0);
     if (scene.written) {
+        zs_journal_about_format(&scene.written_for, 0, text);
+        put_text(&chunk, scene.written_site);
+        put_text(&chunk, text);
+        zs_put_u32(&chunk, 1);
         zs_put_u64(&chunk, (uint64_t)scene.written);
         put_text(&chunk, "");
     }

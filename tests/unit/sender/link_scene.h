@@ -34,8 +34,10 @@ struct scene {
     int batches, seen; // so many in all; so many with SEEN
     int64_t now;
     char logged[4096];
-    int64_t written; // by this site's applier for the destination: the walk's HEAD tells; 0: nothing
+    int64_t written; // by this site's applier: the walk's HEAD tells; 0: nothing
     struct zs_history written_for;
+    const char *written_site;
+    int64_t restored; // as the walk's HEAD tells
 };
 extern struct scene scene;
 

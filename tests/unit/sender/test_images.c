@@ -266,29 +266,41 @@ static void a_head(void **state) {
     put_text(&bytes, "{}");
     put_text(&bytes, "No Site"); // somebody's own node: none of ours
     put_text(&bytes, "");
-    put_text(&bytes, "about");
+    put_text(&bytes, "7f");
+    zs_put_u32(&bytes, 2); // two journals, one about a history from 0xf on
+    put_text(&bytes, "bj");
+    put_text(&bytes, "01000000-0000-0000-0000-000000000000 f");
     zs_put_u32(&bytes, 2);
     zs_put_u64(&bytes, 0x20);
     put_text(&bytes, "");
     zs_put_u64(&bytes, 0x30);
     put_text(&bytes, "8,10,1f");
+    put_text(&bytes, "gz");
+    put_text(&bytes, "");
+    zs_put_u32(&bytes, 1);
+    zs_put_u64(&bytes, 0x5);
+    put_text(&bytes, "");
     struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
     assert_true(zs_chunk_head(&in, &head, &e));
     assert_int_equal(head.zxid, 0x200000001);
     assert_int_equal(head.nodes, 1234);
     assert_int_equal(head.marker_count, 1);
     assert_string_equal(head.markers[0].site, "bj");
-    assert_memory_equal(head.journal.at, "about", 5);
-    struct zs_zxids written = {.count = 0};
-    assert_true(zs_chunk_written(&head.written, 0xf, &written, &e));
+    assert_int_equal(head.restored, 0x7f);
+    struct zs_zxids written = {.count = 0}, others = {.count = 0};
+    assert_true(zs_chunk_written(&head.written, "bj", &written, &others, &e));
     assert_int_equal(written.count, 4);
     assert_true(zs_zxids_hold(&written, 0x10) && zs_zxids_hold(&written, 0x1f) &&
                 zs_zxids_hold(&written, 0x20) && zs_zxids_hold(&written, 0x30));
+    assert_int_equal(others.count, 1);
+    assert_true(zs_zxids_hold(&others, 0x5));
     for (size_t len = 0; len < bytes.len; len++) {
         in = zs_reader_of(bytes.at, len);
-        assert_false(zs_chunk_head(&in, &head, &e) && zs_chunk_written(&head.written, 0, &written, &e));
+        assert_false(zs_chunk_head(&in, &head, &e) &&
+                     zs_chunk_written(&head.written, "bj", &written, &others, &e));
     }
     zs_zxids_free(&written);
+    zs_zxids_free(&others);
     zs_buffer_free(&bytes);
 }
 

@@ -26,27 +26,43 @@ static void behind_an_image_of_all_the_stream_goes_on_where_the_walk_began(void 
 }
 
 // The nodes of the walk have mzxid BASE + 1.
-static bool is_echo(int64_t written, const struct zs_history *history) {
+static struct zs_record_node node_if(int64_t written, const char *site) {
     scene.written = written;
-    scene.written_for = *history;
+    scene.written_for = BJS;
+    scene.written_site = site;
     const struct zs_report wishes = scene_wish_for("/a");
     scene_walk(&wishes, BASE + 3);
-    return scene_record_of(ZS_RECORD_NODE)->node.echo;
+    return scene_record_of(ZS_RECORD_NODE)->node;
 }
 
-static void what_our_applier_wrote_for_the_destination_is_an_echo(void **state) {
+static void what_our_applier_wrote_for_the_destination_is_a_copy(void **state) {
     (void)state;
-    assert_true(is_echo(BASE + 1, &BJS));
+    const struct zs_record_node node = node_if(BASE + 1, "bj");
+    assert_true(node.copy && node.time_ms == TIME_MS);
 }
 
-static void what_it_did_not_write_is_none(void **state) {
+static void what_it_wrote_for_others_bears_no_time(void **state) {
     (void)state;
-    assert_false(is_echo(BASE + 5, &BJS));
+    const struct zs_record_node node = node_if(BASE + 1, "gz");
+    assert_true(!node.copy && node.time_ms == 0);
 }
 
-static void nor_what_it_wrote_for_another_history(void **state) {
+static void what_it_did_not_write_is_neither(void **state) {
     (void)state;
-    assert_false(is_echo(BASE + 1, &NEW));
+    const struct zs_record_node node = node_if(BASE + 5, "bj");
+    assert_true(!node.copy && node.time_ms == TIME_MS);
+}
+
+static void what_is_from_before_a_restoration_bears_no_time(void **state) {
+    (void)state;
+    scene.restored = BASE + 1;
+    assert_int_equal(node_if(0, "bj").time_ms, 0);
+}
+
+static void what_came_after_a_restoration_does(void **state) {
+    (void)state;
+    scene.restored = BASE;
+    assert_int_equal(node_if(0, "bj").time_ms, TIME_MS);
 }
 
 static void behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands(void **state) {
@@ -402,9 +418,11 @@ int run_image_tests(void) {
         SCENE_TEST(nor_is_one_that_is_too_large_sent_for_ever),
         SCENE_TEST(a_walk_that_is_over_for_another_reason_begins_anew),
         SCENE_TEST(behind_an_image_of_all_the_stream_goes_on_where_the_walk_began),
-        SCENE_TEST(what_our_applier_wrote_for_the_destination_is_an_echo),
-        SCENE_TEST(what_it_did_not_write_is_none),
-        SCENE_TEST(nor_what_it_wrote_for_another_history),
+        SCENE_TEST(what_our_applier_wrote_for_the_destination_is_a_copy),
+        SCENE_TEST(what_it_wrote_for_others_bears_no_time),
+        SCENE_TEST(what_it_did_not_write_is_neither),
+        SCENE_TEST(what_is_from_before_a_restoration_bears_no_time),
+        SCENE_TEST(what_came_after_a_restoration_does),
         SCENE_TEST(behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands),
         SCENE_TEST(a_waiting_link_asks_for_no_walk),
         SCENE_TEST(the_time_to_wait_begins_when_the_own_image_is_taken),

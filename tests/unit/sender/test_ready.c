@@ -62,6 +62,31 @@ static void what_was_written_before_the_wish_is_waited_for(void **state) {
     assert_non_null(strstr(s.reason, "0x9, is at 0x8"));
 }
 
+// This site was wiped: what it lacks deletes nothing there, and what its clients have written is awaited.
+static void an_image_of_another_history_waits_for_nothing(void **state) {
+    (void)state;
+    struct scene s;
+    set(&s, "sh", "bj");
+    s.report.history = (struct zs_history){{9}};
+    s.report.applied = 0x10000;
+    s.vector[0].zxid = 0x1;
+    s.marker = (struct zs_marker){.image = true};
+    assert_int_equal(decide(&s), ZS_READY_SEND);
+}
+
+// The destination was wiped: what this site has of it is of its earlier life, whose zxids say nothing of this
+// one.
+static void a_marker_of_an_earlier_life_says_nothing(void **state) {
+    (void)state;
+    struct scene s;
+    set(&s, "sh", "bj");
+    s.marker.zxid = 0x8;
+    s.report.own = (struct zs_history){{9}};
+    assert_int_equal(decide(&s), ZS_READY_SEND);
+    s.report.own = BJS;
+    assert_int_equal(decide(&s), ZS_READY_WAIT);
+}
+
 // Who follows the destination not, or has nothing of it, has nothing to wait for.
 static void a_marker_that_knows_no_history_says_nothing(void **state) {
     (void)state;
@@ -148,6 +173,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exact_image_goes_at_once),
         cmocka_unit_test(what_was_written_before_the_wish_is_waited_for),
+        cmocka_unit_test(an_image_of_another_history_waits_for_nothing),
+        cmocka_unit_test(a_marker_of_an_earlier_life_says_nothing),
         cmocka_unit_test(a_marker_that_knows_no_history_says_nothing),
         cmocka_unit_test(other_sites_are_waited_for_if_this_one_follows_them),
         cmocka_unit_test(a_tree_behind_the_destination_waits_without_limit),

@@ -71,6 +71,24 @@ static void a_new_destination_needs_the_beginning(void **state) {
     assert_int_equal(start.at.zxid, 0);
 }
 
+// The log may reach back to the beginning, and lacks nevertheless what the destination itself wrote in an
+// earlier life.
+static void a_destination_that_was_wiped_needs_an_image(void **state) {
+    (void)state;
+    static const struct zs_history before = {{7}}, after = {{8}};
+    struct zs_start_facts f = facts();
+    f.report = (struct zs_report){.destination = "bj", .own = after, .takes_images = true};
+    f.beginning = 0x100000001;
+    f.followed = before;
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.followed = after; // this one has written here, and is new: two sites that have just met
+    assert_int_equal(decide(f).verdict, ZS_START_AT);
+    f.report.own = (struct zs_history){{0}}; // its version does not say
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.report.takes_images = false; // it could only wait
+    assert_int_equal(decide(f).verdict, ZS_START_AT);
+}
+
 static void another_history_is_a_gap(void **state) {
     (void)state;
     struct zs_start_facts f = facts();
@@ -378,6 +396,7 @@ int main(void) {
         cmocka_unit_test(starts_behind_what_is_applied),
         cmocka_unit_test(waits_for_what_it_does_not_know),
         cmocka_unit_test(a_new_destination_needs_the_beginning),
+        cmocka_unit_test(a_destination_that_was_wiped_needs_an_image),
         cmocka_unit_test(another_history_is_a_gap),
         cmocka_unit_test(a_txn_later_than_the_clock_at_its_place_is_of_another_life),
         cmocka_unit_test(zxids_that_are_given_twice_are_a_gap),

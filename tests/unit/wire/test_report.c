@@ -32,6 +32,7 @@ static void reports_go_round(void **state) {
                                .other_count = 1,
                                .others = {{"gz", 0x400000002}},
                                .image_run = -2,
+                               .own = {{9}},
                                .takes_images = true,
                                .takes_dictionaries = true,
                                .dictionary_count = 2,
@@ -50,6 +51,7 @@ static void reports_go_round(void **state) {
         if (!zs_report_decode(json.at, json.len, &back, &e))
             fail_msg("%s", e.text);
         assert_memory_equal(&back.history, &report.history, sizeof back.history);
+        assert_memory_equal(&back.own, &report.own, sizeof back.own);
         assert_string_equal(back.origin, "sh");
         assert_string_equal(back.destination, "bj");
         assert_int_equal(back.applied, INT64_MAX);
@@ -245,10 +247,12 @@ static void markers_go_round(void **state) {
     marker.since = 0x300000000;
     marker.image = true;
     marker.fence = 0x300000001;
+    marker.passed = 0x300000002;
     assert_true(zs_marker_encode(&marker, &json));
     assert_true(zs_marker_decode(json.at, json.len, &back, &e));
     assert_true(back.image);
     assert_int_equal(back.fence, 0x300000001);
+    assert_int_equal(back.passed, 0x300000002);
     assert_int_equal(back.since, 0x300000000);
     static const char earlier[] = "{\"history\":null,\"zxid\":\"0x7\",\"stamp\":\"0x0\",\"session\":\"0x0\","
                                   "\"time\":0,\"sessions\":[]}";

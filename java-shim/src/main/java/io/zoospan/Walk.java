@@ -40,6 +40,7 @@ final class Walk implements Runnable {
     private static final int BROKEN_OFF = 3;
     private static final String APPLIED = "/zoospan/applied";
     private static final String JOURNAL = "/zoospan/journal";
+    private static final String RESTORED = "/zoospan/restored";
 
     /** Why a walk breaks off: it may begin anew here at once ... */
     private static final int MOVED = 0;
@@ -119,7 +120,13 @@ final class Walk implements Runnable {
     private boolean walk(ZooKeeperServer zks, DataTree tree, String path, String destination)
         throws IOException, UnreadableException {
         head(tree);
-        journal(tree, JOURNAL + "/" + destination);
+        data(ZooSpanHooks.see(tree, RESTORED));
+        String[] origins = children(tree, JOURNAL);
+        out.writeInt(origins.length);
+        for (String origin : origins) {
+            text(origin);
+            journal(tree, JOURNAL + "/" + origin);
+        }
         if (!hand()) {
             return true;
         }
@@ -201,8 +208,8 @@ final class Walk implements Runnable {
     }
 
     /**
-     * Which txns of this site its applier wrote for the destination. Slots before packs: what a slot loses meanwhile is in
-     * a pack that was made before.
+     * Which txns of this site its applier wrote for one origin. Slots before packs: what a slot loses meanwhile is in a
+     * pack that was made before.
      */
     private void journal(DataTree tree, String path) throws IOException, UnreadableException {
         List<ZooSpanHooks.Seen> nodes = new ArrayList<>();

@@ -47,10 +47,11 @@ final class Watch implements Runnable {
         this.capture = capture;
         this.beans = beans;
         this.factories = factories;
-        watched.add(new Watched(HISTORY, engine::history));
+        // The history last: links begin when they know it, and then know the markers.
         for (String destination : settings.destinations()) {
             watched.add(new Watched(APPLIED + destination, data -> engine.marker(destination, data)));
         }
+        watched.add(new Watched(HISTORY, engine::history));
     }
 
     @Override
