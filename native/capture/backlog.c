@@ -42,6 +42,7 @@ static void publish(struct zs_backlog *b) {
     atomic_store_explicit(&view->head, now->head, memory_order_release);
     atomic_store_explicit(&view->life, now->life, memory_order_release);
     atomic_store_explicit(&view->rewind, now->rewind, memory_order_release);
+    atomic_store_explicit(&view->trees, now->trees, memory_order_release);
     atomic_store_explicit(&view->offered, now->offered, memory_order_release);
     atomic_store_explicit(&view->breaks, now->breaks, memory_order_release);
     atomic_store_explicit(&view->bytes_used, now->bytes_used, memory_order_release);
@@ -60,6 +61,7 @@ struct ring_state zs_ring_look(const struct zs_backlog *b) {
             .head = atomic_load_explicit(&view->head, memory_order_acquire),
             .life = atomic_load_explicit(&view->life, memory_order_acquire),
             .rewind = atomic_load_explicit(&view->rewind, memory_order_acquire),
+            .trees = atomic_load_explicit(&view->trees, memory_order_acquire),
             .offered = atomic_load_explicit(&view->offered, memory_order_acquire),
             .breaks = atomic_load_explicit(&view->breaks, memory_order_acquire),
             .bytes_used = atomic_load_explicit(&view->bytes_used, memory_order_acquire),
@@ -266,7 +268,7 @@ bool zs_backlog_offer(struct zs_backlog *b, int64_t zxid, const void *bytes, siz
     return stored;
 }
 
-void zs_backlog_begin(struct zs_backlog *b, int64_t base, bool contiguous) {
+void zs_backlog_begin(struct zs_backlog *b, int64_t base, enum zs_chain chain) {
     int open = GATE_OPEN;
     while (!atomic_compare_exchange_weak(&b->gate, &open, GATE_BUSY)) {
         open = GATE_OPEN;
@@ -274,11 +276,13 @@ void zs_backlog_begin(struct zs_backlog *b, int64_t base, bool contiguous) {
     }
     int64_t last = b->now.last;
     bool new_epoch = epoch_of(base) > epoch_of(last) && counter_of(base) == 0;
-    if (b->now.begun && contiguous && !b->torn && (base == last || new_epoch)) {
+    bool contiguous = b->now.begun && chain == ZS_CHAIN_CONTIGUOUS && !b->torn;
+    if (contiguous && (base == last || new_epoch)) {
         b->now.last = base;
     } else {
         restart(b, base);
     }
+    b->now.trees += chain == ZS_CHAIN_OTHER_TREE;
     b->now.begun = true;
     b->torn = false;
     publish(b);
@@ -294,6 +298,7 @@ struct zs_backlog_bounds zs_backlog_bounds(const struct zs_backlog *b) {
         .offered = state.offered,
         .refused = atomic_load_explicit(&b->refused, memory_order_relaxed),
         .breaks = state.breaks,
+        .trees = state.trees,
         .bytes_max = b->segment_bytes * ZS_BACKLOG_SEGMENTS,
         .bytes_used = state.bytes_used,
     };

@@ -131,7 +131,7 @@ static enum zs_read lose(struct zs_backlog_reader *r) {
 static enum zs_read locate(struct zs_backlog_reader *r) {
     for (;;) {
         struct ring_state ring = zs_ring_look(r->backlog);
-        if (!ring.begun || r->cursor < ring.floor)
+        if (!ring.begun || r->cursor < ring.floor || r->trees != ring.trees)
             return lose(r);
         if (r->rewind != ring.rewind && r->cursor > ring.floor)
             return lose(r);
@@ -176,7 +176,9 @@ enum zs_read zs_backlog_seek(struct zs_backlog_reader *r, int64_t after) {
     zs_backlog_rest(r);
     r->lost = false;
     r->cursor = after;
-    r->rewind = zs_ring_look(r->backlog).rewind;
+    const struct ring_state ring = zs_ring_look(r->backlog);
+    r->rewind = ring.rewind;
+    r->trees = ring.trees;
     return locate_or_arm(r);
 }
 

@@ -39,6 +39,7 @@ struct ring_state {
     uint64_t life; // rises whenever the ring is emptied
     // rewind: rises whenever it is emptied to below what it held: zxids above floor had another meaning
     uint64_t rewind;
+    uint64_t trees; // rises whenever the tree becomes another one: no cursor of before is good
     uint64_t offered, breaks;
     size_t bytes_used;
 };
@@ -48,7 +49,7 @@ struct ring_view {
     _Atomic uint64_t version;
     _Atomic bool begun;
     _Atomic int64_t floor, last;
-    _Atomic uint64_t tail, head, life, rewind, offered, breaks;
+    _Atomic uint64_t tail, head, life, rewind, trees, offered, breaks;
     _Atomic size_t bytes_used;
 };
 
@@ -60,7 +61,7 @@ struct zs_backlog_reader {
     bool armed; // its bit was set: the eventfd may have to be drained
     bool lost;  // no position: only a seek helps
     int64_t cursor;
-    uint64_t rewind; // ring_state.rewind when the cursor was last known to be good
+    uint64_t rewind, trees; // of ring_state when the cursor was last known to be good
     struct segment *segment;
     size_t offset, limit; // in the segment: the next entry, and the end of what is known to be published
 };

@@ -43,13 +43,18 @@ size_t zs_backlog_txn_bytes_max(size_t bytes_max);
 // All readers must be gone.
 void zs_backlog_free(struct zs_backlog *backlog);
 
+enum zs_chain {          // as io.zoospan.Sink has them
+    ZS_CHAIN_ANEW,       // txns may lie between what was offered last and `base`
+    ZS_CHAIN_CONTIGUOUS, // none does
+    ZS_CHAIN_OTHER_TREE, // the server's tree is another one, which the txns up to `base` have not made
+};
 // A server's request processor chain begins (or begins again, after a role change): everything above `base` will be
-// offered. `contiguous`: the caller knows that no txn lies between what was offered last and `base`; the ring stays
-// valid if indeed `base` is `last`, or the start of a later epoch (lower half 0; it then becomes `last`, and readers at
-// the old last txn or at `base` go on). Otherwise the ring is emptied and its floor is `base`.
+// offered. If it is contiguous the ring stays valid if indeed `base` is `last`, or the start of a later epoch (lower half 0; it then
+// becomes `last`, and readers at the old last txn or at `base` go on). Otherwise the ring is emptied and its floor is `base`; and
+// if the tree is another one no reader's position is good, whatever it is: all are told that they are behind.
 // Thread: any, but never at the same time as an offer of the new chain. Blocks: no longer than an earlier chain's offer
 // that is under way copies its txn.
-void zs_backlog_begin(struct zs_backlog *backlog, int64_t base, bool contiguous);
+void zs_backlog_begin(struct zs_backlog *backlog, int64_t base, enum zs_chain chain);
 
 // Appends one txn (the bytes are copied). Thread: capture; one at a time, but any thread identity: a second call while
 // one runs is refused, counted, and empties the ring rather than corrupting it. Blocks: never. Allocates: never.
@@ -63,7 +68,8 @@ struct zs_backlog_bounds {
     int64_t floor; // every txn above it ...
     int64_t last;  // ... up to here is in the ring (last == floor: none)
     uint64_t offered, refused,
-        breaks; // since the start: txns stored, not stored; times an offer emptied the ring
+        breaks;     // since the start: txns stored, not stored; times an offer emptied the ring
+    uint64_t trees; // so often the tree became another one
     size_t bytes_max, bytes_used;
 };
 // Thread: any. A consistent picture.

@@ -129,9 +129,9 @@ static void native_logs(JNIEnv *env, jclass type, jlong handle, jbyteArray log_d
     free(snap);
 }
 
-static void native_begin(JNIEnv *env, jclass type, jlong handle, jlong base, jboolean contiguous) {
+static void native_begin(JNIEnv *env, jclass type, jlong handle, jlong base, jint chain) {
     (void)env, (void)type;
-    zs_plugin_begin(plugin_of(handle), base, contiguous);
+    zs_plugin_begin(plugin_of(handle), base, (enum zs_chain)chain);
 }
 
 static void native_lost(JNIEnv *env, jclass type, jlong handle, jlong zxid) {
@@ -274,7 +274,7 @@ static const JNINativeMethod methods[] = {
     METHOD("free", "(J)V", native_free),
     METHOD("beginning", "(JJ)V", native_beginning),
     METHOD("logs", "(J[B[BJ)V", native_logs),
-    METHOD("begin", "(JJZ)V", native_begin),
+    METHOD("begin", "(JJI)V", native_begin),
     METHOD("lost", "(JJ)V", native_lost),
     METHOD("offer", "(JJ[BI)Z", native_offer),
     METHOD("history", "(J[B)V", native_history),

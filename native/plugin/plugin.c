@@ -141,8 +141,8 @@ void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *s
     pthread_mutex_unlock(&plugin->lock);
 }
 
-void zs_plugin_begin(struct zs_plugin *plugin, int64_t base, bool contiguous) {
-    zs_backlog_begin(plugin->backlog, base, contiguous);
+void zs_plugin_begin(struct zs_plugin *plugin, int64_t base, enum zs_chain chain) {
+    zs_backlog_begin(plugin->backlog, base, chain);
 }
 
 uint8_t *zs_plugin_scratch(struct zs_plugin *plugin, size_t len) {
@@ -162,7 +162,7 @@ bool zs_plugin_offer(struct zs_plugin *plugin, int64_t zxid, size_t len) {
 void zs_plugin_lost(struct zs_plugin *plugin, int64_t zxid) {
     atomic_fetch_add(&plugin->lost, 1);
     if (zs_backlog_bounds(plugin->backlog).begun)
-        zs_backlog_begin(plugin->backlog, zxid, false);
+        zs_backlog_begin(plugin->backlog, zxid, ZS_CHAIN_ANEW);
 }
 
 void zs_plugin_history(struct zs_plugin *plugin, const char *text) {

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "zs_backlog.h"
 #include "zs_error.h"
 #include "zs_images.h"
 #include "zs_logring.h"
@@ -29,7 +30,7 @@ void zs_plugin_beginning(struct zs_plugin *plugin, int64_t zxid);
 void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *snap_dir, int64_t floor);
 
 // As zs_backlog_begin.
-void zs_plugin_begin(struct zs_plugin *plugin, int64_t base, bool contiguous);
+void zs_plugin_begin(struct zs_plugin *plugin, int64_t base, enum zs_chain chain);
 
 // Where the caller puts the bytes of the next txn before it offers them: `len` bytes that the plugin owns, valid until
 // the next call. Takes memory only for a txn that is larger than usual. NULL: there is none. Thread: capture.

@@ -86,7 +86,8 @@ bool zs_image_awaited(struct zs_sender *s) {
     struct zs_image *image = &s->image;
     if (!image->sent)
         return false;
-    if (s->report.need != ZS_NEED_IMAGE || was_dropped(s) || strcmp(s->report.image_path, image->path) != 0)
+    if (zs_link_tree_is_other(s) || s->report.need != ZS_NEED_IMAGE || was_dropped(s) ||
+        strcmp(s->report.image_path, image->path) != 0)
         image->sent = false;
     else if (image->named)
         image->again_at = zs_mono_ms() + TAKE_IT_MS;
@@ -159,6 +160,7 @@ static bool may_be_sent(struct zs_sender *s, const struct zs_chunk_head *head) {
 static void want(struct zs_sender *s) {
     struct zs_image *image = &s->image;
     image->look_at = zs_mono_ms() + LOOK_AGAIN_MS;
+    image->tree = zs_backlog_bounds(s->backlog).trees;
     if (!zs_link_clock_is_told(s) && zs_mono_ms() < image->asked_at + CLOCK_MS)
         zs_link_move(s, ZS_LINK_SNAPSHOT,
                      "waits a moment for reports of other destinations: they tell the clock");
@@ -350,6 +352,8 @@ static void finish(struct zs_sender *s) {
     image->again_at = zs_mono_ms() + TAKE_IT_MS;
     if (s->stuck_zxid <= image->goes_on.zxid)
         s->stuck_zxid = 0;
+    if (strcmp(image->path, "/") == 0)
+        s->tree = image->tree;
     const struct zs_checkpoint at = image->goes_on;
     zs_link_stream_from(s, &at);
 }
@@ -413,6 +417,8 @@ static const char *useless(struct zs_sender *s) {
         return NULL;
     if (!zs_history_equal(&image->history, &s->history))
         return "this site has another history";
+    if (image->tree != zs_backlog_bounds(s->backlog).trees)
+        return "this server's tree was exchanged";
     if (was_dropped(s))
         return "the destination has dropped it";
     if (!first && s->has_marker && s->marker.image && !image->needs_one_too)

@@ -161,6 +161,10 @@ static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
 }
 
 void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at) {
+    if (zs_link_tree_is_other(s)) {
+        zs_gap_enter(s, "this server's tree was exchanged while it ran: what was sent is not of it", false);
+        return;
+    }
     if (!seek(s, at))
         return;
     char detail[64];
@@ -185,6 +189,7 @@ static void decide(const struct zs_sender *s, struct zs_start *start) {
         .rollback = s->rollback,
         .bounds = zs_backlog_bounds(s->backlog),
         .beginning = s->beginning,
+        .other_tree = zs_link_tree_is_other(s),
         .reported = s->reported,
         .report = s->report,
         .resumes = s->resumes,
@@ -366,6 +371,7 @@ static void fill_batch(struct zs_sender *s, bool *more) {
             enum zs_source next = zs_source_next(s, &e);
             if (next == ZS_SOURCE_LOST)
                 be_lost(s, &e);
+            *more = next == ZS_SOURCE_NOTHING && zs_link_tree_is_other(s);
             if (next != ZS_SOURCE_TXN)
                 return;
         }
@@ -426,6 +432,11 @@ static void warn_of_missing_links(struct zs_sender *s) {
 
 // One turn of a link that streams. `more`: do not sleep before the next.
 static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
+    if (zs_link_tree_is_other(s)) {
+        s->resumes = false;
+        decide_start(s, more);
+        return true;
+    }
     if (!obey_report(s, more) || !go_back_behind_refused(s))
         return true;
     // A full window does not read: the ring goes on, and this link's batch stays as it is.

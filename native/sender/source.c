@@ -101,6 +101,8 @@ static enum zs_source next_of_log(struct zs_sender *s, struct zs_error *e) {
     int64_t bound = zs_backlog_bounds(s->backlog).floor;
     struct zs_sender_logs logs = zs_source_logs(s);
     struct zs_txnlog_txn txn;
+    if (zs_link_tree_is_other(s))
+        return ZS_SOURCE_NOTHING;
     if (!log_counts(s, &logs, e))
         return ZS_SOURCE_LOST;
     if (s->place >= bound && back_to_backlog(s, s->place))
@@ -136,6 +138,8 @@ static enum zs_source next_of_backlog(struct zs_sender *s, struct zs_error *e) {
     case ZS_READ_BEHIND:
         break;
     }
+    if (zs_link_tree_is_other(s))
+        return ZS_SOURCE_NOTHING;
     if (!open_log(s, e))
         return ZS_SOURCE_LOST;
     zs_link_move(s, ZS_LINK_LOG, "the backlog went on without this link: reads the txn log");

@@ -79,6 +79,11 @@ void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start)
                report->destination, report->image_path);
     } else if (report->need == ZS_NEED_IMAGE) {
         decide(start, ZS_START_IMAGE, "%s asks for an image of %s", report->destination, report->image_path);
+    } else if (facts->other_tree) {
+        decide(start, ZS_START_GAP,
+               "this server's tree was exchanged while it ran (a snapshot was restored): %s needs an image "
+               "of it",
+               report->destination);
     } else if (!zs_history_known(&report->history)) {
         if (facts->resumes && report->need == ZS_NEED_NONE) {
             start->verdict = ZS_START_AT;

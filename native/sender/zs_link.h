@@ -69,6 +69,7 @@ struct zs_image {
     struct zs_checkpoint at;      // where the walk began: Z0
     struct zs_checkpoint goes_on; // where the stream goes on behind it
     int64_t tip;                  // where the walk ended
+    uint64_t tree;                // which tree was walked, as zs_sender.tree
     bool needs_one_too;           // goes although this site needs an image of the destination, too
     bool has_marker;              // what the tree of the walk said ...
     struct zs_marker marker;      // ... of the destination ...
@@ -134,6 +135,7 @@ struct zs_sender {
     uint64_t report_tag;         // it is not acknowledged
     char deaf[256]; // why there is no connection for reports; "": there is one, or it is being opened
     int64_t beginning;
+    uint64_t tree;      // zs_backlog_bounds.trees of the tree that the destination was sent
     int64_t stuck_zxid; // a txn that cannot be sent; 0: none
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
     int64_t listen_at;         // when to try again to open the connection for reports
@@ -181,6 +183,12 @@ void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at);
 static inline bool zs_link_is_active(const struct zs_sender *s) {
     return s->state == ZS_LINK_POSITION || s->state == ZS_LINK_LOG || s->state == ZS_LINK_LIVE ||
            s->state == ZS_LINK_SNAPSHOT || s->state == ZS_LINK_GAP;
+}
+
+// Whether the server's tree is another one than the destination was sent: a snapshot was restored while it ran. No txns lead
+// there, only an image does.
+static inline bool zs_link_tree_is_other(const struct zs_sender *s) {
+    return zs_backlog_bounds(s->backlog).trees != s->tree;
 }
 
 // Whether the link sends the stream.

@@ -21,7 +21,9 @@ struct zs_start_facts {
     struct zs_rollback rollback;
     struct zs_backlog_bounds bounds; // of the backlog
     int64_t beginning; // a zxid at which the tree held nothing that a link could carry; -1: none is known
-    bool reported;     // `report` is the newest report of the destination
+    bool
+        other_tree; // the server's tree is another one than what the destination was sent is of: no txns lead there
+    bool reported; // `report` is the newest report of the destination
     struct zs_report report;
     bool resumes; // this sender has published before: `confirmed` is what the broker has taken
     struct zs_checkpoint confirmed;

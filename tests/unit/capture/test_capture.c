@@ -72,7 +72,7 @@ static void reads_what_was_offered(void **state) {
     assert_int_equal(zs_backlog_seek(r, 0), ZS_READ_BEHIND);
     assert_false(zs_backlog_bounds(b).begun);
     assert_false(offer(b, 1)); // no chain
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     assert_int_equal(zs_backlog_seek(r, 0), ZS_READ_EMPTY);
     expect_nothing(r, ZS_READ_EMPTY);
     for (int64_t zxid = 1; zxid <= 3; zxid++)
@@ -105,7 +105,7 @@ static void wakes_a_sleeper_only(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *r = reader_of(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     assert_int_equal(zs_backlog_seek(r, 0), ZS_READ_EMPTY);
     assert_false(readable(r));
     offer(b, 1);
@@ -118,7 +118,7 @@ static void wakes_a_sleeper_only(void **state) {
     expect_nothing(r, ZS_READ_EMPTY);
     expect_nothing(r, ZS_READ_EMPTY);
     assert_false(readable(r));
-    zs_backlog_begin(b, 10, false); // an emptied ring is news too
+    zs_backlog_begin(b, 10, ZS_CHAIN_ANEW); // an emptied ring is news too
     assert_true(readable(r));
     expect_nothing(r, ZS_READ_BEHIND);
     zs_backlog_reader_free(r);
@@ -129,7 +129,7 @@ static void wraps_and_tells_who_fell_off(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *slow = reader_of(b), *fast = reader_of(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     assert_int_equal(zs_backlog_seek(slow, 0), ZS_READ_EMPTY);
     assert_int_equal(zs_backlog_seek(fast, 0), ZS_READ_EMPTY);
     enum { ROUNDS = 3, ALL = ROUNDS * ZS_BACKLOG_SEGMENTS * PER_SEGMENT };
@@ -157,7 +157,7 @@ static void a_pinned_segment_is_passed_over(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *r = reader_of(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     offer_big(b, 1, PER_SEGMENT);
     assert_int_equal(zs_backlog_seek(r, 0), ZS_READ_ENTRY);
     expect_entry(r, 1);
@@ -181,7 +181,7 @@ static void as_many_as_may_pin_do(void **state) {
     struct zs_error e;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *r[ZS_BACKLOG_READERS_MAX];
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     for (int64_t i = 0; i < ZS_BACKLOG_READERS_MAX; i++)
         r[i] = reader_of(b);
     assert_null(zs_backlog_reader_new(b, &e));
@@ -209,7 +209,7 @@ static void an_oversize_txn_is_left_out_loudly(void **state) {
     static uint8_t bytes[SEGMENT];
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *r = reader_of(b), *past = reader_of(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     size_t max = zs_backlog_txn_bytes_max(SMALL);
     assert_true(max < sizeof bytes);
     offer(b, 1);
@@ -237,7 +237,7 @@ static void a_break_empties_the_ring(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *r = reader_of(b), *at_floor = reader_of(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     offer(b, 1);
     offer(b, 2);
     assert_int_equal(zs_backlog_seek(r, 0), ZS_READ_ENTRY);
@@ -273,7 +273,7 @@ static void epochs_follow_one_another(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *r = reader_of(b);
-    zs_backlog_begin(b, ZXID(1, 7), false);
+    zs_backlog_begin(b, ZXID(1, 7), ZS_CHAIN_ANEW);
     offer(b, ZXID(1, 8));
     offer(b, ZXID(2, 1));
     offer(b, ZXID(2, 2));
@@ -295,14 +295,14 @@ static void a_contiguous_chain_keeps_the_ring(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *r = reader_of(b), *ahead = reader_of(b), *first = reader_of(b);
-    zs_backlog_begin(b, ZXID(1, 0), true); // nothing before it: there is nothing to keep
+    zs_backlog_begin(b, ZXID(1, 0), ZS_CHAIN_CONTIGUOUS); // nothing before it: there is nothing to keep
     assert_int_equal(zs_backlog_seek(first, ZXID(1, 0)), ZS_READ_EMPTY);
     offer(b, ZXID(1, 1));
     offer(b, ZXID(1, 2));
     assert_int_equal(zs_backlog_seek(r, ZXID(1, 2)), ZS_READ_EMPTY);
-    zs_backlog_begin(b, ZXID(1, 2), true);
+    zs_backlog_begin(b, ZXID(1, 2), ZS_CHAIN_CONTIGUOUS);
     assert_int_equal(zs_backlog_bounds(b).floor, ZXID(1, 0));
-    zs_backlog_begin(b, ZXID(2, 0), true);
+    zs_backlog_begin(b, ZXID(2, 0), ZS_CHAIN_CONTIGUOUS);
     assert_int_equal(zs_backlog_bounds(b).floor, ZXID(1, 0));
     assert_int_equal(zs_backlog_bounds(b).last, ZXID(2, 0));
     assert_int_equal(zs_backlog_seek(ahead, ZXID(2, 0)), ZS_READ_EMPTY);
@@ -313,7 +313,7 @@ static void a_contiguous_chain_keeps_the_ring(void **state) {
         expect_entry(first, ZXID(1, counter));
     expect_entry(first, ZXID(2, 1));
     // A claim that cannot be true is not believed.
-    zs_backlog_begin(b, ZXID(2, 3), true);
+    zs_backlog_begin(b, ZXID(2, 3), ZS_CHAIN_CONTIGUOUS);
     assert_int_equal(zs_backlog_bounds(b).floor, ZXID(2, 3));
     expect_nothing(r, ZS_READ_BEHIND);
     assert_int_equal(zs_backlog_bounds(b).breaks, 0);
@@ -327,13 +327,13 @@ static void a_new_chain_empties_the_ring(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     struct zs_backlog_reader *at = reader_of(b), *below = reader_of(b), *above = reader_of(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     for (int64_t zxid = 1; zxid <= 5; zxid++)
         offer(b, zxid);
     assert_int_equal(zs_backlog_seek(at, 9), ZS_READ_EMPTY);
     assert_int_equal(zs_backlog_seek(below, 5), ZS_READ_EMPTY);
     assert_int_equal(zs_backlog_seek(above, 10), ZS_READ_EMPTY);
-    zs_backlog_begin(b, 9, false);
+    zs_backlog_begin(b, 9, ZS_CHAIN_ANEW);
     expect_nothing(at, ZS_READ_EMPTY);
     expect_nothing(below, ZS_READ_BEHIND);
     expect_nothing(above, ZS_READ_EMPTY);
@@ -343,9 +343,9 @@ static void a_new_chain_empties_the_ring(void **state) {
     expect_entry(above, 11);
     // A chain that begins below the last txn: the old positions cannot be trusted, but for the one at its base.
     assert_int_equal(zs_backlog_seek(at, 3), ZS_READ_BEHIND);
-    zs_backlog_begin(b, 11, false);
+    zs_backlog_begin(b, 11, ZS_CHAIN_ANEW);
     assert_int_equal(zs_backlog_seek(at, 11), ZS_READ_EMPTY);
-    zs_backlog_begin(b, 3, false);
+    zs_backlog_begin(b, 3, ZS_CHAIN_ANEW);
     expect_nothing(at, ZS_READ_BEHIND);
     expect_nothing(above, ZS_READ_BEHIND);
     assert_int_equal(zs_backlog_seek(at, 3), ZS_READ_EMPTY);
@@ -354,6 +354,31 @@ static void a_new_chain_empties_the_ring(void **state) {
     zs_backlog_reader_free(at);
     zs_backlog_reader_free(below);
     zs_backlog_reader_free(above);
+    zs_backlog_free(b);
+}
+
+// A snapshot was restored while the server ran: zxids go on, and yet no position means what it meant.
+static void another_tree_leaves_no_reader_in_peace(void **state) {
+    (void)state;
+    struct zs_backlog *b = backlog_of(SMALL);
+    struct zs_backlog_reader *at = reader_of(b), *asleep = reader_of(b);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
+    for (int64_t zxid = 1; zxid <= 5; zxid++)
+        offer(b, zxid);
+    assert_int_equal(zs_backlog_seek(at, 4), ZS_READ_ENTRY);
+    expect_entry(at, 5);
+    assert_int_equal(zs_backlog_seek(asleep, 5), ZS_READ_EMPTY);
+    assert_false(readable(asleep));
+    zs_backlog_begin(b, 5, ZS_CHAIN_OTHER_TREE);
+    assert_int_equal(zs_backlog_bounds(b).trees, 1);
+    assert_true(readable(asleep));
+    offer(b, 6);
+    expect_nothing(at, ZS_READ_BEHIND);
+    expect_nothing(asleep, ZS_READ_BEHIND);
+    assert_int_equal(zs_backlog_seek(at, 5), ZS_READ_ENTRY);
+    expect_entry(at, 6);
+    zs_backlog_reader_free(at);
+    zs_backlog_reader_free(asleep);
     zs_backlog_free(b);
 }
 
@@ -379,6 +404,7 @@ int main(void) {
         cmocka_unit_test(epochs_follow_one_another),
         cmocka_unit_test(a_contiguous_chain_keeps_the_ring),
         cmocka_unit_test(a_new_chain_empties_the_ring),
+        cmocka_unit_test(another_tree_leaves_no_reader_in_peace),
         cmocka_unit_test(too_small_is_said),
     };
     return cmocka_run_group_tests_name("capture", tests, NULL, NULL);

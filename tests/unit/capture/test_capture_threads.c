@@ -121,7 +121,7 @@ static void check_readers(int64_t txns, unsigned writer_pause_us, bool chains) {
     struct zs_error e;
     struct zs_backlog *b = zs_backlog_new(RING, &e);
     assert_non_null(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     struct job writer = {.backlog = b, .until = txns, .pause_us = writer_pause_us, .chains = chains};
     struct job readers[READERS];
     for (unsigned i = 0; i < READERS; i++)
@@ -192,7 +192,7 @@ static void two_writers_cannot_corrupt_it(void **state) {
     struct zs_error e;
     struct zs_backlog *b = zs_backlog_new(RING, &e);
     assert_non_null(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     _Atomic bool over = false;
     struct job jobs[4];
     pthread_t threads[4];
@@ -253,7 +253,7 @@ static void no_wake_up_is_lost(void **state) {
     struct zs_error e;
     struct volley v = {.backlog = zs_backlog_new(RING, &e)};
     assert_non_null(v.backlog);
-    zs_backlog_begin(v.backlog, 0, false);
+    zs_backlog_begin(v.backlog, 0, ZS_CHAIN_ANEW);
     pthread_t reader;
     assert_int_equal(pthread_create(&reader, NULL, read_volleys, &v), 0);
     for (int64_t zxid = 1; zxid <= VOLLEYS; zxid++) {
@@ -295,7 +295,7 @@ static void a_seek_to_the_tail_finds_it_or_says_behind(void **state) {
     struct zs_error e;
     struct zs_backlog *b = zs_backlog_new((size_t)128 << 10, &e);
     assert_non_null(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     _Atomic bool over = false;
     struct job jobs[2];
     pthread_t threads[2];
@@ -322,7 +322,7 @@ static void what_an_offer_costs(void **state) {
     struct zs_error e;
     struct zs_backlog *b = zs_backlog_new((size_t)64 << 20, &e);
     assert_non_null(b);
-    zs_backlog_begin(b, 0, false);
+    zs_backlog_begin(b, 0, ZS_CHAIN_ANEW);
     uint8_t bytes[128] = {0};
     enum { TXNS = 300000 };
     int64_t zxid = 0;

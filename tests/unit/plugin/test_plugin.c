@@ -125,7 +125,7 @@ static const char *text_at(json_t *status, const char *object, const char *name)
 static void the_status_tells_backlog_and_links(void **state) {
     (void)state;
     struct zs_plugin *plugin = opened();
-    zs_plugin_begin(plugin, 0x100000000, false);
+    zs_plugin_begin(plugin, 0x100000000, ZS_CHAIN_ANEW);
     for (int64_t zxid = 0x100000001; zxid <= 0x100000003; zxid++) {
         memset(zs_plugin_scratch(plugin, 40), 0, 40);
         assert_true(zs_plugin_offer(plugin, zxid, 40));
@@ -148,7 +148,7 @@ static void the_status_tells_backlog_and_links(void **state) {
 static void a_lost_txn_is_counted_and_the_backlog_starts_behind_it(void **state) {
     (void)state;
     struct zs_plugin *plugin = opened();
-    zs_plugin_begin(plugin, 0x100000000, false);
+    zs_plugin_begin(plugin, 0x100000000, ZS_CHAIN_ANEW);
     zs_plugin_lost(plugin, 0x100000001);
     size_t large = 1 << 20; // above what is kept for ordinary txns
     uint8_t *space = zs_plugin_scratch(plugin, large);
@@ -277,7 +277,7 @@ static void what_is_no_marker_is_said_once(void **state) {
 static void after_stop_the_server_may_go_on(void **state) {
     (void)state;
     struct zs_plugin *plugin = opened();
-    zs_plugin_begin(plugin, 5, false);
+    zs_plugin_begin(plugin, 5, ZS_CHAIN_ANEW);
     zs_plugin_stop(plugin);
     memset(zs_plugin_scratch(plugin, 40), 0, 40);
     zs_plugin_offer(plugin, 6, 40);

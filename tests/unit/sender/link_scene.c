@@ -166,7 +166,7 @@ int scene_set_up_as(const char *origin) {
     s->state = ZS_LINK_POSITION;
     s->has_marker = true;
     s->marker = (struct zs_marker){.history = BJS, .zxid = 0x77, .time_ms = 5};
-    zs_backlog_begin(s->backlog, BASE, false);
+    zs_backlog_begin(s->backlog, BASE, ZS_CHAIN_ANEW);
     scene_offer(BASE + 1, CLIENT, TIME_MS - 1000, "/a", 1);
     scene_offer(BASE + 2, CLIENT, TIME_MS - 999, "/a", 1);
     return 0;

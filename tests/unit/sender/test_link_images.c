@@ -412,11 +412,70 @@ static void without_any_the_clock_begins_behind_what_this_site_has_applied(void 
     assert_true(clock_of_image(&wishes, BASE + 2) == 77); // whatever this server's own clock shows
 }
 
+// --- a snapshot was restored while the server ran -------------------------------------------------------------------
+
+static void restore(void) {
+    zs_backlog_begin(scene.s.backlog, zs_backlog_bounds(scene.s.backlog).last, ZS_CHAIN_OTHER_TREE);
+}
+
+static void txns_do_not_lead_to_another_tree(void **state) {
+    (void)state;
+    struct zs_report report = scene_report_at(BASE + 2);
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    restore();
+    scene_offer(BASE + 3, CLIENT, TIME_MS, "/a", 1);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+    assert_false(scene.s.steps_down);
+    assert_non_null(strstr(scene.s.status.detail, "tree was exchanged"));
+    scene_turn();
+    assert_non_null(scene_record_of(ZS_RECORD_BROKEN));
+    assert_int_equal(scene.newest.batch.head.last, BASE + 2);
+    scene.now += 60000; // however long it takes until the destination asks
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+    scene_send_image("/");
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    assert_int_equal(scene.newest.batch.head.last, BASE + 3);
+}
+
+static void an_image_of_a_part_is_not_of_the_tree(void **state) {
+    (void)state;
+    restore();
+    scene_send_image("/a");
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+}
+
+static void nor_is_one_of_the_tree_before(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    scene_begin_image("/", &wish);
+    assert_true(scene_put_nodes(&wish, 3, 10));
+    scene_turn();
+    restore();
+    scene_turn();
+    assert_true(scene_logged("begins anew: this server's tree was exchanged"));
+    scene_send_image("/");
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    restore(); // the destination has not even begun to take that one
+    struct zs_report wishes = scene_wish_for("/");
+    scene_tell(&wishes);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_SNAPSHOT);
+}
+
 int run_image_tests(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(a_node_that_cannot_be_read_is_named),
         SCENE_TEST(nor_is_one_that_is_too_large_sent_for_ever),
         SCENE_TEST(a_walk_that_is_over_for_another_reason_begins_anew),
+        SCENE_TEST(txns_do_not_lead_to_another_tree),
+        SCENE_TEST(an_image_of_a_part_is_not_of_the_tree),
+        SCENE_TEST(nor_is_one_of_the_tree_before),
         SCENE_TEST(behind_an_image_of_all_the_stream_goes_on_where_the_walk_began),
         SCENE_TEST(what_our_applier_wrote_for_the_destination_is_a_copy),
         SCENE_TEST(what_it_wrote_for_others_bears_no_time),

@@ -1,10 +1,15 @@
 package io.zoospan;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import org.apache.jute.BinaryInputArchive;
+import org.apache.jute.BinaryOutputArchive;
 import org.apache.jute.Record;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.ZooDefs;
@@ -14,6 +19,7 @@ import org.apache.zookeeper.server.RequestProcessor;
 import org.apache.zookeeper.server.ZKDatabase;
 import org.apache.zookeeper.server.ZooKeeperServer;
 import org.apache.zookeeper.server.persistence.FileTxnSnapLog;
+import org.apache.zookeeper.server.util.SerializeUtils;
 import org.apache.zookeeper.txn.TxnHeader;
 
 /** A real server's database, a sink that remembers, and a tap between them; nothing is started. */
@@ -37,6 +43,25 @@ final class Chain implements Sink, RequestProcessor {
 
     DataTree tree() {
         return zks.getZKDatabase().getDataTree();
+    }
+
+    /** What a server writes into a snapshot. */
+    byte[] snapshot() throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        SerializeUtils.serializeSnapshot(tree(), BinaryOutputArchive.getArchive(bytes), new HashMap<>());
+        return bytes.toByteArray();
+    }
+
+    /** A follower's tree is exchanged for the leader's (SNAP), in the database that it has. */
+    void sentByTheLeader(byte[] snapshot, long zxid) throws IOException {
+        zks.getZKDatabase().deserializeSnapshot(BinaryInputArchive.getArchive(new ByteArrayInputStream(snapshot)));
+        tree().lastProcessedZxid = zxid;
+    }
+
+    /** As ZooKeeperServer.restoreFromSnapshot of 3.9 does it under the running server: another database, with the snapshot's zxid. */
+    void restored(byte[] snapshot, long zxid) throws IOException {
+        zks.setZKDatabase(new ZKDatabase(zks.getTxnLogFactory()));
+        sentByTheLeader(snapshot, zxid);
     }
 
     /** A write that goes around every chain and leaves no zxid. */
@@ -71,8 +96,8 @@ final class Chain implements Sink, RequestProcessor {
     }
 
     @Override
-    public void begin(long base, boolean contiguous) {
-        calls.add("begin " + Long.toHexString(base) + (contiguous ? " contiguous" : ""));
+    public void begin(long base, int chain) {
+        calls.add("begin " + Long.toHexString(base) + (chain == CONTIGUOUS ? " contiguous" : chain == OTHER_TREE ? " other tree" : ""));
     }
 
     @Override

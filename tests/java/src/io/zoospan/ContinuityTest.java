@@ -2,13 +2,11 @@ package io.zoospan;
 
 import static org.junit.Assert.assertEquals;
 
-import java.io.File;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Collections;
 import org.apache.zookeeper.ZooDefs.OpCode;
 import org.apache.zookeeper.server.ZKDatabase;
-import org.apache.zookeeper.server.persistence.FileTxnSnapLog;
 import org.apache.zookeeper.txn.SetDataTxn;
 import org.apache.zookeeper.txn.TxnHeader;
 import org.junit.Before;
@@ -124,21 +122,70 @@ public class ContinuityTest {
     }
 
     @Test
-    public void anotherTreeBreaksThoughItsZxidIsTheSame() throws Exception {
+    public void aTreeOfTheLeaderBreaksThoughItsZxidIsTheSame() throws Exception {
         role(EPOCH1 + 1);
-        swapTree(EPOCH1 + 1);
+        chain.sentByTheLeader(chain.snapshot(), EPOCH1 + 1);
         role();
         expect("begin 0", "offer 100000001", "begin 100000001");
     }
 
     @Test
-    public void aRestoreUnderARunningServerBreaks() throws Exception {
+    public void aRestoreUnderARunningServerIsSeenByTheNextTxn() throws Exception {
+        byte[] snapshot = chain.snapshot();
+        CaptureProcessor tap = chain.tap();
+        txns(tap, EPOCH1 + 1, EPOCH1 + 2);
+        chain.restored(snapshot, EPOCH1);
+        txns(tap, EPOCH1 + 3, EPOCH1 + 4); // zxids go on where they were
+        expect("begin 0", "offer 100000001", "offer 100000002", "begin 100000002 other tree", "offer 100000003",
+            "offer 100000004");
+    }
+
+    @Test
+    public void itIsSeenByTheWatchThoughNothingIsWritten() throws Exception {
+        byte[] snapshot = chain.snapshot();
+        CaptureProcessor tap = chain.tap();
+        txns(tap, EPOCH1 + 1, EPOCH1 + 2);
+        chain.capture.look();
+        chain.restored(snapshot, EPOCH1);
+        chain.capture.look();
+        chain.capture.look();
+        assertEquals(EPOCH1 + 2, tap.treeZxid(chain.tree()));
+        txns(tap, EPOCH1 + 3);
+        assertEquals(EPOCH1 + 3, tap.treeZxid(chain.tree()));
+        expect("begin 0", "offer 100000001", "offer 100000002", "begin 100000002 other tree", "offer 100000003");
+    }
+
+    @Test
+    public void aSnapshotOfALaterLifeDoesNotHideWhatFollows() throws Exception {
+        byte[] snapshot = chain.snapshot();
         CaptureProcessor tap = chain.tap();
         txns(tap, EPOCH1 + 1);
-        swapTree(EPOCH1 + 8);
-        txns(tap, EPOCH1 + 9, EPOCH1 + 10);
-        expect("begin 0", "offer 100000001", "begin 100000008",
-            "offer 100000009", "offer 10000000a");
+        chain.restored(snapshot, EPOCH2 + 7);
+        tap.processRequest(Chain.request(new TxnHeader(1, 1, EPOCH1 + 2, 1, OpCode.setData), new SetDataTxn("/", null, 1)));
+        assertEquals(EPOCH1 + 2, tap.treeZxid(chain.tree()));
+        expect("begin 0", "offer 100000001", "begin 100000001 other tree", "offer 100000002");
+    }
+
+    @Test
+    public void aRestoreBeforeTheNextRoleIsSeenThere() throws Exception {
+        byte[] snapshot = chain.snapshot();
+        role(EPOCH1 + 1);
+        chain.restored(snapshot, EPOCH1 + 1);
+        role();
+        expect("begin 0", "offer 100000001", "begin 100000001 other tree");
+    }
+
+    /** QuorumPeer keeps the database of before, and the next role begins with it. */
+    @Test
+    public void theNextRoleMayHaveTheTreeOfBeforeAgain() throws Exception {
+        ZKDatabase before = chain.zks.getZKDatabase();
+        byte[] snapshot = chain.snapshot();
+        role(EPOCH1 + 1);
+        chain.restored(snapshot, EPOCH1);
+        chain.capture.look();
+        chain.zks.setZKDatabase(before);
+        role();
+        expect("begin 0", "offer 100000001", "begin 100000001 other tree", "begin 100000001 other tree");
     }
 
     @Test
@@ -164,27 +211,22 @@ public class ContinuityTest {
     }
 
     @Test
-    public void aRestoreTakesThatBack() throws Exception {
+    public void aTreeOfTheLeaderTakesThatBack() throws Exception {
+        byte[] snapshot = chain.snapshot(); // with something in it
         chain = new Chain(folder.newFolder());
         role();
-        swapTree(EPOCH1 + 1); // with something in it
+        chain.sentByTheLeader(snapshot, EPOCH1 + 1);
         role();
         expect("empty at 0", "begin 0", "empty no more", "begin 100000001");
     }
 
     @Test
-    public void aRestoreUnderARunningServerTakesThatBackToo() throws Exception {
+    public void soDoesARestore() throws Exception {
+        byte[] snapshot = chain.snapshot();
         chain = new Chain(folder.newFolder());
         CaptureProcessor tap = chain.tap();
-        swapTree(EPOCH1 + 8);
-        txns(tap, EPOCH1 + 9);
-        expect("empty at 0", "begin 0", "empty no more", "begin 100000008", "offer 100000009");
-    }
-
-    private void swapTree(long zxid) throws IOException {
-        File dir = folder.newFolder();
-        chain.zks.setZKDatabase(new ZKDatabase(new FileTxnSnapLog(dir, dir)));
-        chain.write("/something");
-        chain.tree().lastProcessedZxid = zxid;
+        chain.restored(snapshot, EPOCH1 + 8);
+        txns(tap, 1);
+        expect("empty at 0", "begin 0", "empty no more", "begin 0 other tree", "offer 1");
     }
 }

@@ -5,7 +5,6 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
 import static org.junit.Assert.assertTrue;
 
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -18,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.apache.jute.BinaryInputArchive;
 import org.apache.jute.BinaryOutputArchive;
 import org.apache.zookeeper.ZooDefs.Perms;
 import org.apache.zookeeper.data.ACL;
@@ -57,8 +55,9 @@ public class WalkTest {
 
     /** One walk of all, by a thread of its own, as in a server. */
     private Taker walk() throws Exception {
+        CaptureProcessor tap = chain.tap();
         taker.want(1, "/", "bj");
-        Thread walk = new Thread(new Walk(taker, () -> chain.zks));
+        Thread walk = new Thread(new Walk(taker, () -> tap));
         walk.start();
         assertTrue(taker.over(1).await(BOUND_S, TimeUnit.SECONDS));
         taker.end();
@@ -83,8 +82,7 @@ public class WalkTest {
         create(written, "/b/beneath", acl("one:x"));
         create(written, "/c", acl("one:x"));
         written.serializeNodes(out);
-        chain.zks.getZKDatabase().deserializeSnapshot(
-            BinaryInputArchive.getArchive(new ByteArrayInputStream(bytes.toByteArray())));
+        chain.sentByTheLeader(bytes.toByteArray(), 7);
     }
 
     @Test
@@ -120,8 +118,9 @@ public class WalkTest {
     /** What is done to a node when the walk has found it and has not copied it yet. */
     private void whileItIsLookedAt(String path, Disturbance disturbance) throws Exception {
         DataNode node = chain.tree().getNode(path);
+        CaptureProcessor tap = chain.tap();
         taker.want(1, "/", "bj");
-        Thread walk = new Thread(new Walk(taker, () -> chain.zks));
+        Thread walk = new Thread(new Walk(taker, () -> tap));
         synchronized (node) {
             walk.start();
             for (long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(BOUND_S); walk.getState() != Thread.State.BLOCKED;) {
@@ -181,10 +180,11 @@ public class WalkTest {
     @Test
     public void aLinkThatTakesNothingHoldsUpNoOther() throws Exception {
         create(chain.tree(), "/a", acl("one:x"));
+        CaptureProcessor tap = chain.tap();
         taker.dead = 1;
         taker.want(1, "/", "gz");
         taker.want(2, "/", "bj");
-        List<Thread> walks = Plugin.walks(new String[] {"gz", "bj"}, taker, () -> chain.zks);
+        List<Thread> walks = Plugin.walks(new String[] {"gz", "bj"}, taker, () -> tap);
         walks.forEach(Thread::start);
         boolean came = taker.over(2).await(BOUND_S, TimeUnit.SECONDS);
         taker.end();

@@ -9,6 +9,7 @@ import org.apache.zookeeper.ZooDefs.OpCode;
 import org.apache.zookeeper.jmx.ZKMBeanInfo;
 import org.apache.zookeeper.server.DataTree;
 import org.apache.zookeeper.server.RequestProcessor;
+import org.apache.zookeeper.server.ZKDatabase;
 import org.apache.zookeeper.server.ZooKeeperServer;
 import org.apache.zookeeper.server.ZooSpanHooks;
 import org.apache.zookeeper.server.quorum.ZooSpanQuorumHooks;
@@ -30,6 +31,11 @@ import org.apache.zookeeper.txn.TxnHeader;
  * If all hold, the new chain continues the old one. On any doubt it does not, and whoever reads the backlog learns
  * that it starts anew. Between the splice and the first txn a follower may still be given txns around the chain; so
  * the first txn checks once more.
+ *
+ * <p>A database that is exchanged holds no later state of the tree before: a snapshot was restored (ZooKeeper 3.9's
+ * AdminServer). Nothing but its identity tells: the server goes on running, and its next txn follows the last one, while the
+ * tree's own zxid is the snapshot's. So each txn and the watch look at it, what was captured up to there counts as reached, and
+ * all links learn that the stream does not make the tree.
  *
  * <p>Whoever falls behind the backlog reads the server's txn log, and {@link Logs} knows from where on that may be
  * believed.
@@ -114,7 +120,8 @@ final class Capture {
         long base = tree.lastProcessedZxid;
         CaptureProcessor tap = new CaptureProcessor(this, zks, next, tree, base);
         synchronized (lock) {
-            begin(zks, tree, base, continues(zks, tree, base));
+            begin(zks, tree, base, wasRestored(tap) ? Sink.OTHER_TREE
+                : continues(zks, tree, base) ? Sink.CONTIGUOUS : Sink.ANEW);
             last = base;
             current = tap;
         }
@@ -122,15 +129,19 @@ final class Capture {
         return tap;
     }
 
+    private boolean wasRestored(CaptureProcessor tap) {
+        return current != null && current.database.get() != tap.database.get();
+    }
+
     /** A tree that was empty before may hold anything once something has gone around the chain. */
-    private void begin(ZooKeeperServer zks, DataTree tree, long base, boolean contiguous) {
+    private void begin(ZooKeeperServer zks, DataTree tree, long base, int chain) {
         if (ZooSpanHooks.isEmpty(tree)) {
             sink.beginning(base);
-        } else if (!contiguous) {
+        } else if (chain != Sink.CONTIGUOUS) {
             sink.beginning(Sink.NO_BEGINNING);
         }
         sink.logs(ZooSpanHooks.logDir(zks), ZooSpanHooks.snapDir(zks), logs.floor(tree, base));
-        sink.begin(base, contiguous);
+        sink.begin(base, chain);
     }
 
     private boolean continues(ZooKeeperServer zks, DataTree tree, long base) {
@@ -164,15 +175,40 @@ final class Capture {
     }
 
     private void checkTree(CaptureProcessor tap, DataTree tree, long zxid) {
-        if (tap.begun && tap.tree.get() == tree) {
+        boolean first = !tap.begun;
+        tap.begun = true;
+        long at = tree.lastProcessedZxid;
+        if (isExchanged(tap)) {
+            exchange(tap);
+        } else if (tap.tree.get() != tree || (first && !tap.exchanged && at != tap.base && at != (zxid & ~COUNTER))) {
+            tap.tree = new WeakReference<>(tree);
+            begin(tap.zks, tree, at, Sink.ANEW);
+        }
+    }
+
+    private static boolean isExchanged(CaptureProcessor tap) {
+        return tap.database.get() != tap.zks.getZKDatabase();
+    }
+
+    private void exchange(CaptureProcessor tap) {
+        ZKDatabase database = tap.zks.getZKDatabase();
+        DataTree tree = database.getDataTree();
+        tap.exchanged = true;
+        tap.database = new WeakReference<>(database);
+        tap.tree = new WeakReference<>(tree);
+        begin(tap.zks, tree, last, Sink.OTHER_TREE);
+    }
+
+    /** For the watch: a snapshot may be restored while nothing is written. The lock is taken only if it was. */
+    void look() {
+        CaptureProcessor tap = current;
+        if (tap == null || !isExchanged(tap)) {
             return;
         }
-        long at = tree.lastProcessedZxid;
-        boolean expected = !tap.begun && tap.tree.get() == tree && (at == tap.base || at == (zxid & ~COUNTER));
-        tap.begun = true;
-        if (!expected) {
-            tap.tree = new WeakReference<>(tree);
-            begin(tap.zks, tree, at, false);
+        synchronized (lock) {
+            if (tap == current && isExchanged(tap)) {
+                exchange(tap);
+            }
         }
     }
 
@@ -211,6 +247,11 @@ final class Capture {
             : ZooSpanHooks.standaloneTap(zks);
         CaptureProcessor now = current;
         return tap != null && tap == now ? now : null;
+    }
+
+    /** The tap of the newest chain, or null. */
+    CaptureProcessor newest() {
+        return current;
     }
 
     Throwable hookFailure() {

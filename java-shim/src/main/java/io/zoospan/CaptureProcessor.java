@@ -5,6 +5,7 @@ import org.apache.jute.Record;
 import org.apache.zookeeper.server.DataTree;
 import org.apache.zookeeper.server.Request;
 import org.apache.zookeeper.server.RequestProcessor;
+import org.apache.zookeeper.server.ZKDatabase;
 import org.apache.zookeeper.server.ZooKeeperServer;
 import org.apache.zookeeper.txn.TxnHeader;
 
@@ -17,10 +18,16 @@ final class CaptureProcessor implements RequestProcessor {
     final TxnBytes bytes = new TxnBytes();
     /** The zxid of the tree when the chain began; everything above it comes through here. */
     final long base;
-    /** Which tree the server had at the last txn: a restore swaps it. Weak, because a tree is large. */
+    /** Which tree the server had at the last txn. Weak, because a tree is large. */
     WeakReference<DataTree> tree;
+    /** Where the server keeps it, when somebody looked last: only a restore takes another one. */
+    volatile WeakReference<ZKDatabase> database;
     /** Whether a txn has come through already. */
     boolean begun;
+    /** The last txn that the server has applied: what an exchanged tree says of itself comes from another life. */
+    volatile long applied;
+    /** The database was exchanged while this chain ran. */
+    volatile boolean exchanged;
 
     private final Capture capture;
     private final RequestProcessor next;
@@ -30,13 +37,15 @@ final class CaptureProcessor implements RequestProcessor {
         this.zks = zks;
         this.next = next;
         this.tree = new WeakReference<>(tree);
+        this.database = new WeakReference<>(zks.getZKDatabase());
         this.base = base;
+        this.applied = base;
     }
 
     @Override
     public void processRequest(Request request) throws RequestProcessorException {
+        TxnHeader hdr = request.getHdr();
         try {
-            TxnHeader hdr = request.getHdr();
             if (hdr != null) {
                 Record txn = request.getTxn();
                 capture.take(this, hdr, txn);
@@ -45,6 +54,14 @@ final class CaptureProcessor implements RequestProcessor {
             capture.failed(t);
         }
         next.processRequest(request);
+        if (hdr != null) {
+            applied = hdr.getZxid();
+        }
+    }
+
+    /** Every txn up to this zxid is in the server's tree. */
+    long treeZxid(DataTree now) {
+        return exchanged ? applied : now.lastProcessedZxid;
     }
 
     @Override

@@ -48,8 +48,8 @@ final class Engine implements Sink, Images {
     }
 
     @Override
-    public void begin(long base, boolean contiguous) {
-        Native.begin(capture, base, contiguous);
+    public void begin(long base, int chain) {
+        Native.begin(capture, base, chain);
     }
 
     @Override

@@ -42,7 +42,7 @@ final class Native {
 
     static native void logs(long handle, byte[] logDir, byte[] snapDir, long floor);
 
-    static native void begin(long handle, long base, boolean contiguous);
+    static native void begin(long handle, long base, int chain);
 
     static native boolean offer(long handle, long zxid, byte[] bytes, int len);
 

@@ -6,7 +6,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import org.apache.zookeeper.jmx.MBeanRegistry;
 import org.apache.zookeeper.server.ServerCnxnFactory;
-import org.apache.zookeeper.server.ZooKeeperServer;
 
 /**
  * ZooSpan in this JVM: started by the first connection factory that the server constructs, known to the others (a
@@ -78,7 +77,7 @@ public final class Plugin {
     }
 
     /** One for each link, so that a destination that takes nothing holds up no image but its own. */
-    static List<Thread> walks(String[] destinations, Images images, Supplier<ZooKeeperServer> serving) {
+    static List<Thread> walks(String[] destinations, Images images, Supplier<CaptureProcessor> serving) {
         List<Thread> walks = new ArrayList<>();
         for (String destination : destinations) {
             walks.add(daemon("zoospan-walk-" + destination, new Walk(images, serving)));

@@ -17,7 +17,7 @@ interface Sink {
         }
 
         @Override
-        public void begin(long base, boolean contiguous) {
+        public void begin(long base, int chain) {
         }
 
         @Override
@@ -42,11 +42,15 @@ interface Sink {
      */
     void logs(File logDir, File snapDir, long floor);
 
-    /**
-     * Everything above {@code base} will be offered from here on. {@code contiguous}: nothing lies between what was
-     * offered last and {@code base}.
-     */
-    void begin(long base, boolean contiguous);
+    /** Something may lie between what was offered last and the base: it came to the tree around the chain. */
+    int ANEW = 0;
+    /** Nothing does. */
+    int CONTIGUOUS = 1;
+    /** The tree is another one, and not what the txns up to the base have made: a snapshot was restored. */
+    int OTHER_TREE = 2;
+
+    /** Everything above {@code base} will be offered from here on. {@code chain}: one of the above. */
+    void begin(long base, int chain);
 
     /** One txn, as it stands in the txn log. Never blocks; false if it was not stored. */
     boolean offer(long zxid, byte[] bytes, int len);

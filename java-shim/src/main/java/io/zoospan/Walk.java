@@ -13,7 +13,7 @@ import org.apache.zookeeper.ZooDefs;
 import org.apache.zookeeper.data.ACL;
 import org.apache.zookeeper.server.DataTree;
 import org.apache.zookeeper.server.EphemeralType;
-import org.apache.zookeeper.server.ZooKeeperServer;
+import org.apache.zookeeper.server.ZKDatabase;
 import org.apache.zookeeper.server.ZooSpanHooks;
 
 /**
@@ -48,7 +48,7 @@ final class Walk implements Runnable {
     private static final int UNREADABLE = 1;
 
     private final Images images;
-    private final Supplier<ZooKeeperServer> serving;
+    private final Supplier<CaptureProcessor> serving;
     private final Bytes bytes = new Bytes(4 * CHUNK_BYTES);
     private final DataOutputStream out = new DataOutputStream(bytes);
     private long id;
@@ -75,7 +75,7 @@ final class Walk implements Runnable {
         }
     }
 
-    Walk(Images images, Supplier<ZooKeeperServer> serving) {
+    Walk(Images images, Supplier<CaptureProcessor> serving) {
         this.images = images;
         this.serving = serving;
     }
@@ -93,8 +93,8 @@ final class Walk implements Runnable {
     /** Whatever happens, the link that waits for the image hears of it. */
     private void walk(byte[][] names) {
         try {
-            ZooKeeperServer zks = serving.get();
-            if (zks == null || !walk(zks, zks.getZKDatabase().getDataTree(), Engine.text(names[0]), Engine.text(names[1]))) {
+            CaptureProcessor tap = serving.get();
+            if (tap == null || !walk(tap, tap.zks.getZKDatabase().getDataTree(), Engine.text(names[0]), Engine.text(names[1]))) {
                 breakOff(MOVED, "this server does not serve, or its tree was exchanged");
             }
         } catch (UnreadableException e) {
@@ -117,9 +117,12 @@ final class Walk implements Runnable {
     }
 
     /** False if the walk does not count; an image that is not wanted any more is no matter. */
-    private boolean walk(ZooKeeperServer zks, DataTree tree, String path, String destination)
+    private boolean walk(CaptureProcessor tap, DataTree tree, String path, String destination)
         throws IOException, UnreadableException {
-        head(tree);
+        if (moved(tap, tree)) {
+            return false;
+        }
+        head(tap, tree);
         data(ZooSpanHooks.see(tree, RESTORED));
         String[] origins = children(tree, JOURNAL);
         out.writeInt(origins.length);
@@ -155,7 +158,7 @@ final class Walk implements Runnable {
                 if (!hand()) {
                     return true;
                 }
-                if (serving.get() != zks || zks.getZKDatabase().getDataTree() != tree) {
+                if (moved(tap, tree)) {
                     return false;
                 }
                 out.writeByte(NODES);
@@ -166,10 +169,18 @@ final class Walk implements Runnable {
         if (!hand()) {
             return true;
         }
+        if (moved(tap, tree)) {
+            return false;
+        }
         out.writeByte(END);
-        out.writeLong(tree.lastProcessedZxid);
+        out.writeLong(tap.treeZxid(tree));
         hand();
         return true;
+    }
+
+    private boolean moved(CaptureProcessor tap, DataTree tree) {
+        ZKDatabase database = tap.zks.getZKDatabase();
+        return serving.get() != tap || database.getDataTree() != tree || tap.database.get() != database;
     }
 
     private static String next(Deque<Level> levels) {
@@ -193,10 +204,10 @@ final class Walk implements Runnable {
         }
     }
 
-    private void head(DataTree tree) throws IOException, UnreadableException {
+    private void head(CaptureProcessor tap, DataTree tree) throws IOException, UnreadableException {
         bytes.clear();
         out.writeByte(HEAD);
-        out.writeLong(tree.lastProcessedZxid);
+        out.writeLong(tap.treeZxid(tree));
         out.writeLong(tree.getNodeCount());
         ZooSpanHooks.Seen folder = see(tree, APPLIED);
         String[] sites = folder == null ? new String[0] : folder.children;

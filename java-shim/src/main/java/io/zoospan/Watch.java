@@ -19,14 +19,15 @@ import org.apache.zookeeper.server.quorum.ZooSpanQuorumHooks;
  *
  * <p>Nothing else notices that a chain has ended. A server that is cut off from its ensemble keeps its JVM, its
  * connections to RabbitMQ and with them the right to publish; so the links are told, and another server of the site
- * gets its turn. While it does not serve, it is looked at more often, so that links do not wait for a new role.
+ * gets its turn. While it does not serve, it is looked at more often, so that links do not wait for a new role. And all the
+ * time it is looked at whether its tree is the one of before.
  */
 final class Watch implements Runnable {
     private static final String NO_ROLE = "none";
     private static final String HISTORY = "/zoospan/history";
     private static final String APPLIED = "/zoospan/applied/";
-    private static final long PERIOD_MS = 1000;
-    private static final long PERIOD_IDLE_MS = 100;
+    private static final int LOOKS = 10; // at the tree, for one at everything
+    private static final long PERIOD_MS = 100;
     private static final long REPEAT_NANOS = TimeUnit.MINUTES.toNanos(1);
 
     private final Settings settings;
@@ -56,10 +57,13 @@ final class Watch implements Runnable {
 
     @Override
     public void run() {
-        while (!engine.ended()) {
+        for (int i = 1; !engine.ended(); i++) {
             try {
-                Thread.sleep(attached ? PERIOD_MS : PERIOD_IDLE_MS);
-                look();
+                Thread.sleep(PERIOD_MS);
+                capture.look();
+                if (!attached || i % LOOKS == 0) {
+                    look();
+                }
             } catch (InterruptedException e) {
                 return;
             } catch (Throwable t) {
@@ -95,11 +99,13 @@ final class Watch implements Runnable {
         engine.serving(attached);
     }
 
-    /** The server that serves with our tap in its chain, or null. */
-    ZooKeeperServer serving() {
-        return attached ? running() : null;
+    /** The tap in the chain of the server that serves, or null. */
+    CaptureProcessor serving() {
+        CaptureProcessor tap = attached ? capture.newest() : null;
+        return tap != null && tap.zks.isRunning() ? tap : null;
     }
 
+    /** A leader that does not serve clients (leaderServes=no) is known to no factory, but its chain commits as any other. */
     private ZooKeeperServer running() {
         for (ServerCnxnFactory factory : factories) {
             ZooKeeperServer zks = factory.getZooKeeperServer();
@@ -107,7 +113,8 @@ final class Watch implements Runnable {
                 return zks;
             }
         }
-        return null;
+        CaptureProcessor tap = capture.newest();
+        return tap != null && tap.zks.isRunning() ? tap.zks : null;
     }
 
     private void sayAttached(ZooKeeperServer zks) throws ReflectiveOperationException {
