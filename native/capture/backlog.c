@@ -237,6 +237,21 @@ static int64_t counter_of(int64_t zxid) {
     return zxid & 0xffffffff;
 }
 
+// The next epoch begins, and nothing was left out: `last` is the last of its own.
+static void note_epoch_end(struct zs_backlog *b, int64_t last) {
+    uint64_t count = atomic_load_explicit(&b->ends, memory_order_relaxed);
+    atomic_store_explicit(&b->end[count % ZS_EPOCH_ENDS_MAX], last, memory_order_release);
+    atomic_store_explicit(&b->ends, count + 1, memory_order_release);
+}
+
+size_t zs_backlog_epoch_ends(const struct zs_backlog *b, int64_t out[static ZS_EPOCH_ENDS_MAX]) {
+    uint64_t count = atomic_load_explicit(&b->ends, memory_order_acquire);
+    size_t held = count < ZS_EPOCH_ENDS_MAX ? (size_t)count : ZS_EPOCH_ENDS_MAX;
+    for (size_t i = 0; i < held; i++) // one that is written over meanwhile is as true
+        out[i] = atomic_load_explicit(&b->end[i], memory_order_acquire);
+    return held;
+}
+
 static bool follows(int64_t last, int64_t zxid) {
     if (epoch_of(zxid) == epoch_of(last))
         return zxid == last + 1;
@@ -255,6 +270,8 @@ bool zs_backlog_offer(struct zs_backlog *b, int64_t zxid, const void *bytes, siz
             b->now.breaks++;
             b->torn = false;
             restart(b, fits ? zxid - 1 : zxid);
+        } else if (epoch_of(zxid) > epoch_of(b->now.last)) {
+            note_epoch_end(b, b->now.last);
         }
         if (fits) {
             b->now.offered++;
@@ -278,6 +295,8 @@ void zs_backlog_begin(struct zs_backlog *b, int64_t base, enum zs_chain chain) {
     bool new_epoch = epoch_of(base) > epoch_of(last) && counter_of(base) == 0;
     bool contiguous = b->now.begun && chain == ZS_CHAIN_CONTIGUOUS && !b->torn;
     if (contiguous && (base == last || new_epoch)) {
+        if (new_epoch)
+            note_epoch_end(b, last);
         b->now.last = base;
     } else {
         restart(b, base);

@@ -77,6 +77,8 @@ struct zs_backlog {
     uint8_t *memory;
     // Written by the writer, read by all.
     alignas(CACHE_LINE) struct ring_view view;
+    _Atomic uint64_t ends; // so many epochs were seen to end, the newest of them are here
+    _Atomic int64_t end[ZS_EPOCH_ENDS_MAX];
     // Written by readers, read by the writer.
     alignas(CACHE_LINE) _Atomic uint32_t asleep; // one bit per reader: it sleeps, or is about to
     _Atomic uint64_t refused;

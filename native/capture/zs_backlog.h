@@ -75,6 +75,11 @@ struct zs_backlog_bounds {
 // Thread: any. A consistent picture.
 struct zs_backlog_bounds zs_backlog_bounds(const struct zs_backlog *backlog);
 
+enum { ZS_EPOCH_ENDS_MAX = 64 };
+// The last txns of epochs that this server has lived to the end, the newest ones (counter 0: an epoch without a txn): what
+// follows one of these in its epoch came to nothing. Returns how many. Thread: any.
+size_t zs_backlog_epoch_ends(const struct zs_backlog *backlog, int64_t out[static ZS_EPOCH_ENDS_MAX]);
+
 // Readers. A reader belongs to one thread at a time. NULL: too many readers, or no eventfd.
 struct zs_backlog_reader *zs_backlog_reader_new(struct zs_backlog *backlog, struct zs_error *e);
 void zs_backlog_reader_free(struct zs_backlog_reader *reader);

@@ -120,11 +120,11 @@ static void native_beginning(JNIEnv *env, jclass type, jlong handle, jlong zxid)
 }
 
 static void native_logs(JNIEnv *env, jclass type, jlong handle, jbyteArray log_dir, jbyteArray snap_dir,
-                        jlong floor) {
+                        jlong floor, jboolean proposals) {
     (void)type;
     bool failed = false;
     char *log = text_in(env, log_dir, &failed), *snap = text_in(env, snap_dir, &failed);
-    zs_plugin_logs(plugin_of(handle), failed ? NULL : log, failed ? NULL : snap, floor);
+    zs_plugin_logs(plugin_of(handle), failed ? NULL : log, failed ? NULL : snap, floor, proposals);
     free(log);
     free(snap);
 }
@@ -273,7 +273,7 @@ static const JNINativeMethod methods[] = {
     METHOD("stop", "(J)V", native_stop),
     METHOD("free", "(J)V", native_free),
     METHOD("beginning", "(JJ)V", native_beginning),
-    METHOD("logs", "(J[B[BJ)V", native_logs),
+    METHOD("logs", "(J[B[BJZ)V", native_logs),
     METHOD("begin", "(JJI)V", native_begin),
     METHOD("lost", "(JJ)V", native_lost),
     METHOD("offer", "(JJ[BI)Z", native_offer),

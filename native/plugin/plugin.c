@@ -124,8 +124,9 @@ void zs_plugin_beginning(struct zs_plugin *plugin, int64_t zxid) {
     pthread_mutex_unlock(&plugin->lock);
 }
 
-void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *snap_dir, int64_t floor) {
-    struct zs_sender_logs logs = {.floor = floor};
+void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *snap_dir, int64_t floor,
+                    bool proposals) {
+    struct zs_sender_logs logs = {.floor = floor, .proposals = proposals};
     if (!log_dir || !snap_dir || strlen(log_dir) >= sizeof logs.log_dir ||
         strlen(snap_dir) >= sizeof logs.snap_dir) {
         logs.floor = -1;

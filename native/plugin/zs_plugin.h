@@ -27,7 +27,8 @@ struct zs_plugin *zs_plugin_open(const struct zs_pair *pairs, size_t count, cons
 void zs_plugin_beginning(struct zs_plugin *plugin, int64_t zxid);
 
 // As zs_sender_set_logs, for all links. A directory that is too long for it counts as unknown. NULL: not known.
-void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *snap_dir, int64_t floor);
+void zs_plugin_logs(struct zs_plugin *plugin, const char *log_dir, const char *snap_dir, int64_t floor,
+                    bool proposals);
 
 // As zs_backlog_begin.
 void zs_plugin_begin(struct zs_plugin *plugin, int64_t base, enum zs_chain chain);

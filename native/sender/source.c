@@ -4,7 +4,7 @@
 // the tree around it (a snapshot from the leader). Hence
 //   1. it is never read beyond the backlog's floor: what lies there was committed, and what lies above is in the backlog;
 //   2. it counts only from `floor` on, which the JVM side tells per tree (zs_sender_set_logs), and only as far as
-//      native/txnlog proves it whole;
+//      native/txnlog proves it whole; where the server voted, an epoch only up to the end that the backlog saw;
 //   3. the floor is looked at after the backlog's bounds: the JVM side tells the floor of a new tree before it begins the
 //      backlog anew, so bounds of a new tree are never met with the floor of an old one.
 // The log's writer may be behind what was committed (an observer's is): that is waited for, but not for ever, because a
@@ -52,6 +52,9 @@ static bool open_log(struct zs_sender *s, struct zs_error *e) {
     if (!log_counts(s, &logs, e))
         return false;
     s->txnlog = zs_txnlog_open(logs.log_dir, logs.snap_dir, s->place, s->settings.txn_bytes_max, e);
+    s->ends_told = 0;
+    if (s->txnlog && logs.proposals)
+        zs_txnlog_distrust(s->txnlog);
     s->told_at = zs_mono_ms() + TELL_MS;
     return s->txnlog != NULL;
 }
@@ -97,6 +100,15 @@ static void tell_progress(struct zs_sender *s, int64_t bound) {
             (uint64_t)s->place, (uint64_t)bound);
 }
 
+// An epoch ends behind the backlog's floor only with the next one, so what is needed is known by then.
+static void tell_ends(struct zs_sender *s, int64_t bound) {
+    if (s->ends_told == bound)
+        return;
+    int64_t ends[ZS_EPOCH_ENDS_MAX];
+    zs_txnlog_tell_ends(s->txnlog, ends, zs_backlog_epoch_ends(s->backlog, ends));
+    s->ends_told = bound;
+}
+
 static enum zs_source next_of_log(struct zs_sender *s, struct zs_error *e) {
     int64_t bound = zs_backlog_bounds(s->backlog).floor;
     struct zs_sender_logs logs = zs_source_logs(s);
@@ -108,6 +120,7 @@ static enum zs_source next_of_log(struct zs_sender *s, struct zs_error *e) {
     if (s->place >= bound && back_to_backlog(s, s->place))
         return ZS_SOURCE_AGAIN;
     tell_progress(s, bound);
+    tell_ends(s, bound);
     switch (zs_txnlog_next(s->txnlog, bound, &txn, e)) {
     case ZS_TXNLOG_TXN:
         s->entry = (struct zs_entry){.zxid = txn.zxid, .bytes = txn.bytes.at, .len = txn.bytes.len};

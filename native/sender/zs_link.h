@@ -124,6 +124,7 @@ struct zs_sender {
     struct zs_entry entry;
     int64_t place;            // the last zxid that came from the source, or where it was sought
     struct zs_txnlog *txnlog; // the source, if not NULL
+    int64_t ends_told;        // the bound for which it knows where epochs ended
     int64_t quiet_since;      // the log has had nothing since then (monotonic); 0: it has
     int quiet_looks;          // ... and that often
     int64_t told_at;          // when to tell the progress again

@@ -75,6 +75,8 @@ struct zs_sender_logs {
     char log_dir[1024], snap_dir[1024];
     // From this zxid on what the tree holds came to it through the chain or stands in the log; -1: nothing is known.
     int64_t floor;
+    // It may hold proposals that came to nothing, below an epoch that was committed.
+    bool proposals;
 };
 
 // Readers of the backlog that each sender takes.

@@ -31,10 +31,18 @@ enum {
     CHUNK = 256 * 1024,     // what one read asks for
     ZEROS_SEEN = 64 * 1024, // how far behind an end something is looked for
     LOOKS = 3,
+    ENDS_MAX = 64,
+    TWICE_MAX = 1 << 14, // entries that can be told to stand in the log twice: far more than a server writes again
 };
 
 // A standalone server's first zxid is 1; an ensemble's first epoch is 1.
 static const int64_t FIRST_OF_ENSEMBLE = 0x100000001;
+
+// Enough of an entry to know it again.
+struct print {
+    int64_t zxid;
+    uint32_t len, adler, crc;
+};
 
 struct zs_txnlog {
     char *dir;
@@ -53,6 +61,11 @@ struct zs_txnlog {
     size_t cap, len; // of the memory, and of the window
     off_t offset;    // of the window's first byte: the next entry
     size_t given;    // of the window's start: the entry that the caller has, done with at the next call
+
+    bool distrusted; // it may hold what came to nothing
+    size_t end_count;
+    int64_t ends[ENDS_MAX];
+    struct print *prints; // of the newest entries, by zxid modulo TWICE_MAX
 
     int64_t last; // the cursor: the last zxid given out, at first `behind`
     bool begun;   // something has been given out
@@ -84,7 +97,9 @@ static bool find_snapshots(struct zs_txnlog *log, const char *snap_dir, struct z
 struct zs_txnlog *zs_txnlog_open(const char *log_dir, const char *snap_dir, int64_t behind,
                                  size_t entry_bytes_max, struct zs_error *e) {
     struct zs_txnlog *log = calloc(1, sizeof *log);
-    if (!log || !(log->dir = strdup(log_dir))) {
+    if (!log || !(log->dir = strdup(log_dir)) || !(log->prints = calloc(TWICE_MAX, sizeof *log->prints))) {
+        if (log)
+            free(log->dir);
         free(log);
         zs_fail(e, ZS_FATAL, "no memory for a reader of the txn log");
         return NULL;
@@ -106,8 +121,19 @@ void zs_txnlog_close(struct zs_txnlog *log) {
         close(log->fd);
     zs_zxids_free(&log->snapshots);
     free(log->memory);
+    free(log->prints);
     free(log->dir);
     free(log);
+}
+
+void zs_txnlog_tell_ends(struct zs_txnlog *log, const int64_t *ends, size_t count) {
+    log->end_count = count < ENDS_MAX ? count : ENDS_MAX;
+    if (log->end_count)
+        memcpy(log->ends, ends, log->end_count * sizeof *ends);
+}
+
+void zs_txnlog_distrust(struct zs_txnlog *log) {
+    log->distrusted = true;
 }
 
 // --- bytes -----------------------------------------------------------------------------------------------------------
@@ -341,12 +367,67 @@ static bool leave(struct zs_txnlog *log, bool *waits, struct zs_error *e) {
 
 // --- the order -------------------------------------------------------------------------------------------------------
 
+// Where an epoch ended; -1: nobody saw it.
+static int64_t end_of(const struct zs_txnlog *log, int64_t epoch) {
+    for (size_t i = 0; i < log->end_count; i++)
+        if (epoch_of(log->ends[i]) == epoch)
+            return log->ends[i];
+    return -1;
+}
+
+// Nothing lies between the cursor and the start of a later epoch.
+static bool is_at_an_end(const struct zs_txnlog *log) {
+    return end_of(log, epoch_of(log->last)) == log->last;
+}
+
+static bool end_is_needed(const struct zs_txnlog *log, int64_t zxid, int64_t bound) {
+    return log->distrusted && epoch_of(zxid) < epoch_of(bound);
+}
+
+static enum zs_txnlog_found refuse_unseen(const struct zs_txnlog *log, int64_t zxid, struct zs_error *e) {
+    zs_fail(e, ZS_GAP,
+            "nobody saw epoch 0x%" PRIx64 " end behind 0x%" PRIx64
+            ", and a server that votes logs what comes to nothing",
+            (uint64_t)epoch_of(zxid), (uint64_t)log->last);
+    return ZS_TXNLOG_REFUSED;
+}
+
+static bool came_to_nothing(const struct zs_txnlog *log, int64_t zxid) {
+    int64_t end = end_of(log, epoch_of(zxid));
+    return log->distrusted && end >= 0 && zxid > end;
+}
+
+static struct print *print_of(const struct zs_txnlog *log, int64_t zxid) {
+    return &log->prints[zxid & (TWICE_MAX - 1)];
+}
+
+static struct print take_print(struct zs_slice body, int64_t zxid) {
+    return (struct print){.zxid = zxid,
+                          .len = (uint32_t)body.len,
+                          .adler = adler32(body.at, body.len),
+                          .crc = zs_crc32c(0, body.at, body.len)};
+}
+
+static bool stands_twice(const struct zs_txnlog *log, struct zs_slice body, int64_t zxid) {
+    const struct print *before = print_of(log, zxid);
+    if (before->zxid != zxid)
+        return false;
+    const struct print now = take_print(body, zxid);
+    return before->len == now.len && before->adler == now.adler && before->crc == now.crc;
+}
+
+// A server that led or was sent the tree before the first txn of an epoch has a snapshot that names no txn.
+static bool names_a_start(const struct zs_txnlog *log, int64_t snapshot) {
+    bool first = log->last == 0 && snapshot == FIRST_OF_ENSEMBLE - 1;
+    return first || (counter_of(snapshot) == 0 && is_at_an_end(log));
+}
+
 static bool pass_snapshots(struct zs_txnlog *log, int64_t zxid, bool in_log, struct zs_error *e) {
     for (; log->snapshots_seen < log->snapshots.count; log->snapshots_seen++) {
         int64_t snapshot = log->snapshots.at[log->snapshots_seen];
         if (snapshot > zxid)
             return true;
-        if (snapshot < zxid || !in_log)
+        if ((snapshot < zxid || !in_log) && !names_a_start(log, snapshot))
             return zs_fail(e, ZS_GAP,
                            "snapshot.%" PRIx64
                            " names no txn of this log: the server was sent a snapshot, and what "
@@ -379,9 +460,19 @@ static enum zs_txnlog_found judge(struct zs_txnlog *log, struct zs_slice body, i
     }
     if (!log->begun && txn->zxid <= log->last) {
         log->anchored = txn->zxid == log->last || counter_of(log->last) == 0;
+        *print_of(log, txn->zxid) = take_print(body, txn->zxid);
         *skip = true;
         return ZS_TXNLOG_TXN;
     }
+    if (came_to_nothing(log, txn->zxid) || (txn->zxid <= log->last && stands_twice(log, body, txn->zxid))) {
+        *skip = true;
+        return ZS_TXNLOG_TXN;
+    }
+    bool crosses = log->last > 0 && epoch_of(txn->zxid) > epoch_of(log->last);
+    if (end_is_needed(log, txn->zxid, bound) && end_of(log, epoch_of(txn->zxid)) < 0)
+        return refuse_unseen(log, txn->zxid, e);
+    if (crosses && log->distrusted && !is_at_an_end(log))
+        return refuse_unseen(log, log->last, e);
     if (!follows(log, txn->zxid, e))
         return ZS_TXNLOG_REFUSED;
     if (txn->zxid > bound && counter_of(bound) == 0)
@@ -393,6 +484,7 @@ static enum zs_txnlog_found judge(struct zs_txnlog *log, struct zs_slice body, i
     }
     if (!pass_snapshots(log, txn->zxid, true, e))
         return ZS_TXNLOG_REFUSED;
+    *print_of(log, txn->zxid) = take_print(body, txn->zxid);
     log->last = txn->zxid;
     log->begun = log->anchored = true;
     return ZS_TXNLOG_TXN;
@@ -432,9 +524,11 @@ static enum zs_txnlog_found next(struct zs_txnlog *log, int64_t bound, struct zs
         bool waits;
         if (!leave(log, &waits, e))
             return ZS_TXNLOG_REFUSED;
+        if (waits && entry == END && log->anchored && counter_of(bound) == 0)
+            return !log->distrusted || is_at_an_end(log) ? at_bound(log, bound, e)
+                                                         : refuse_unseen(log, log->last, e);
         if (waits)
-            return entry == END && log->anchored && counter_of(bound) == 0 ? at_bound(log, bound, e)
-                                                                           : ZS_TXNLOG_WAIT;
+            return ZS_TXNLOG_WAIT;
     }
 }
 

@@ -11,7 +11,13 @@
 // show is the caller's to know: whether entries of a server that led or followed were ever committed (hence the
 // bound), and whether the server's tree was exchanged under it.
 //
-// What is no damage: the last file may end in half an entry that is being written, or was when the server died.
+// A server that votes logs proposals, and before ZooKeeper 3.9.3 it goes on to do so when its role has ended (ZOOKEEPER-4712): what
+// came to nothing then stays in its log, below an epoch that was committed, and looks whole. So of such a log an epoch is believed
+// only if somebody saw where it ended; what follows that in its epoch is left out.
+//
+// What is no damage: entries that stand in the log twice, byte for byte, which has the same cause; the last file may end in half an entry that is being written, or was when the server died.
+//
+// An error with ZS_GAP or ZS_CORRUPT says that the log cannot prove it; any other, that it could not be read at the moment.
 //
 // Threads: one at a time. The files are only ever read; they may grow, be rolled over, be cut or vanish meanwhile.
 #ifndef ZS_TXNLOG_H
@@ -39,9 +45,15 @@ struct zs_txnlog_txn {
 // older than `behind`. `behind`: the last zxid that the caller has, or the start of an epoch (counter 0) up to which it has all; 0: nothing
 // was ever written before the log's first txn, which is then 1 or 0x100000001. Memory: at most `entry_bytes_max` and
 // a quarter of a MiB. Returns NULL on ZS_INVALID (a directory cannot be read: the text names it) and ZS_FATAL.
+// The log is taken for one that holds nothing but what was committed until zs_txnlog_distrust is called.
 struct zs_txnlog *zs_txnlog_open(const char *log_dir, const char *snap_dir, int64_t behind,
                                  size_t entry_bytes_max, struct zs_error *e);
 void zs_txnlog_close(struct zs_txnlog *log);
+
+// The last zxids of epochs that were seen to end (counter 0: an epoch without a txn); copied. May be called again as more is known.
+void zs_txnlog_tell_ends(struct zs_txnlog *log, const int64_t *ends, size_t count);
+// The log may hold proposals that came to nothing: no epoch before the bound's is believed beyond an end that was told.
+void zs_txnlog_distrust(struct zs_txnlog *log);
 
 // The next txn above the last and not above `bound`, the newest zxid that is known to be committed; it may rise from
 // call to call. A bound of counter 0 (epoch << 32: a leader that has not written yet) is reached where the log ends.

@@ -26,10 +26,14 @@ static void make_dir(void) {
     assert(atexit(remove_dir) == 0);
 }
 
-static void read_all(int64_t behind, int64_t bound, size_t len) {
+static void read_all(int64_t behind, int64_t bound, size_t len, bool voter) {
     struct zs_error e = {ZS_OK, ""};
     struct zs_txnlog *log = zs_txnlog_open(dir, dir, behind, 1 << 16, &e);
+    static const int64_t ends[] = {0x100000002, 0x200000000};
     assert(log);
+    zs_txnlog_tell_ends(log, ends, voter ? 2 : 0);
+    if (voter)
+        zs_txnlog_distrust(log);
     int64_t last = behind;
     size_t given = 0;
     for (;;) {
@@ -55,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
         make_dir();
     FILE *file = fopen(path, "w");
     assert(file && fwrite(bytes, 1, len, file) == len && fclose(file) == 0);
-    read_all(0, INT64_MAX, len);
-    read_all(3, 10, len);
+    read_all(0, INT64_MAX, len, false);
+    read_all(0, INT64_MAX, len, true);
+    read_all(3, 10, len, false);
     return 0;
 }

@@ -357,6 +357,28 @@ static void a_new_chain_empties_the_ring(void **state) {
     zs_backlog_free(b);
 }
 
+static void epochs_that_were_seen_to_end(void **state) {
+    (void)state;
+    struct zs_backlog *b = backlog_of(SMALL);
+    int64_t ends[ZS_EPOCH_ENDS_MAX];
+    zs_backlog_begin(b, ZXID(1, 7), ZS_CHAIN_ANEW); // where a tree stands is where its epoch ended, if the next txn is of a later one
+    offer(b, ZXID(2, 1));
+    zs_backlog_begin(b, ZXID(2, 1), ZS_CHAIN_CONTIGUOUS);
+    zs_backlog_begin(b, ZXID(3, 0), ZS_CHAIN_CONTIGUOUS);
+    offer(b, ZXID(4, 1));
+    assert_int_equal(zs_backlog_epoch_ends(b, ends), 3);
+    assert_int_equal(ends[0], ZXID(1, 7));
+    assert_int_equal(ends[1], ZXID(2, 1));
+    assert_int_equal(ends[2], ZXID(3, 0));
+    offer(b, ZXID(4, 3)); // a hole
+    zs_backlog_begin(b, ZXID(5, 9), ZS_CHAIN_ANEW); // who knows what was before
+    assert_int_equal(zs_backlog_epoch_ends(b, ends), 3);
+    for (int64_t epoch = 6; epoch < 200; epoch++)
+        offer(b, ZXID(epoch, 1));
+    assert_int_equal(zs_backlog_epoch_ends(b, ends), ZS_EPOCH_ENDS_MAX);
+    zs_backlog_free(b);
+}
+
 // A snapshot was restored while the server ran: zxids go on, and yet no position means what it meant.
 static void another_tree_leaves_no_reader_in_peace(void **state) {
     (void)state;
@@ -405,6 +427,7 @@ int main(void) {
         cmocka_unit_test(a_contiguous_chain_keeps_the_ring),
         cmocka_unit_test(a_new_chain_empties_the_ring),
         cmocka_unit_test(another_tree_leaves_no_reader_in_peace),
+        cmocka_unit_test(epochs_that_were_seen_to_end),
         cmocka_unit_test(too_small_is_said),
     };
     return cmocka_run_group_tests_name("capture", tests, NULL, NULL);

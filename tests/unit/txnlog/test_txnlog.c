@@ -291,11 +291,11 @@ static void an_epochs_start_needs_something_older(void **state) {
 static void backwards(void **state) {
     struct world *w = *state;
     new_file(w, 1);
-    log_txns(w, 1, 5);
+    log_txns(w, 20000, 20005);
     log_txns(w, 4, 9);
-    struct zs_txnlog *log = open_at(w, 2);
-    expect_txns(log, 3, 5, 9);
-    expect_refused(log, 9, ZS_GAP, "goes back from 0x5 to 0x4");
+    struct zs_txnlog *log = open_at(w, 20002);
+    expect_txns(log, 20003, 20005, 20009);
+    expect_refused(log, 20009, ZS_GAP, "goes back from 0x4e25 to 0x4");
 }
 
 static void a_snapshot_that_the_log_does_not_know(void **state) {
@@ -317,6 +317,95 @@ static void a_snapshot_that_the_log_does_not_know(void **state) {
     expect_txns(log, E(1, 5), E(1, 5), E(2, 3));
     expect_refused(log, E(2, 3), ZS_GAP, "snapshot.100000008 names no txn");
     expect_refused(open_at(w, E(1, 5)), E(2, 0), ZS_GAP, "snapshot.100000008 names no txn");
+}
+
+// --- a server that votes, before 3.9.3 ------------------------------------------------------------------------------
+
+static struct zs_txnlog *open_voters(struct world *w, int64_t behind, int64_t end) {
+    struct zs_txnlog *log = open_at(w, behind);
+    zs_txnlog_distrust(log);
+    if (end)
+        zs_txnlog_tell_ends(log, &end, 1);
+    return log;
+}
+
+// It lost its role at 1:5 and logged three proposals more, which came to nothing.
+static void what_came_to_nothing(void **state) {
+    struct world *w = *state;
+    new_file(w, E(1, 1));
+    log_txns(w, E(1, 1), E(1, 8));
+    new_file(w, E(2, 1));
+    log_txns(w, E(2, 1), E(2, 3));
+    for (int64_t behind = E(1, 2); behind <= E(1, 5); behind += 3) {
+        struct zs_txnlog *log = open_voters(w, behind, E(1, 5));
+        expect_txns(log, behind + 1, E(1, 5), E(2, 3));
+        expect_txns(log, E(2, 1), E(2, 3), E(2, 3));
+        expect(log, E(2, 3), ZS_TXNLOG_BOUND);
+        zs_txnlog_close(log);
+        expect_refused(open_voters(w, behind, 0), E(2, 3), ZS_GAP, "nobody saw epoch 0x1 end");
+        expect_refused(open_voters(w, behind, 0), E(2, 0), ZS_GAP, "nobody saw epoch 0x1 end");
+    }
+    struct zs_txnlog *log = open_voters(w, E(1, 8), E(1, 9)); // it missed the last of its epoch
+    expect_refused(log, E(2, 3), ZS_GAP, "nobody saw epoch 0x1 end behind 0x100000008");
+    log = open_voters(w, E(2, 0), 0); // in the epoch of what is committed the bound is enough
+    expect_refused(log, E(3, 0), ZS_GAP, "nobody saw epoch 0x2 end");
+    log = open_voters(w, E(2, 0), 0);
+    expect_txns(log, E(2, 1), E(2, 2), E(2, 2));
+    expect(log, E(2, 2), ZS_TXNLOG_BOUND);
+    zs_txnlog_close(log);
+}
+
+static void the_tail_of_a_server_that_leads_and_has_not_written(void **state) {
+    struct world *w = *state;
+    new_file(w, E(1, 1));
+    log_txns(w, E(1, 1), E(1, 8));
+    struct zs_txnlog *log = open_voters(w, E(1, 2), E(1, 5));
+    expect_txns(log, E(1, 3), E(1, 5), E(2, 0));
+    expect(log, E(2, 0), ZS_TXNLOG_BOUND);
+    zs_txnlog_close(log);
+}
+
+static void what_stands_in_the_log_twice(void **state) {
+    struct world *w = *state;
+    uint8_t entry[ENTRY];
+    new_file(w, E(1, 1));
+    log_txns(w, E(1, 1), E(1, 8));
+    log_txns(w, E(1, 4), E(1, 9));
+    new_file(w, E(1, 7));
+    log_txns(w, E(1, 7), E(1, 12));
+    struct zs_txnlog *log = open_at(w, E(1, 5));
+    expect_txns(log, E(1, 6), E(1, 12), E(1, 12));
+    zs_txnlog_close(log);
+    entry_of(E(1, 12), entry);
+    entry[12 + 40] ^= 1; // another txn under a zxid that was given out
+    struct zs_buffer sum;
+    zs_buffer_init(&sum, 8);
+    zs_put_u64(&sum, adler32(entry + 12, BODY));
+    memcpy(entry, sum.at, 8);
+    zs_buffer_free(&sum);
+    append(w, entry, ENTRY);
+    log = open_at(w, E(1, 5));
+    expect_txns(log, E(1, 6), E(1, 12), E(1, 13));
+    expect_refused(log, E(1, 13), ZS_GAP, "goes back");
+}
+
+// An observer that joined before the first txn, and a server that led an epoch without one.
+static void a_snapshot_of_an_epochs_start(void **state) {
+    struct world *w = *state;
+    int64_t end = E(1, 3);
+    touch(w, "snapshot", E(1, 0));
+    touch(w, "snapshot", E(2, 0));
+    new_file(w, E(1, 1));
+    log_txns(w, E(1, 1), E(1, 3));
+    log_txns(w, E(3, 1), E(3, 2));
+    struct zs_txnlog *log = open_at(w, 0);
+    zs_txnlog_tell_ends(log, &end, 1);
+    expect_txns(log, E(1, 1), E(1, 3), E(3, 2));
+    expect_txns(log, E(3, 1), E(3, 2), E(3, 2));
+    zs_txnlog_close(log);
+    log = open_at(w, 0); // nobody knows what was before it: the server may have been sent it
+    expect_txns(log, E(1, 1), E(1, 3), E(3, 2));
+    expect_refused(log, E(3, 2), ZS_GAP, "snapshot.200000000 names no txn");
 }
 
 static void damage(void **state) {
@@ -426,6 +515,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_epochs_start_needs_something_older, setup, teardown),
         cmocka_unit_test_setup_teardown(backwards, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_that_the_log_does_not_know, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_to_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_tail_of_a_server_that_leads_and_has_not_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_stands_in_the_log_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_snapshot_of_an_epochs_start, setup, teardown),
         cmocka_unit_test_setup_teardown(damage, setup, teardown),
         cmocka_unit_test_setup_teardown(cut_or_removed_under_the_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_and_arguments, setup, teardown),

@@ -39,7 +39,7 @@ public final class TapBench {
         FileTxnSnapLog log = new FileTxnSnapLog(dir, dir);
         zks.setTxnLogFactory(log);
         zks.setZKDatabase(new ZKDatabase(log));
-        Capture capture = new Capture(engine, new Logs(null));
+        Capture capture = new Capture(engine, new Logs(null, "3.8.0"));
         capture.note(zks);
         tap = capture.begin(zks, new End());
         engine.serving(true);

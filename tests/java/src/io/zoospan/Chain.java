@@ -27,7 +27,7 @@ final class Chain implements Sink, RequestProcessor {
     final List<String> calls = new ArrayList<>();
     final List<byte[]> offered = new ArrayList<>();
     final List<Request> passed = new ArrayList<>();
-    final Capture capture = new Capture(this, new Logs(null));
+    final Capture capture = new Capture(this, new Logs(null, "3.8.0"));
     long floor = -1;
     final ZooKeeperServer zks;
     Error toThrow;
@@ -91,7 +91,7 @@ final class Chain implements Sink, RequestProcessor {
     }
 
     @Override
-    public void logs(File logDir, File snapDir, long from) {
+    public void logs(File logDir, File snapDir, long from, boolean proposals) {
         floor = from;
     }
 

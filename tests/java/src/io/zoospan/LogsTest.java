@@ -1,6 +1,7 @@
 package io.zoospan;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 
 import java.io.File;
@@ -33,7 +34,7 @@ public class LogsTest {
     }
 
     private long floorAtStart(boolean committedOnly) {
-        Logs logs = new Logs(snapDir);
+        Logs logs = new Logs(snapDir, "3.8.0");
         logs.loaded(tree, committedOnly);
         return logs.floor(tree, LOADED);
     }
@@ -64,14 +65,14 @@ public class LogsTest {
 
     @Test
     public void aFollowerWhoseSnapshotsAreNotKnownIsNotBelieved() throws IOException {
-        Logs logs = new Logs(null);
+        Logs logs = new Logs(null, "3.8.0");
         logs.loaded(tree, false);
         assertEquals(LOADED, logs.floor(tree, LOADED));
     }
 
     @Test
     public void aTreeFromElsewhereIsBelievedFromThereOn() {
-        Logs logs = new Logs(snapDir);
+        Logs logs = new Logs(snapDir, "3.8.0");
         logs.loaded(tree, true);
         assertEquals(0, logs.floor(tree, LOADED + 1));
         DataTree sent = new DataTree();
@@ -79,5 +80,24 @@ public class LogsTest {
         assertEquals("it stays", LOADED + 9, logs.floor(sent, LOADED + 20));
         logs.loaded(tree, true); // only the first of the process was loaded
         assertEquals(LOADED + 30, logs.floor(tree, LOADED + 30));
+    }
+
+    @Test
+    public void whoVotedKeepsProposals() {
+        Logs logs = new Logs(snapDir, "3.9.2");
+        logs.loaded(tree, true);
+        assertFalse(logs.keepsProposals());
+        logs.loaded(tree, false);
+        logs.loaded(tree, true);
+        assertTrue("once is enough", logs.keepsProposals());
+        logs = new Logs(snapDir, "3.9.3");
+        logs.loaded(tree, false);
+        assertFalse(logs.keepsProposals());
+    }
+
+    @Test
+    public void versions() {
+        assertTrue(Logs.isBefore("3.8.6", 3, 9, 3) && Logs.isBefore("3.9.2", 3, 9, 3) && Logs.isBefore("unknown", 3, 9, 3));
+        assertFalse(Logs.isBefore("3.9.3", 3, 9, 3) || Logs.isBefore("3.10.0-SNAPSHOT", 3, 9, 3) || Logs.isBefore("4", 3, 9, 3));
     }
 }

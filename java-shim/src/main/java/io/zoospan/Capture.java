@@ -140,7 +140,8 @@ final class Capture {
         } else if (chain != Sink.CONTIGUOUS) {
             sink.beginning(Sink.NO_BEGINNING);
         }
-        sink.logs(ZooSpanHooks.logDir(zks), ZooSpanHooks.snapDir(zks), logs.floor(tree, base));
+        sink.logs(ZooSpanHooks.logDir(zks), ZooSpanHooks.snapDir(zks), logs.floor(tree, base),
+            logs.keepsProposals());
         sink.begin(base, chain);
     }
 

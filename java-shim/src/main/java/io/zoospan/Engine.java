@@ -39,8 +39,8 @@ final class Engine implements Sink, Images {
     }
 
     @Override
-    public void logs(File logDir, File snapDir, long floor) {
-        Native.logs(capture, path(logDir), path(snapDir), floor);
+    public void logs(File logDir, File snapDir, long floor, boolean proposals) {
+        Native.logs(capture, path(logDir), path(snapDir), floor, proposals);
     }
 
     private static byte[] path(File file) {

@@ -40,7 +40,7 @@ final class Native {
 
     static native void beginning(long handle, long zxid);
 
-    static native void logs(long handle, byte[] logDir, byte[] snapDir, long floor);
+    static native void logs(long handle, byte[] logDir, byte[] snapDir, long floor, boolean proposals);
 
     static native void begin(long handle, long base, int chain);
 

@@ -6,6 +6,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import org.apache.zookeeper.jmx.MBeanRegistry;
 import org.apache.zookeeper.server.ServerCnxnFactory;
+import org.apache.zookeeper.server.ZooSpanHooks;
 
 /**
  * ZooSpan in this JVM: started by the first connection factory that the server constructs, known to the others (a
@@ -45,7 +46,7 @@ public final class Plugin {
 
     /** The links run by now and must not outlive a failure. ZooKeeper's registry, which starts the capture, comes last. */
     private void surround(Engine engine, Settings settings) {
-        Capture capture = new Capture(engine, new Logs(settings.snapDir()));
+        Capture capture = new Capture(engine, new Logs(settings.snapDir(), ZooSpanHooks.version()));
         Beans beans = new Beans(capture);
         Watch watch = new Watch(settings, engine, capture, beans, factories);
         List<Thread> ours = new ArrayList<>();

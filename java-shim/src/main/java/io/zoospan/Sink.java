@@ -13,7 +13,7 @@ interface Sink {
         }
 
         @Override
-        public void logs(File logDir, File snapDir, long floor) {
+        public void logs(File logDir, File snapDir, long floor, boolean proposals) {
         }
 
         @Override
@@ -38,9 +38,10 @@ interface Sink {
 
     /**
      * Where the txn log of the tree lies that begins next, and from which zxid on it may be believed (-1: from nowhere);
-     * the directories are null if they are not known.
+     * the directories are null if they are not known. {@code proposals}: below an epoch that was committed it may hold some of an
+     * earlier one that came to nothing.
      */
-    void logs(File logDir, File snapDir, long floor);
+    void logs(File logDir, File snapDir, long floor, boolean proposals);
 
     /** Something may lie between what was offered last and the base: it came to the tree around the chain. */
     int ANEW = 0;

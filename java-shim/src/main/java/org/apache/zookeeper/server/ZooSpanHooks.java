@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.Version;
 import org.apache.zookeeper.data.ACL;
 import org.apache.zookeeper.data.Stat;
 import org.apache.zookeeper.jmx.ZKMBeanInfo;
@@ -86,6 +87,11 @@ public final class ZooSpanHooks {
             }
         }
         return null;
+    }
+
+    /** Of the ZooKeeper that runs, "3.8.0". */
+    public static String version() {
+        return Version.getVersion();
     }
 
     /** Where the server writes its snapshots: dataDir's version-2, or null. */

@@ -1,7 +1,9 @@
 package org.apache.zookeeper.server.quorum;
 
+import java.io.File;
 import org.apache.zookeeper.server.RequestProcessor;
 import org.apache.zookeeper.server.ZooKeeperServer;
+import org.apache.zookeeper.server.ZooSpanHooks;
 
 /** What ZooSpan needs of the servers of an ensemble and what only this package may touch. */
 public final class ZooSpanQuorumHooks {
@@ -31,9 +33,16 @@ public final class ZooSpanQuorumHooks {
         return zks instanceof LeaderZooKeeperServer || zks instanceof LearnerZooKeeperServer;
     }
 
-    /** Leaders and followers log proposals, which may come to nothing; the others log what is committed. */
+    /**
+     * Leaders and followers log proposals, which may come to nothing; the others log what is committed. A standalone server
+     * that was one of an ensemble once, as its files tell, has that one's log.
+     */
     public static boolean logsOnlyCommitted(ZooKeeperServer zks) {
-        return !isQuorum(zks) || zks instanceof ObserverZooKeeperServer;
+        if (zks instanceof ObserverZooKeeperServer) {
+            return true;
+        }
+        File snapDir = ZooSpanHooks.snapDir(zks);
+        return !isQuorum(zks) && (snapDir == null || !new File(snapDir, QuorumPeer.CURRENT_EPOCH_FILENAME).exists());
     }
 
     /** What follows CommitProcessor, or null if there is no CommitProcessor. */
