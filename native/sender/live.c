@@ -155,8 +155,8 @@ static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
     zs_window_reset(&s->window, s->settings.window_batches, at);
     zs_way_reset(&s->way);
     s->resumes = true;
-    if (zs_link_streams(s) && (s->state == ZS_LINK_LOG) != (s->txnlog != NULL))
-        zs_link_move(s, s->txnlog ? ZS_LINK_LOG : ZS_LINK_LIVE, "goes back to what was confirmed");
+    if (zs_link_streams(s) && (s->state == ZS_LINK_LOG) != s->reads_log)
+        zs_link_move(s, s->reads_log ? ZS_LINK_LOG : ZS_LINK_LIVE, "goes back to what was confirmed");
     return true;
 }
 
@@ -169,11 +169,11 @@ void zs_link_stream_from(struct zs_sender *s, const struct zs_checkpoint *at) {
         return;
     char detail[64];
     snprintf(detail, sizeof detail, "continues after zxid 0x%llx%s", (unsigned long long)at->zxid,
-             s->txnlog ? ", from the txn log" : "");
+             s->reads_log ? ", from the txn log" : "");
     s->heartbeat_at = zs_mono_ms(); // the destination learns at once where we are
     s->rewound_to = at->zxid;
     s->rewind_after = zs_mono_ms() + REWIND_AGAIN_MS;
-    zs_link_move(s, s->txnlog ? ZS_LINK_LOG : ZS_LINK_LIVE, detail);
+    zs_link_move(s, s->reads_log ? ZS_LINK_LOG : ZS_LINK_LIVE, detail);
 }
 
 // The destination still asks for the image that it is taking: what comes behind it goes on.

@@ -71,11 +71,11 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
         until = earlier(until, s->retry_at);
     if (zs_link_streams(s)) {
         bool stuck = zs_link_is_stuck(s);
-        if (!stuck && s->quiet_since)
+        if (!stuck && (s->quiet_since || s->unread_since))
             until = earlier(until, now + LOG_LOOK_MS);
         if (zs_link_rests(s))
             until = earlier(until, s->rest_until);
-        else if (!stuck && !s->txnlog) // a batch that cannot leave needs no more txns
+        else if (!stuck && !s->reads_log) // a batch that cannot leave needs no more txns
             fds[count++] = (struct pollfd){.fd = zs_backlog_reader_fd(s->reader), .events = POLLIN};
         if (!zs_window_full(&s->window) && !s->blocked && !s->window.refused)
             until = earlier(until, zs_link_publish_at(s, now));

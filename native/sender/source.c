@@ -15,11 +15,22 @@
 #include "zs_link.h"
 #include "zs_txnlog.h"
 
-enum { QUIET_MS_MAX = 30 * 1000, QUIET_LOOKS_MIN = 200, TELL_MS = 10 * 1000 };
+//
+// That it cannot be read (no descriptor, no memory, a disk that fails) proves nothing: the link says so and tries again each
+// second. After a while another server of the site gets a turn, as it may have a disk that is well.
+enum {
+    QUIET_MS_MAX = 30 * 1000,
+    QUIET_LOOKS_MIN = 200,
+    TELL_MS = 10 * 1000,
+    READ_AGAIN_MS = 1000,
+    UNREAD_MS_MAX = 60 * 1000,
+};
 
 void zs_source_close(struct zs_sender *s) {
     zs_txnlog_close(s->txnlog);
     s->txnlog = NULL;
+    s->reads_log = false;
+    s->unread_since = s->read_again_at = 0;
     s->quiet_since = 0;
     s->quiet_looks = 0;
 }
@@ -46,24 +57,52 @@ static bool log_counts(const struct zs_sender *s, const struct zs_sender_logs *l
                    (uint64_t)bounds.floor, (uint64_t)logs->floor);
 }
 
-// A txn above txn_bytes_max could not be carried, so the log's reader need not take it either.
-static bool open_log(struct zs_sender *s, struct zs_error *e) {
+// From the backlog to the log; false if that is known to lack what follows.
+static bool turn_to_log(struct zs_sender *s, struct zs_error *e) {
     struct zs_sender_logs logs = zs_source_logs(s);
-    if (!log_counts(s, &logs, e))
-        return false;
-    s->txnlog = zs_txnlog_open(logs.log_dir, logs.snap_dir, s->place, s->settings.txn_bytes_max, e);
-    s->ends_told = 0;
-    if (s->txnlog && logs.proposals)
-        zs_txnlog_distrust(s->txnlog);
+    s->reads_log = true;
     s->told_at = zs_mono_ms() + TELL_MS;
+    return log_counts(s, &logs, e);
+}
+
+// A txn above txn_bytes_max could not be carried, so the log's reader need not take it either.
+static bool open_log(struct zs_sender *s, const struct zs_sender_logs *logs, struct zs_error *e) {
+    if (s->txnlog)
+        return true;
+    s->txnlog = zs_txnlog_open(logs->log_dir, logs->snap_dir, s->place, s->settings.txn_bytes_max, e);
+    s->ends_told = 0;
+    if (s->txnlog && logs->proposals)
+        zs_txnlog_distrust(s->txnlog);
     return s->txnlog != NULL;
+}
+
+static enum zs_source cannot_read(struct zs_sender *s, const struct zs_error *e) {
+    int64_t now = zs_mono_ms();
+    char detail[sizeof s->status.detail];
+    if (e->code == ZS_GAP || e->code == ZS_CORRUPT)
+        return ZS_SOURCE_LOST;
+    snprintf(detail, sizeof detail, "cannot read the txn log behind 0x%" PRIx64 ", tries again: %.350s",
+             (uint64_t)s->place, e->text);
+    zs_txnlog_close(s->txnlog);
+    s->txnlog = NULL;
+    s->read_again_at = now + READ_AGAIN_MS;
+    if (!s->unread_since) {
+        s->unread_since = now;
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: %s", s->names.link, detail);
+    }
+    zs_link_move(s, ZS_LINK_LOG, detail);
+    if (now - s->unread_since >= UNREAD_MS_MAX) {
+        snprintf(s->gap.reason, sizeof s->gap.reason, "%.300s", detail);
+        s->steps_down = true;
+    }
+    return ZS_SOURCE_NOTHING;
 }
 
 bool zs_source_seek(struct zs_sender *s, int64_t place, struct zs_error *e) {
     zs_source_close(s);
     s->entry_waits = false;
     s->place = place;
-    return zs_backlog_seek(s->reader, place) != ZS_READ_BEHIND || open_log(s, e);
+    return zs_backlog_seek(s->reader, place) != ZS_READ_BEHIND || turn_to_log(s, e);
 }
 
 // The backlog reaches back to `place` again.
@@ -119,12 +158,17 @@ static enum zs_source next_of_log(struct zs_sender *s, struct zs_error *e) {
         return ZS_SOURCE_LOST;
     if (s->place >= bound && back_to_backlog(s, s->place))
         return ZS_SOURCE_AGAIN;
+    if (zs_mono_ms() < s->read_again_at)
+        return ZS_SOURCE_NOTHING;
+    if (!open_log(s, &logs, e))
+        return cannot_read(s, e);
     tell_progress(s, bound);
     tell_ends(s, bound);
     switch (zs_txnlog_next(s->txnlog, bound, &txn, e)) {
     case ZS_TXNLOG_TXN:
         s->entry = (struct zs_entry){.zxid = txn.zxid, .bytes = txn.bytes.at, .len = txn.bytes.len};
         s->place = txn.zxid;
+        s->unread_since = 0;
         s->quiet_since = 0;
         s->quiet_looks = 0;
         return ZS_SOURCE_TXN;
@@ -138,7 +182,7 @@ static enum zs_source next_of_log(struct zs_sender *s, struct zs_error *e) {
     case ZS_TXNLOG_REFUSED:
         break;
     }
-    return ZS_SOURCE_LOST;
+    return cannot_read(s, e);
 }
 
 static enum zs_source next_of_backlog(struct zs_sender *s, struct zs_error *e) {
@@ -153,7 +197,7 @@ static enum zs_source next_of_backlog(struct zs_sender *s, struct zs_error *e) {
     }
     if (zs_link_tree_is_other(s))
         return ZS_SOURCE_NOTHING;
-    if (!open_log(s, e))
+    if (!turn_to_log(s, e))
         return ZS_SOURCE_LOST;
     zs_link_move(s, ZS_LINK_LOG, "the backlog went on without this link: reads the txn log");
     return ZS_SOURCE_AGAIN;
@@ -162,6 +206,6 @@ static enum zs_source next_of_backlog(struct zs_sender *s, struct zs_error *e) {
 enum zs_source zs_source_next(struct zs_sender *s, struct zs_error *e) {
     enum zs_source next = ZS_SOURCE_AGAIN;
     while (next == ZS_SOURCE_AGAIN)
-        next = s->txnlog ? next_of_log(s, e) : next_of_backlog(s, e);
+        next = s->reads_log ? next_of_log(s, e) : next_of_backlog(s, e);
     return next;
 }

@@ -123,7 +123,10 @@ struct zs_sender {
     int64_t marker_moved_at; // when its time changed last (monotonic)
     struct zs_entry entry;
     int64_t place;            // the last zxid that came from the source, or where it was sought
-    struct zs_txnlog *txnlog; // the source, if not NULL
+    bool reads_log;           // the source is the txn log
+    struct zs_txnlog *txnlog; // ... if it is open
+    int64_t unread_since;     // it cannot be read since then (monotonic); 0: it can
+    int64_t read_again_at;    // ... and is tried again
     int64_t ends_told;        // the bound for which it knows where epochs ended
     int64_t quiet_since;      // the log has had nothing since then (monotonic); 0: it has
     int quiet_looks;          // ... and that often
@@ -218,7 +221,7 @@ enum zs_source {
 };
 // The txn log as the server knows it now.
 struct zs_sender_logs zs_source_logs(struct zs_sender *s);
-// Goes to a place. False: as ZS_SOURCE_LOST. True: `txnlog` tells which source it is; the state is the caller's to set.
+// Goes to a place. False: as ZS_SOURCE_LOST. True: `reads_log` tells which source it is; the state is the caller's to set.
 bool zs_source_seek(struct zs_sender *s, int64_t place, struct zs_error *e);
 // The next txn; changes between LOG and LIVE by itself.
 enum zs_source zs_source_next(struct zs_sender *s, struct zs_error *e);

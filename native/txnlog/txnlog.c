@@ -32,7 +32,8 @@ enum {
     ZEROS_SEEN = 64 * 1024, // how far behind an end something is looked for
     LOOKS = 3,
     ENDS_MAX = 64,
-    TWICE_MAX = 1 << 14, // entries that can be told to stand in the log twice: far more than a server writes again
+    TWICE_MAX =
+        1 << 14, // entries that can be told to stand in the log twice: far more than a server writes again
 };
 
 // A standalone server's first zxid is 1; an ensemble's first epoch is 1.

@@ -361,7 +361,9 @@ static void epochs_that_were_seen_to_end(void **state) {
     (void)state;
     struct zs_backlog *b = backlog_of(SMALL);
     int64_t ends[ZS_EPOCH_ENDS_MAX];
-    zs_backlog_begin(b, ZXID(1, 7), ZS_CHAIN_ANEW); // where a tree stands is where its epoch ended, if the next txn is of a later one
+    zs_backlog_begin(
+        b, ZXID(1, 7),
+        ZS_CHAIN_ANEW); // where a tree stands is where its epoch ended, if the next txn is of a later one
     offer(b, ZXID(2, 1));
     zs_backlog_begin(b, ZXID(2, 1), ZS_CHAIN_CONTIGUOUS);
     zs_backlog_begin(b, ZXID(3, 0), ZS_CHAIN_CONTIGUOUS);
@@ -370,7 +372,7 @@ static void epochs_that_were_seen_to_end(void **state) {
     assert_int_equal(ends[0], ZXID(1, 7));
     assert_int_equal(ends[1], ZXID(2, 1));
     assert_int_equal(ends[2], ZXID(3, 0));
-    offer(b, ZXID(4, 3)); // a hole
+    offer(b, ZXID(4, 3));                           // a hole
     zs_backlog_begin(b, ZXID(5, 9), ZS_CHAIN_ANEW); // who knows what was before
     assert_int_equal(zs_backlog_epoch_ends(b, ends), 3);
     for (int64_t epoch = 6; epoch < 200; epoch++)

@@ -1,6 +1,9 @@
 // A connected link: what it tells with its heartbeats, and how it finds out a history that is lived twice.
 #include "link_scene.h"
 
+#include <stdlib.h>
+#include <sys/resource.h>
+
 // --- SEEN ------------------------------------------------------------------------------------------------------------
 
 static void see_heartbeat(bool tells) {
@@ -333,8 +336,93 @@ static void where_nothing_reaches_back_the_clock_tells_the_lag(void **state) {
     assert_int_equal(lacks_since(), TIME_MS - 999);
 }
 
+// --- a txn log that cannot be read for a while ----------------------------------------------------------------------
+
+static void write_log(const char *dir, int64_t first, int64_t last) {
+    char path[100];
+    snprintf(path, sizeof path, "%s/log.%llx", dir, (unsigned long long)first);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite("ZKLG\0\0\0\2\0\0\0\0\0\0\0\0", 1, 16, file), 16);
+    for (int64_t zxid = first; zxid <= last; zxid++) {
+        struct zs_buffer body, entry;
+        zs_buffer_init(&body, 256);
+        zs_buffer_init(&entry, 256);
+        zs_put_u64(&body, CLIENT);
+        zs_put_u32(&body, 1);
+        zs_put_u64(&body, (uint64_t)zxid);
+        zs_put_u64(&body, (uint64_t)TIME_MS);
+        zs_put_u32(&body, SET_DATA);
+        zs_put_u32(&body, 2);
+        zs_put_bytes(&body, "/a", 2);
+        zs_put_u32(&body, 0);
+        zs_put_u32(&body, 1);
+        uint32_t a = 1, b = 0;
+        for (size_t i = 0; i < body.len; i++) {
+            a = (a + body.at[i]) % 65521;
+            b = (b + a) % 65521;
+        }
+        zs_put_u64(&entry, b << 16 | a);
+        zs_put_u32(&entry, (uint32_t)body.len);
+        zs_put_bytes(&entry, body.at, body.len);
+        zs_put_u8(&entry, 0x42);
+        assert_int_equal(fwrite(entry.at, 1, entry.len, file), entry.len);
+        zs_buffer_free(&body);
+        zs_buffer_free(&entry);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static struct rlimit limit_descriptors(rlim_t soft) {
+    struct rlimit before, now;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    now = before;
+    now.rlim_cur = soft;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+    return before;
+}
+
+static void a_log_that_cannot_be_read_is_not_lost(void **state) {
+    (void)state;
+    char dir[] = "/tmp/zoospan-link.XXXXXX", line[64];
+    assert_non_null(mkdtemp(dir));
+    write_log(dir, BASE + 1, BASE + 9);
+    struct zs_sender_logs *logs = &scene.s.told_logs;
+    snprintf(logs->log_dir, sizeof logs->log_dir, "%s", dir);
+    snprintf(logs->snap_dir, sizeof logs->snap_dir, "%s", dir);
+    logs->floor = 0;
+    zs_backlog_begin(scene.s.backlog, BASE + 9, ZS_CHAIN_ANEW);
+    struct zs_report report = scene_report_at(BASE + 2);
+    scene_tell(&report);
+    const struct rlimit before = limit_descriptors(3); // no file can be opened any more
+    for (int i = 0; i < 30; i++, scene.now += 1000) {
+        scene_turn();
+        assert_int_equal(scene.s.state, ZS_LINK_LOG);
+        assert_false(scene.s.steps_down);
+    }
+    assert_non_null(strstr(scene.s.status.detail, "Too many open files"));
+    assert_true(scene_logged("cannot read the txn log behind 0x100000002"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    assert_int_equal(scene.newest.batch.head.last, BASE + 9);
+    // If it lasts, another server of the site gets a turn.
+    report.need = ZS_NEED_FROM;
+    scene.now += 60000;
+    scene_tell(&report);
+    limit_descriptors(3);
+    for (int i = 0; i < 62 && !scene.s.steps_down; i++, scene.now += 1000)
+        scene_turn();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(scene.s.steps_down);
+    assert_int_equal(scene.s.state, ZS_LINK_LOG);
+    snprintf(line, sizeof line, "rm -r '%s'", dir);
+    assert_int_equal(system(line), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SCENE_TEST(a_log_that_cannot_be_read_is_not_lost),
         SCENE_TEST(heartbeats_tell_what_this_site_has_of_the_destination),
         SCENE_TEST(gap_and_snapshot_tell_it_too),
         SCENE_TEST(a_heartbeat_is_not_starved_by_full_batches),
