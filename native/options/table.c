@@ -76,7 +76,11 @@ const struct zs_option zs_option_table[] = {
         .prose =
             "Memory for the backlog, the ring of recently committed txns that all links of this server read "
             "from. It is divided into 32 segments and a txn must fit into one: keep it above 32 times "
-            "jute.maxbuffer. A larger backlog bridges a longer outage of a broker.",
+            "jute.maxbuffer. The end of a session is one txn that names all its ephemerals, and "
+            "jute.maxbuffer "
+            "does not bound it: a session with very many of them asks for more. A txn that does not fit "
+            "costs "
+            "each link an image of everything. A larger backlog bridges a longer outage of a broker.",
     },
 
     // --- RabbitMQ

@@ -1,7 +1,10 @@
 package io.zoospan;
 
 import java.io.File;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 
 /**
  * The native methods of libzoospan.so. Text crosses as UTF-8 bytes. They throw nothing but what the JVM itself raises
@@ -15,7 +18,9 @@ final class Native {
     /** Loads the library and makes sure that it was built from the same sources as this jar. */
     static void load(File library) {
         try {
-            System.load(library.getPath());
+            if (!loadCopy(library)) {
+                System.load(library.getPath());
+            }
         } catch (UnsatisfiedLinkError e) {
             throw new StartException(library + " cannot be loaded: " + e.getMessage()
                 + "; check that it is readable, built for this machine, and that the libraries it needs are installed"
@@ -30,6 +35,26 @@ final class Native {
         if (!version.equals(Version.TEXT)) {
             throw new StartException(library + " is of version " + version + ", zoospan.jar of version " + Version.TEXT
                 + "; install both from the same build", null);
+        }
+    }
+
+    /**
+     * A copy of our own, without a name as soon as it is loaded: who writes over the file of a library that is in use ("cp") takes
+     * the whole server with it. False: there is no place for a copy, or none that a library may be loaded from.
+     */
+    private static boolean loadCopy(File library) {
+        File copy = null;
+        try {
+            copy = File.createTempFile("zoospan-", ".so");
+            Files.copy(library.toPath(), copy.toPath(), StandardCopyOption.REPLACE_EXISTING);
+            System.load(copy.getPath());
+            return true;
+        } catch (IOException | UnsatisfiedLinkError e) {
+            return false;
+        } finally {
+            if (copy != null && !copy.delete()) {
+                copy.deleteOnExit();
+            }
         }
     }
 
