@@ -27,6 +27,8 @@ static bool count_log(struct zs_sender *s, int64_t bound, struct zs_checkpoint *
     struct zs_txnlog *log = NULL;
     if (logs.floor >= 0 && at->zxid >= logs.floor)
         log = zs_txnlog_open(logs.log_dir, logs.snap_dir, at->zxid, s->settings.txn_bytes_max, &unreadable);
+    if (log)
+        zs_source_doubt(s, &logs, log);
     enum zs_txnlog_found found = ZS_TXNLOG_REFUSED;
     for (int i = 0; log && i < LOG_ENTRIES_MAX; i++) {
         struct zs_txnlog_txn txn;

@@ -60,6 +60,8 @@ static void look_in_log(struct zs_sender *s, int64_t bound) {
         from = s->beginning;
     if (logs.floor >= 0)
         log = zs_txnlog_open(logs.log_dir, NULL, from, s->settings.txn_bytes_max, &unreadable);
+    if (log)
+        zs_source_doubt(s, &logs, log);
     bool found = false;
     for (int i = 0; log && !found && i < LOG_ENTRIES_PER_PLACE; i++) {
         if (zs_txnlog_next(log, bound, &txn, &unreadable) != ZS_TXNLOG_TXN)

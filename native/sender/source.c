@@ -65,14 +65,21 @@ static bool turn_to_log(struct zs_sender *s, struct zs_error *e) {
     return log_counts(s, &logs, e);
 }
 
+void zs_source_doubt(struct zs_sender *s, const struct zs_sender_logs *logs, struct zs_txnlog *log) {
+    int64_t ends[ZS_EPOCH_ENDS_MAX];
+    zs_txnlog_tell_ends(log, ends, zs_backlog_epoch_ends(s->backlog, ends));
+    if (logs->proposals)
+        zs_txnlog_distrust(log);
+}
+
 // A txn above txn_bytes_max could not be carried, so the log's reader need not take it either.
 static bool open_log(struct zs_sender *s, const struct zs_sender_logs *logs, struct zs_error *e) {
     if (s->txnlog)
         return true;
     s->txnlog = zs_txnlog_open(logs->log_dir, logs->snap_dir, s->place, s->settings.txn_bytes_max, e);
     s->ends_told = 0;
-    if (s->txnlog && logs->proposals)
-        zs_txnlog_distrust(s->txnlog);
+    if (s->txnlog)
+        zs_source_doubt(s, logs, s->txnlog);
     return s->txnlog != NULL;
 }
 

@@ -221,6 +221,8 @@ enum zs_source {
 };
 // The txn log as the server knows it now.
 struct zs_sender_logs zs_source_logs(struct zs_sender *s);
+// Whoever opens it has it believed only as far as that is known to be right.
+void zs_source_doubt(struct zs_sender *s, const struct zs_sender_logs *logs, struct zs_txnlog *log);
 // Goes to a place. False: as ZS_SOURCE_LOST. True: `reads_log` tells which source it is; the state is the caller's to set.
 bool zs_source_seek(struct zs_sender *s, int64_t place, struct zs_error *e);
 // The next txn; changes between LOG and LIVE by itself.
