@@ -68,6 +68,7 @@ void zs_image_forget(struct zs_link *link) {
         stream_first(image, zs_mono_ms() - image->begun_at);
     }
     forget_extras_and_branches(link);
+    zs_lift_forget(link);
     zs_filter_free(image->rules);
     image->rules = NULL;
     image->run = image->passed = 0;
@@ -387,7 +388,8 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
         return ZS_PROGRESS_DONE;
     }
     // The doubt is written down before the place moves: whoever dies between the two takes the image once more.
-    if (progress == ZS_PROGRESS_LOST || !settle_doubt(link) || (!image->path[1] && !move_place(link)))
+    if (progress == ZS_PROGRESS_LOST || !zs_lift_all(link) || !settle_doubt(link) ||
+        (!image->path[1] && !move_place(link)))
         return ZS_PROGRESS_LOST;
     zs_logf(link->log, ZS_LEVEL_INFO,
             "%s: the image of %s is taken: %" PRIu64 " nodes, %" PRIu64 " created, %" PRIu64 " set, %" PRIu64

@@ -387,13 +387,17 @@ struct cursor {
     uint32_t batches, record;
 };
 
-static const struct zs_record_node *next_node(const struct zs_link *link, struct cursor *at) {
+static const struct zs_record_node *next_node(struct zs_link *link, struct cursor *at) {
     while (at->batches) {
         const struct zs_batch *batch = &at->held->batch;
         while (at->record < batch->head.records) {
             const struct zs_record *record = &batch->records[at->record++];
-            if (record->type == ZS_RECORD_NODE && zs_image_carries(link, record->node.path))
-                return &record->node;
+            if (record->type == ZS_RECORD_SEQUENCE && zs_image_carries(link, record->sequence.path))
+                zs_lift_see_sequence(link, &record->sequence);
+            if (record->type != ZS_RECORD_NODE || !zs_image_carries(link, record->node.path))
+                continue;
+            zs_lift_see_node(link, record->node.path);
+            return &record->node;
         }
         at->record = 0;
         if (--at->batches)

@@ -75,6 +75,7 @@ struct zs_link_settings {
     int64_t checkpoint_txns;
     uint32_t quarantine_max;
     size_t quarantine_bytes_max;
+    int64_t sequence_lift_max;
     uint64_t resync_deletes, resync_delete_percent,
         resync_deletes_max; // the brake of an image, see image_extra.c
     struct zs_siblings siblings;
@@ -175,6 +176,19 @@ struct zs_quarantine_book {
     uint32_t count;
 };
 
+// Nodes whose children's numbers go on behind those of the origin, see lift.c.
+enum { ZS_LIFT_DEPTH = 64 };
+struct zs_lifts {
+    struct zs_lift {
+        char *path;
+        uint32_t created;   // how many children it ever had at the origin
+        bool wanted;        // it is among `parents`
+    } above[ZS_LIFT_DEPTH]; // of which the image is beneath
+    uint32_t above_count;
+    struct zs_lift *parents; // to be lifted
+    uint32_t count, cap;
+};
+
 struct zs_link {
     struct zs_link_settings settings;
     struct zs_link_names names;
@@ -218,6 +232,7 @@ struct zs_link {
     uint32_t position_count;
     struct zs_position positions[ZS_VECTOR_MAX]; // what the origin said it had applied of others
     struct zs_taking image;
+    struct zs_lifts lifts;
     struct zs_journal journal;
     struct zs_link_dictionaries dictionaries;
 
@@ -413,6 +428,17 @@ bool zs_slow_apply(struct zs_link *link, const struct zs_op *ops, uint32_t count
                    int64_t time_ms);
 // Whether Stat.ephemeralOwner names a session. (It also marks containers and TTL nodes, by values that no session has.)
 bool zs_owner_is_session(int64_t owner);
+
+// --- lift.c ----------------------------------------------------------------------------------------------------------
+
+// What an image has, in its order.
+void zs_lift_see_node(struct zs_link *link, const char *path);
+void zs_lift_see_sequence(struct zs_link *link, const struct zs_record_sequence *sequence);
+// Lifts what it has shown to lag, at its end. False: the place is lost.
+bool zs_lift_all(struct zs_link *link);
+void zs_lift_forget(struct zs_link *link);
+// The number that a sequential name ends with; false: it is none.
+bool zs_lift_number(const char *path, int64_t *number);
 
 // --- receiver.c, feedback.c ------------------------------------------------------------------------------------------
 

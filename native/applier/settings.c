@@ -67,6 +67,7 @@ bool zs_settings_of_link(const struct zs_options *options, const char *origin, s
     snprintf(out->origin, sizeof out->origin, "%s", origin);
     out->depth = (uint32_t)zs_option_int(options, NULL, "depth");
     out->quarantine_max = (uint32_t)zs_option_int(options, NULL, "quarantine_max");
+    out->sequence_lift_max = zs_option_int(options, NULL, "sequence_lift_max");
     out->quarantine_bytes_max = (size_t)zs_option_int(options, NULL, "quarantine_bytes_max");
     out->resync_deletes = (uint64_t)zs_option_int(options, NULL, "resync_deletes");
     out->resync_deletes_max = (uint64_t)zs_option_int(options, NULL, "resync_deletes_max");

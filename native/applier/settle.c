@@ -53,6 +53,8 @@ const char *zs_verdict_name(enum zs_verdict verdict) {
         return "copy_replaced";
     case ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS:
         return "no_children_for_ephemerals";
+    case ZS_VERDICT_SEQUENCE_BEHIND:
+        return "sequence_behind";
     case ZS_VERDICT_COUNT:
         break;
     }

@@ -25,6 +25,7 @@ enum zs_verdict {
     // stays
     ZS_VERDICT_COPY_REPLACED,
     ZS_VERDICT_NO_CHILDREN_FOR_EPHEMERALS, // create below a local client's ephemeral: impossible, left out
+    ZS_VERDICT_SEQUENCE_BEHIND, // the numbers of sequential names lag behind the origin's, and are not lifted (lift.c)
     ZS_VERDICT_COUNT,
 };
 const char *zs_verdict_name(enum zs_verdict verdict); // "create_exists", ...

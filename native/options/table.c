@@ -482,6 +482,19 @@ const struct zs_option zs_option_table[] = {
                  "memory of the servers. The oldest go first here as well.",
     },
     {
+        .name = "sequence_lift_max",
+        .group = "Applying",
+        .roles = A,
+        .type = ZS_TYPE_INT,
+        .fallback = "1000000",
+        .min = 0,
+        .max = 100000000,
+        .prose =
+            "By how much the numbers of sequential names beneath one node may be lifted behind an image, so "
+            "that they go on where they stand at the origin. Each step is a create and a delete. What lags "
+            "by more is a conflict, `sequence_behind`.",
+    },
+    {
         .name = "resync_deletes",
         .group = "Applying",
         .roles = A,

@@ -135,7 +135,7 @@ static bool read_acls(struct zs_reader *in, struct zs_arena *arena, struct zs_ac
 }
 
 static bool read_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
-                      struct zs_error *e) {
+                      uint32_t *created, struct zs_error *e) {
     if (!read_data(in, &out->data, e) || !read_acls(in, arena, &out->acls, e))
         return false;
     uint8_t kind = zs_read_u8(in);
@@ -143,6 +143,8 @@ static bool read_node(struct zs_reader *in, struct zs_arena *arena, struct zs_re
     out->zxid = zs_read_i64(in);
     out->created = zs_read_i64(in);
     out->time_ms = zs_read_i64(in);
+    int32_t children = zs_read_i32(in);
+    *created = children > 0 ? (uint32_t)children : 0; // it may have run over
     if (in->failed || kind > ZS_TTL || out->zxid < 0 || out->created < 0)
         return malformed(e);
     if (out->created >
@@ -157,10 +159,10 @@ static bool read_node(struct zs_reader *in, struct zs_arena *arena, struct zs_re
 }
 
 bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
-                   struct zs_error *e) {
+                   uint32_t *created, struct zs_error *e) {
     *out = (struct zs_record_node){.has_write = false};
     return read_path(in, arena, &out->path, e) &&
-           (read_node(in, arena, out, e) || zs_error_context(e, "node %.300s", out->path));
+           (read_node(in, arena, out, created, e) || zs_error_context(e, "node %.300s", out->path));
 }
 
 bool zs_chunk_broken_off(struct zs_reader *in, struct zs_error *e) {

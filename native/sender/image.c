@@ -48,8 +48,8 @@ void zs_image_drop(struct zs_sender *s) {
     zs_zxids_free(&image->borrowed);
     image->chunk = NULL;
     image->wish = 0;
-    image->begun = image->ended = image->finished = image->node_waits = image->batch_open = image->in_flight =
-        image->again = false;
+    image->begun = image->ended = image->finished = image->node_waits = image->sequence_waits =
+        image->batch_open = image->in_flight = image->again = false;
     image->nodes = image->part = 0;
 }
 
@@ -263,6 +263,17 @@ static bool add_node(struct zs_sender *s, bool *full, struct zs_error *e) {
         return zs_error_context(e, "node %.300s", image->node.path);
     image->node_waits = *full;
     image->nodes += !*full;
+    image->sequence_waits = image->created > 0;
+    return true;
+}
+
+static bool add_sequence(struct zs_sender *s, bool *full, struct zs_error *e) {
+    struct zs_image *image = &s->image;
+    const struct zs_record record = {.type = ZS_RECORD_SEQUENCE,
+                                     .sequence = {.path = image->node.path, .created = image->created}};
+    if (!add(s, &record, full, e))
+        return false;
+    image->sequence_waits = *full;
     return true;
 }
 
@@ -305,6 +316,8 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
     *idle = *full = false;
     if (image->node_waits)
         return add_node(s, full, e);
+    if (image->sequence_waits)
+        return add_sequence(s, full, e);
     if (image->ended)
         return add_end(s, full, e);
     if (!image->chunk || zs_read_left(&image->in) == 0) {
@@ -314,7 +327,7 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
         return true;
     }
     zs_arena_reset(image->arena);
-    if (!zs_chunk_node(&image->in, image->arena, &image->node, e))
+    if (!zs_chunk_node(&image->in, image->arena, &image->node, &image->created, e))
         return false;
     image->node.copy = zs_zxids_hold(&image->copies, image->node.zxid);
     if (image->node.zxid <= image->restored || zs_zxids_hold(&image->borrowed, image->node.zxid))

@@ -36,6 +36,7 @@ struct zs_outbound {
     int64_t sessions[ZS_SESSIONS_MAX];
 
     struct zs_lexicon lexicon;
+    unsigned format; // of batches to come: the highest that the destination's report names; 0: none came yet
     struct zs_outbound_counters counters;
     char sequential_example[256];
 };
@@ -69,6 +70,7 @@ void zs_outbound_free(struct zs_outbound *out) {
 
 static void begin_batch(struct zs_outbound *out) {
     struct zs_batch_head head = {
+        .version = out->format,
         .history = out->history,
         .filter_hash = zs_filter_hash(out->settings.filter),
         .prev = out->cursor.zxid,
@@ -439,6 +441,7 @@ uint32_t zs_outbound_records(const struct zs_outbound *out) {
 
 void zs_outbound_hear(struct zs_outbound *out, const struct zs_report *report) {
     out->checkpoints = report->takes_images;
+    out->format = report->format;
     for (uint32_t i = report->session_count; i-- > 0;)
         know_session(out, report->sessions[i]);
     zs_lexicon_hear(&out->lexicon, report);

@@ -5,7 +5,7 @@
 //          site, text data of its folder; int count of its nodes, each: long mzxid, text data
 //   NODES  u8 1; until the chunk's end nodes, each: text path; int length of data, -1 for null, bytes; int count of ACL
 //          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;
-//          long mzxid; long czxid; long mtime
+//          long mzxid; long czxid; long mtime; int how many children it ever had, or 0 if these are there
 //   END    u8 2; long zxid of the tree behind the walk
 //   BROKEN_OFF u8 3; u8 0: the server's role or tree has changed, 1: this tree holds what cannot be told; text why
 #ifndef ZS_CHUNK_H
@@ -37,9 +37,10 @@ bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_er
 // says. `of_site`: what was written for that site; `of_others`: for the others.
 bool zs_chunk_written(struct zs_reader *in, const char *site, struct zs_zxids *of_site,
                       struct zs_zxids *of_others, struct zs_error *e);
-// One node; what it points to lives in the arena or in the chunk. An error names it.
+// One node; what it points to lives in the arena or in the chunk. An error names it. `created`: how many children it ever had; 0:
+// not more than it has.
 bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,
-                   struct zs_error *e);
+                   uint32_t *created, struct zs_error *e);
 // Always false: ZS_RETRY if another walk may fare better, ZS_CORRUPT if one of this tree will not.
 bool zs_chunk_broken_off(struct zs_reader *in, struct zs_error *e);
 bool zs_chunk_end(struct zs_reader *in, int64_t *zxid, struct zs_error *e);

@@ -59,6 +59,8 @@ struct zs_image {
     struct zs_record_node node;
     bool begun, ended, finished; // HEAD was accepted; END was read; END is in a batch
     bool node_waits;             // `node` did not fit the open batch
+    uint32_t created;            // how many children it ever had; 0: not more than it has
+    bool sequence_waits;         // that is to be sent
     bool batch_open;             // ... which holds more than a heartbeat
     bool in_flight, again;       // `outgoing` waits for its confirm; or for being sent once more
     int64_t run;

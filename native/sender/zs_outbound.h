@@ -46,7 +46,7 @@ void zs_outbound_seek(struct zs_outbound *out, const struct zs_history *history,
                       const struct zs_checkpoint *from);
 // What the destination's newest report says of it: which sessions are appliers' (for the position it names: they fill the
 // room there is and push out none that the stream has shown), whether it takes CHECKPOINT records (those that say `images`
-// do), which dictionaries it keeps.
+// do), which dictionaries it keeps and which formats it reads.
 void zs_outbound_hear(struct zs_outbound *out, const struct zs_report *report);
 
 enum zs_taken {

@@ -48,11 +48,12 @@ static bool read_header(struct zs_reader *in, struct envelope *out, struct zs_er
     if (!magic || memcmp(magic, WIRE_MAGIC, WIRE_MAGIC_BYTES) != 0)
         return zs_fail(e, ZS_CORRUPT, "this is not a batch: it does not begin with \"" WIRE_MAGIC "\"");
     uint8_t version = zs_read_u8(in);
-    if (!in->failed && version != ZS_BATCH_VERSION)
+    if (!in->failed && (version < 1 || version > ZS_BATCH_VERSION))
         return zs_fail(e, ZS_CORRUPT,
-                       "format version %u, but this program reads version %d only: run the same "
+                       "format version %u, but this program reads versions 1 to %d only: run the same "
                        "release at both sites",
                        version, ZS_BATCH_VERSION);
+    head->version = version;
     uint8_t flags = zs_read_u8(in);
     if ((flags & ~(WIRE_FLAG_LZ4 | WIRE_FLAG_DICTIONARY)) || flags == WIRE_FLAG_DICTIONARY)
         return zs_fail(e, ZS_CORRUPT, "the header has unknown flags 0x%x", flags);
@@ -105,7 +106,9 @@ static bool check_header(struct envelope *envelope, const struct zs_batch_limits
     if (!fits)
         return zs_fail(e, ZS_CORRUPT, "%" PRIu32 " bytes of records cannot come from a payload of %" PRIu32,
                        head->raw_bytes, envelope->payload_len);
-    if (head->records > limits->records_max || head->records > head->raw_bytes / WIRE_RECORD_BYTES_MIN)
+    const uint32_t least =
+        head->version < WIRE_LENGTHS_VERSION ? WIRE_RECORD_BYTES_MIN_1 : WIRE_RECORD_BYTES_MIN;
+    if (head->records > limits->records_max || head->records > head->raw_bytes / least)
         return zs_fail(e, ZS_CORRUPT,
                        "%" PRIu32 " records are more than the limit of %" PRIu32 " or than %" PRIu32
                        " bytes can hold",

@@ -435,10 +435,19 @@ static bool read_heartbeat(struct cursor *c, struct zs_record_heartbeat *heartbe
     return whole(c, "list of sessions");
 }
 
-static bool read_record(struct cursor *c, struct zs_record *record) {
-    record->type = (enum zs_record_type)zs_read_u8(&c->in);
-    if (!whole(c, "record"))
+static bool read_sequence(struct cursor *c, struct zs_record_sequence *sequence) {
+    if (!read_path(c, &sequence->path))
         return false;
+    uint64_t created = zs_read_varint(&c->in);
+    if (!whole(c, "sequence"))
+        return false;
+    if (created > INT32_MAX)
+        return corrupt(c, "a count of children has more than 31 bits");
+    sequence->created = (uint32_t)created;
+    return true;
+}
+
+static bool read_body(struct cursor *c, struct zs_record *record) {
     switch (record->type) {
     case ZS_RECORD_TXN:
         return read_txn(c, &record->txn);
@@ -464,8 +473,40 @@ static bool read_record(struct cursor *c, struct zs_record *record) {
         return read_checkpoint(c, &record->checkpoint);
     case ZS_RECORD_DICTIONARY:
         return read_dictionary(c, &record->dictionary);
+    case ZS_RECORD_SEQUENCE:
+        return read_sequence(c, &record->sequence);
     }
     return corrupt(c, "the record type is not known");
+}
+
+static bool may_skip(enum zs_record_type type) {
+    return (int)type >= ZS_RECORD_SKIPPABLE && type != ZS_RECORD_SEQUENCE;
+}
+
+// A record that has its length: no more is read of it, and no less, if it is known.
+static bool read_measured(struct cursor *c, struct zs_record *record) {
+    uint64_t len = zs_read_varint(&c->in);
+    const uint8_t *end = c->in.end, *bytes = len <= SIZE_MAX ? zs_read_bytes(&c->in, (size_t)len) : NULL;
+    if (!bytes)
+        return corrupt(c, "the bytes end inside the record, or its length is malformed");
+    if (may_skip(record->type))
+        return true;
+    c->in = zs_reader_of(bytes, (size_t)len);
+    if (!read_body(c, record))
+        return false;
+    size_t left = zs_read_left(&c->in);
+    c->in = (struct zs_reader){.at = bytes + len, .end = end};
+    return left == 0 || zs_fail(c->e, ZS_CORRUPT, "%zu bytes are left over in the record", left);
+}
+
+static bool read_record(struct cursor *c, unsigned version, struct zs_record *record) {
+    record->type = (enum zs_record_type)zs_read_u8(&c->in);
+    if (!whole(c, "record"))
+        return false;
+    if (version >= WIRE_LENGTHS_VERSION)
+        return read_measured(c, record);
+    return (int)record->type < ZS_RECORD_SKIPPABLE ? read_body(c, record)
+                                                   : corrupt(c, "the record type is not known");
 }
 
 static const char *record_name(enum zs_record_type type) {
@@ -494,25 +535,30 @@ static const char *record_name(enum zs_record_type type) {
         return "CHECKPOINT";
     case ZS_RECORD_DICTIONARY:
         return "DICTIONARY";
+    case ZS_RECORD_SEQUENCE:
+        return "SEQUENCE";
     }
     return "unknown";
 }
 
 static bool read_all(struct cursor *c, struct zs_batch *out) {
-    const struct zs_batch_head *head = &out->head;
+    struct zs_batch_head *head = &out->head;
     struct zs_record *records = zs_arena_take(c->arena, head->records, sizeof *records);
     if (!records)
         return full(c);
     int64_t first = head->prev;
-    uint32_t txns = 0;
+    uint32_t txns = 0, kept = 0;
     for (uint32_t i = 0; i < head->records; i++) {
-        if (!read_record(c, &records[i]))
-            return zs_error_context(c->e, "record %" PRIu32 " (type %d, %s)", i, (int)records[i].type,
-                                    record_name(records[i].type));
+        struct zs_record *record = &records[kept];
+        if (!read_record(c, head->version, record))
+            return zs_error_context(c->e, "record %" PRIu32 " (type %d, %s)", i, (int)record->type,
+                                    record_name(record->type));
         if (first == head->prev)
             first = (int64_t)c->state.zxid;
-        txns += records[i].type == ZS_RECORD_TXN;
+        txns += record->type == ZS_RECORD_TXN;
+        kept += !may_skip(record->type);
     }
+    head->records = kept;
     out->records = records;
     if (zs_read_left(&c->in))
         return zs_fail(c->e, ZS_CORRUPT, "%zu bytes are left over behind the last record",

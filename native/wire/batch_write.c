@@ -89,6 +89,7 @@ static void start(struct zs_batch_writer *w) {
 void zs_batch_writer_begin(struct zs_batch_writer *writer, const struct zs_batch_head *head) {
     struct zs_batch_head *own = &writer->head;
     *own = (struct zs_batch_head){
+        .version = head->version ? head->version : 1,
         .history = head->history,
         .filter_hash = head->filter_hash,
         .prev = head->prev,
@@ -319,8 +320,7 @@ static void put_heartbeat(struct zs_batch_writer *w, const struct zs_record_hear
         put_delta(&w->raw, (uint64_t)heartbeat->sessions[i], &w->state.session);
 }
 
-static void put_record(struct zs_batch_writer *w, const struct zs_record *record) {
-    zs_put_u8(&w->raw, (uint8_t)record->type);
+static void put_body(struct zs_batch_writer *w, const struct zs_record *record) {
     switch (record->type) {
     case ZS_RECORD_TXN:
         put_txn(w, &record->txn);
@@ -361,12 +361,50 @@ static void put_record(struct zs_batch_writer *w, const struct zs_record *record
         zs_put_varint(&w->raw, record->dictionary.bytes.len);
         zs_put_bytes(&w->raw, record->dictionary.bytes.at, record->dictionary.bytes.len);
         return;
+    case ZS_RECORD_SEQUENCE:
+        put_path(w, record->sequence.path);
+        zs_put_varint(&w->raw, record->sequence.created);
+        return;
     }
+}
+
+// Puts the length of what stands behind `at`, where one byte was left for it: most are as short as that.
+static void put_length(struct zs_batch_writer *w, size_t at, uint32_t acls_before) {
+    uint8_t bytes[10];
+    struct zs_buffer length = {.at = bytes, .cap = sizeof bytes, .max = sizeof bytes};
+    const size_t len = w->raw.len - at - 1;
+    zs_put_varint(&length, len);
+    const size_t more = length.len - 1;
+    if (more) {
+        zs_put_bytes(&w->raw, bytes, more); // makes room
+        if (w->raw.failed)
+            return;
+        memmove(w->raw.at + at + 1 + more, w->raw.at + at + 1, len);
+        for (uint32_t i = acls_before; i < w->acl_count; i++)
+            w->acls[i].at += more;
+    }
+    memcpy(w->raw.at + at, bytes, length.len);
+}
+
+static void put_record(struct zs_batch_writer *w, const struct zs_record *record) {
+    zs_put_u8(&w->raw, (uint8_t)record->type);
+    if (w->head.version < WIRE_LENGTHS_VERSION) {
+        put_body(w, record);
+        return;
+    }
+    const size_t at = w->raw.len;
+    const uint32_t acls = w->acl_count;
+    zs_put_u8(&w->raw, 0);
+    put_body(w, record);
+    if (!w->raw.failed)
+        put_length(w, at, acls);
 }
 
 enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct zs_record *record) {
     if (writer->closed)
         return ZS_BATCH_FULL;
+    if ((int)record->type >= ZS_RECORD_SKIPPABLE && writer->head.version < WIRE_LENGTHS_VERSION)
+        return ZS_ADDED;
     const bool belonging =
         record->type == ZS_RECORD_SNAPSHOT_BEGIN || record->type == ZS_RECORD_SNAPSHOT_PART;
     bool first = writer->head.records == 0, alone = writer->head.records == writer->belonging;
@@ -418,7 +456,7 @@ void zs_batch_writer_use(struct zs_batch_writer *writer, const struct zs_diction
 static void put_header(struct zs_buffer *to, const struct zs_batch_head *head, bool packed, size_t payload) {
     unsigned flags = (packed ? WIRE_FLAG_LZ4 : 0u) | (head->dictionary ? WIRE_FLAG_DICTIONARY : 0u);
     zs_put_bytes(to, WIRE_MAGIC, WIRE_MAGIC_BYTES);
-    zs_put_u8(to, ZS_BATCH_VERSION);
+    zs_put_u8(to, (uint8_t)head->version);
     zs_put_u8(to, (uint8_t)flags);
     put_text(to, head->origin);
     put_text(to, head->destination);

@@ -64,6 +64,14 @@ static bool add_dictionaries(json_t *object, const struct zs_report *report) {
     return added;
 }
 
+static json_t *formats_value(const struct zs_report *report) {
+    json_t *formats = json_array();
+    bool added = formats != NULL;
+    for (uint32_t i = 1; added && i <= report->format; i++)
+        added = json_array_append_new(formats, json_integer(i)) == 0;
+    return formats;
+}
+
 static json_t *report_value(const struct zs_report *report) {
     json_t *object = json_object();
     bool added = object && json_object_set_new(object, "origin", json_string(report->origin)) == 0 &&
@@ -79,6 +87,7 @@ static json_t *report_value(const struct zs_report *report) {
                   json_object_set_new(object, "own", history_value(&report->own)) == 0) &&
                  (!report->takes_images || json_object_set_new(object, "images", json_true()) == 0) &&
                  (!report->takes_dictionaries || add_dictionaries(object, report)) &&
+                 (report->format < 2 || json_object_set_new(object, "formats", formats_value(report)) == 0) &&
                  json_object_set_new(object, "need", need_value(report)) == 0;
     if (added)
         return object;
@@ -136,6 +145,17 @@ static bool read_dictionaries(const json_t *object, struct zs_report *out, struc
     return true;
 }
 
+// The highest of those that both know; what else stands there is of a newer reader.
+static void read_formats(const json_t *object, struct zs_report *out) {
+    const json_t *formats = json_object_get(object, "formats");
+    out->format = 1;
+    for (size_t i = 0; i < json_array_size(formats); i++) {
+        json_int_t format = json_integer_value(json_array_get(formats, i));
+        if (format > out->format && format <= ZS_BATCH_VERSION)
+            out->format = (uint32_t)format;
+    }
+}
+
 static bool read_run(const json_t *need, int64_t *out, struct zs_error *e) {
     uint64_t run = 0;
     bool read = zs_json_read_hex(need, "run", &run, e);
@@ -188,6 +208,7 @@ bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, st
     if (read && out->tells_peers)
         read = read_vector(object, "peers", &out->peer_count, out->peers, e);
     out->takes_images = json_is_true(json_object_get(object, "images"));
+    read_formats(object, out);
     json_decref(object);
     return read || zs_error_context(e, "feedback report");
 }

@@ -12,7 +12,9 @@ enum {
     WIRE_FLAG_DICTIONARY = 2, // ... which refers to a dictionary
     WIRE_TRAILER_CRC32C = 1,
     WIRE_TRAILER_CRC32C_BYTES = 5, // kind, value
-    WIRE_RECORD_BYTES_MIN = 4,     // an empty heartbeat
+    WIRE_RECORD_BYTES_MIN_1 = 4,   // an empty heartbeat
+    WIRE_RECORD_BYTES_MIN = 2,     // of version 2: type and length
+    WIRE_LENGTHS_VERSION = 2,      // from this version on each record has its length
     WIRE_OP_BYTES_MIN = 2,         // CLOSE_SESSION
     WIRE_ACL_BYTES_MIN = 3,
     WIRE_LZ4_RATIO_MAX = 255, // no LZ4 block expands further

@@ -1,5 +1,5 @@
 // The batch: one AMQP message of consecutive txns of one origin for one destination. FORMAT.md describes format
-// version 1 byte by byte; this is the same in C. Pure: bytes in, values out, and back.
+// versions 1 and 2 byte by byte; this is the same in C. Pure: bytes in, values out, and back.
 #ifndef ZS_BATCH_H
 #define ZS_BATCH_H
 
@@ -12,7 +12,7 @@
 #include "zs_txn.h"
 
 enum {
-    ZS_BATCH_VERSION = 1,
+    ZS_BATCH_VERSION = 2, // the highest; all below are read and written, too
     ZS_VECTOR_MAX = 64,   // sites in a vector
     ZS_SESSIONS_MAX = 32, // sessions in a heartbeat, a report or a marker
     ZS_REASON_MAX = 400,  // bytes of a reason's text
@@ -25,7 +25,7 @@ struct zs_position {
     int64_t zxid;
 };
 
-enum zs_record_type { // the values stand in the format; an unknown one is an error, never skipped
+enum zs_record_type { // the values stand in the format; an unknown one is an error, but for those from ZS_RECORD_SKIPPABLE on
     ZS_RECORD_TXN = 1,
     ZS_RECORD_MARK = 2,
     ZS_RECORD_NODE = 3,
@@ -38,6 +38,10 @@ enum zs_record_type { // the values stand in the format; an unknown one is an er
     ZS_RECORD_SEEN = 10,
     ZS_RECORD_CHECKPOINT = 11,
     ZS_RECORD_DICTIONARY = 12,
+
+    ZS_RECORD_SKIPPABLE =
+        64, // from here on only in version 2, and a reader that does not know a type leaves it out
+    ZS_RECORD_SEQUENCE = 64,
 };
 
 struct zs_record_txn { // a local txn of the origin, what the link's filter left of it; never without ops
@@ -136,6 +140,12 @@ struct zs_record_dictionary { // for batches to come: see zs_dictionary.h
     struct zs_slice bytes;    // ZS_DICTIONARY_BYTES_MIN to _MAX
 };
 
+// Of an image, for a node that has had children which are gone.
+struct zs_record_sequence {
+    const char *path;
+    uint32_t created; // children, ever: ZooKeeper's own cversion, of which the next sequential name is made
+};
+
 struct zs_record {
     enum zs_record_type type;
     union {
@@ -151,22 +161,24 @@ struct zs_record {
         struct zs_record_seen seen;
         struct zs_record_checkpoint checkpoint;
         struct zs_record_dictionary dictionary;
+        struct zs_record_sequence sequence;
     };
 };
 
 struct zs_batch_head {
+    unsigned version; // of the format; 0 for a writer: 1
     char origin[ZS_SITE_MAX + 1];
     char destination[ZS_SITE_MAX + 1];
     struct zs_history history; // of the origin
     uint64_t filter_hash;
-    int64_t prev;        // the last zxid that the batch before this one covered
-    int64_t first;       // zxid of the first TXN or MARK record; prev if there is none
-    int64_t last;        // the last zxid this batch covers; prev <= first <= last
-    zs_clock clock_prev; // the origin's clock at prev ...
-    zs_clock clock_last; // ... and at last
-    uint32_t records, txns;
-    uint32_t raw_bytes;  // of the records before compression
-    uint32_t dictionary; // id of the one that the payload refers to; 0: none
+    int64_t prev;           // the last zxid that the batch before this one covered
+    int64_t first;          // zxid of the first TXN or MARK record; prev if there is none
+    int64_t last;           // the last zxid this batch covers; prev <= first <= last
+    zs_clock clock_prev;    // the origin's clock at prev ...
+    zs_clock clock_last;    // ... and at last
+    uint32_t records, txns; // without those that the reader left out
+    uint32_t raw_bytes;     // of the records before compression
+    uint32_t dictionary;    // id of the one that the payload refers to; 0: none
 };
 
 struct zs_batch {
@@ -202,8 +214,8 @@ struct zs_batch_writer;
 struct zs_batch_writer *zs_batch_writer_new(size_t raw_bytes_max, size_t record_bytes_max);
 void zs_batch_writer_free(struct zs_batch_writer *writer);
 
-// Begins a batch that continues after `prev`; copies origin, destination, history, filter_hash, prev and clock_prev of
-// `head` and ignores the rest.
+// Begins a batch that continues after `prev`; copies version, origin, destination, history, filter_hash, prev and clock_prev
+// of `head` and ignores the rest.
 void zs_batch_writer_begin(struct zs_batch_writer *writer, const struct zs_batch_head *head);
 
 // From now on small batches may refer to this dictionary, which is borrowed; NULL: to none.
@@ -215,7 +227,8 @@ enum zs_added {
     ZS_RECORD_TOO_LARGE, // above record_bytes_max even alone; nothing was added
 };
 // Adds one record. Records with zxids must come in rising order, above prev, and so must the clocks of TXNs, above
-// clock_prev and above the clocks of MARKs before them.
+// clock_prev and above the clocks of MARKs before them. What a batch of this version cannot hold and a reader may skip is
+// left out: ZS_ADDED.
 enum zs_added zs_batch_writer_add(struct zs_batch_writer *writer, const struct zs_record *record);
 uint32_t zs_batch_writer_records(const struct zs_batch_writer *writer);
 uint32_t zs_batch_writer_txns(const struct zs_batch_writer *writer);

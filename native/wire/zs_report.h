@@ -31,6 +31,7 @@ struct zs_report {
         peer_count; // the other sites that the destination has a link from, and what it has applied of each
     struct zs_position peers[ZS_VECTOR_MAX];
     bool takes_images; // this version of the destination does; else it can only wait
+    uint32_t format;   // of batches: the highest that it reads; 0 to be written: 1
     bool takes_dictionaries;
     uint32_t dictionary_count;
     uint32_t dictionaries[ZS_DICTIONARIES_MAX]; // that it keeps: ids, the newest first

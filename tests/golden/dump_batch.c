@@ -107,6 +107,9 @@ static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
         dump_format(out, "DICTIONARY ");
         dump_data(out, record->dictionary.bytes);
         return;
+    case ZS_RECORD_SEQUENCE:
+        dump_format(out, "SEQUENCE %s created=%" PRIu32, record->sequence.path, record->sequence.created);
+        return;
     }
 }
 

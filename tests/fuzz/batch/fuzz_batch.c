@@ -57,6 +57,8 @@ static void check_paths(const struct zs_batch *batch) {
             check_path(record->txn.ops[k].path);
         if (record->type == ZS_RECORD_NODE)
             check_path(record->node.path);
+        if (record->type == ZS_RECORD_SEQUENCE)
+            check_path(record->sequence.path);
     }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes the golden batches of this directory: an encoder of format version 1 written from FORMAT.md alone.
+"""Makes the golden batches of this directory: an encoder of format versions 1 and 2 written from FORMAT.md alone.
 
 NAME.batch are the bytes of a message. In ok/, NAME.txt is what the decoder must make of them; in the other folders, a
 part of the error that it must yield. Deterministic: running it again changes nothing.
@@ -73,12 +73,13 @@ def lz4_of_dictionary(head, begin, size):  # `head`, and what stands in the dict
 
 
 class Batch:
-    def __init__(self, prev=0x100000000, clock=0x18F000000000000, origin="sh", destination="bj"):
+    def __init__(self, prev=0x100000000, clock=0x18F000000000000, origin="sh", destination="bj", version=1):
+        self.skipped = 0
         self.origin, self.destination, self.prev, self.clock_prev = origin, destination, prev, clock
         self.zxid, self.clock, self.stamp_clock, self.seen, self.session = prev, clock, clock, 0, 0
         self.path, self.acls, self.raw, self.lines = b"", [], b"", []
         self.records = self.txns = self.first = 0
-        self.version, self.flags, self.last, self.clock_last, self.claimed = 1, 0, None, None, {}
+        self.version, self.flags, self.last, self.clock_last, self.claimed = version, 0, None, None, {}
 
     # parts
     def put_path(self, path):
@@ -155,7 +156,7 @@ class Batch:
 
     # records
     def add(self, record):
-        self.raw += record
+        self.raw += record if self.version == 1 else record[:1] + varint(len(record) - 1) + record[1:]
         self.records += 1
         return self
 
@@ -226,6 +227,14 @@ class Batch:
         self.lines.append("DICTIONARY %s" % self.show_data(data))
         return self.add(b"\x0c" + varint(len(data)) + data)
 
+    def sequence(self, path, created):
+        self.lines.append("SEQUENCE %s created=%d" % (path, created))
+        return self.add(b"\x40" + self.put_path(path) + varint(created))
+
+    def unknown(self, kind, body):
+        self.skipped += 1
+        return self.add(bytes([kind]) + body)
+
     def heartbeat(self, at_ms, vector, sessions):
         self.lines.append("HEARTBEAT time=%d vector=%s sessions=[%s]" % (
             at_ms, self.show_vector(vector), ", ".join("0x%x" % s for s in sessions)))
@@ -235,7 +244,7 @@ class Batch:
     # the message
     def message(self, payload=None, **claimed):
         """`payload` replaces the records; `claimed` puts other values into the header than the true ones."""
-        values = dict(version=1, flags=0, origin=self.origin, destination=self.destination, prev=self.prev,
+        values = dict(version=self.version, flags=0, origin=self.origin, destination=self.destination, prev=self.prev,
                       first=self.first or self.prev, last=self.zxid, clock_prev=self.clock_prev, clock_last=self.clock,
                       records=self.records, txns=self.txns, raw=len(self.raw), dictionary=None, trailer=1)
         values.update(claimed)
@@ -254,7 +263,7 @@ class Batch:
         return out + struct.pack(">I", crc32c(out))
 
     def show(self):
-        v = self.values
+        v = dict(self.values, records=self.values["records"] - self.skipped)
         head = ("origin=%(origin)s destination=%(destination)s "
                 "history=00112233-4455-6677-8899-aabbccddeeff filter=0xf117e5 "
                 "prev=0x%(prev)x first=0x%(first)x last=0x%(last)x clock=0x%(clock_prev)x..0x%(clock_last)x "
@@ -267,8 +276,8 @@ Z = 0x100000000
 DIGEST = ((31, "digest", "user:tpUq/4Pn5A64fVZyQ0gOJ8ZWqkY="), (1, "world", "anyone"))
 
 
-def every_record():
-    b, ms = Batch(), C >> 16
+def every_record(version=1):
+    b, ms = Batch(version=version), C >> 16
     create, delete, set_, set_acl, close = Batch.create, Batch.delete, Batch.set, Batch.set_acl, Batch.close
     b.txn(Z + 1, C + 1, ms, 0, (create, "/app/config", b"data"))
     b.txn(Z + 2, C + 65536, ms + 1, 0, (set_, "/app/config", b""))
@@ -285,20 +294,31 @@ def every_record():
     return b
 
 
-def image():
-    b = Batch(prev=0)
+def image(version=1):
+    b = Batch(prev=0, version=version)
     b.part(0x123456789ABCDEF0, 4294967295).broken(Z + 7, "the log begins at 0x10000000a \u00e9").broken(0, "")
     b.begin(0xFFFFFFFFFFFFFFFF, "/", Z + 9, 0x300000007, "8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", [("bj", 0x300000000)],
             "/a,/d/*", "/locks,/x\u00e9")
     b.node("/", b"", zxid=Z + 9, created=Z + 2, at_ms=(C >> 16) + 3)
+    if version > 1:
+        b.sequence("/", 2147483647)
     b.node("/a", b"1", DIGEST, write=(C + 9, "bj", 0x300000000, 2))
     b.node("/a/b", None, DIGEST, "EPHEMERAL", 0x7F, delete=(C + 8, "sh", Z + 3, 0))
     b.node("/a/c", b"c", OPEN, "TTL", 0, 5, (C + 8, "sh", Z + 3, 4294967295), (C + 7, "hk", 0x7FFFFFFFFFFFFFFF, 1))
     b.node("/d", b"", OPEN, "CONTAINER", copy=True)
+    if version > 1:
+        b.sequence("/d/\u00e9", 0)
     b.seen_of("8c5b1f6e-3c1d-4f7a-9a41-0f6f1f0f2d11", Z + 3)
     b.checkpoint(Z + 3)
     b.tombstone("/gone", (C + 8, "sh", Z + 3, 0))
     return b.end("/", 5, Z + 12, (C + 1, "bj", 3, 0)).end("/", 0, 0, (0, "", 0, 0))
+
+
+def skipped():
+    b = Batch(version=2).unknown(65, b"").unknown(255, bytes(200))
+    b.txn(Z + 1, C + 1, C >> 16, 0, (Batch.create, "/a", b"x", DIGEST)).unknown(200, b"\1\2")
+    b.node("/a", b"", DIGEST).unknown(70, b"?").sequence("/a", 7)
+    return b.heartbeat(C >> 16, [], []).unknown(65, b"\xff" * 127).unknown(65, b"\xff" * 128)
 
 
 def small():
@@ -311,6 +331,10 @@ def of_dictionary():
 
 def two():
     return small().txn(Z + 2, C + 2, 0, 0, (Batch.set, "/a", b""))
+
+
+def record_2(raw, txns=0, **claimed):
+    return record(raw, **dict(dict(version=2, txns=txns, first=Z), **claimed))
 
 
 def record(raw, **claimed):
@@ -337,7 +361,9 @@ def damaged():
             "flipped-sum": (good[:-1] + bytes([good[-1] ^ 0x80]), "checksum"),
         },
         "bad-version": {
-            "two": (small().message(version=2), "format version 2"),
+            "three": (small().message(version=3), "format version 3"),
+            "none": (small().message(version=0), "format version 0"),
+            "one-as-two": (small().message(version=2), "inside the clock"),
             "flag": (small().message(flags=4), "unknown flags"),
             "dictionary-alone": (small().message(flags=2, dictionary=7), "unknown flags"),
             "dictionary": (of_dictionary().message(payload=lz4_run(100), flags=3, dictionary=7), "needs dictionary 0x00000007"),
@@ -400,6 +426,16 @@ def damaged():
                                   first=Z), "list of patterns is cut off"),
             "reason-long": (record(b"\x09\0" + varint(401) + b"x" * 401, txns=0, first=Z), "reason is cut off"),
             "stamp-without-site": (record(b"\4\0\1/\0\0\0\0", txns=0, first=Z), "no valid site"),
+            "skippable-in-one": (record(b"\x41\0\0\0", txns=0, first=Z), "type is not known"),
+            "sequence-in-one": (record(b"\x40\0\1/\0", txns=0, first=Z), "type is not known"),
+            "unknown-in-two": (record_2(b"\x0d\1\0"), "type is not known"),
+            "length-cut": (record_2(b"\x41\3\0\0"), "inside the record"),
+            "length-huge": (record_2(b"\x41" + varint(M64)), "inside the record"),
+            "length-malformed": (record_2(b"\x41" + b"\xff" * 11), "inside the record"),
+            "length-long": (record_2(b"\x0b\x09" + bytes(9)), "left over in the record"),
+            "length-short": (record_2(b"\x0b\7" + bytes(8)), "inside the checkpoint"),
+            "sequence-path": (record_2(b"\x40\4\0\2a/\1"), "path is malformed"),
+            "sequence-large": (record_2(Batch(version=2).sequence("/", 1 << 31).raw), "more than 31 bits"),
             "node-flags": (record(b"\3\10\0\1/\0\0", txns=0, first=Z), "unknown flags"),
         },
         "bomb": {
@@ -421,7 +457,7 @@ def paths_bomb():
 
 
 def main():
-    every = every_record()
+    every, every2, left_out = every_record(), every_record(2), skipped()
     zeros = Batch().txn(Z + 1, C + 1, C >> 16, 0, (Batch.set, "/a", bytes(400)))
     head = zeros.raw[:-399]  # then 399 more zeros, as one match
     block = bytes([len(head) << 4 | 15]) + head + b"\1\0" + bytes([255, 399 - 5 - 4 - 15 - 255]) + b"\x50" + bytes(5)
@@ -434,6 +470,9 @@ def main():
         "image": (image(), None),
         "stored-in-lz4": (zeros, zeros.message(payload=block, flags=1)),
         "heartbeat": (beat, None),
+        "every-record-2": (every2, every2.message(last=Z + (1 << 32) + 9, clock_last=C + 300000)),
+        "image-2": (image(2), None),
+        "heartbeat-2": (Batch(version=2).heartbeat(C >> 16, [], []), None),
         "dictionary": (known, known.message(payload=known_block, flags=3, dictionary=crc32c(DICTIONARY))),
         "dictionary-comes": (Batch().dictionary(bytes(8)).dictionary(bytes(8192)), None),
         "empty": (Batch(), None),
@@ -450,6 +489,9 @@ def main():
             message = batch.message(last=Z + 50, clock_last=C + 9)
         (HERE / "ok" / f"{name}.batch").write_bytes(message)
         (HERE / "ok" / f"{name}.txt").write_text(batch.show())
+    (HERE / "skipped").mkdir()
+    (HERE / "skipped" / "records.batch").write_bytes(left_out.message())
+    (HERE / "skipped" / "records.txt").write_text(left_out.show())
     for folder, messages in damaged().items():
         (HERE / folder).mkdir()
         for name, (message, error) in messages.items():

@@ -264,6 +264,7 @@ bool scene_put_nodes(const struct zs_image_wish *wish, int count, size_t data_le
         zs_put_u64(&chunk, (uint64_t)BASE + 1);
         zs_put_u64(&chunk, (uint64_t)BASE + 1);
         zs_put_u64(&chunk, (uint64_t)TIME_MS);
+        zs_put_u32(&chunk, 0);
     }
     return put_chunk(wish, &chunk);
 }

@@ -165,6 +165,7 @@ static void put_node(struct zs_buffer *to, const char *path, uint8_t kind, int64
     zs_put_u64(to, 0x100000007);
     zs_put_u64(to, 0x100000003);
     zs_put_u64(to, 1700000000000);
+    zs_put_u32(to, 12);
 }
 
 static void nodes(void **state) {
@@ -178,7 +179,8 @@ static void nodes(void **state) {
     put_node(&bytes, "/a/b", ZS_TTL, 5000);
     struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
     struct zs_record_node node;
-    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    uint32_t created;
+    assert_true(zs_chunk_node(&in, arena, &node, &created, &e));
     assert_string_equal(node.path, "/a");
     assert_int_equal(node.data.len, 4);
     assert_string_equal(node.acls.entries[0].id, "a:b");
@@ -186,19 +188,20 @@ static void nodes(void **state) {
     assert_int_equal(node.zxid, 0x100000007);
     assert_int_equal(node.created, 0x100000003);
     assert_int_equal(node.time_ms, 1700000000000);
-    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    assert_int_equal(created, 12);
+    assert_true(zs_chunk_node(&in, arena, &node, &created, &e));
     assert_int_equal(node.kind, ZS_TTL);
     assert_int_equal(node.ttl_ms, 5000);
     assert_int_equal(zs_read_left(&in), 0);
     for (size_t len = 0; len < first; len++) { // cut anywhere
         in = zs_reader_of(bytes.at, len);
-        assert_false(zs_chunk_node(&in, arena, &node, &e));
+        assert_false(zs_chunk_node(&in, arena, &node, &created, &e));
         assert_int_equal(e.code, ZS_CORRUPT);
     }
     zs_buffer_clear(&bytes);
     put_node(&bytes, "/a", 9, 0);
     in = zs_reader_of(bytes.at, bytes.len);
-    assert_false(zs_chunk_node(&in, arena, &node, &e)); // no such kind
+    assert_false(zs_chunk_node(&in, arena, &node, &created, &e)); // no such kind
     zs_buffer_free(&bytes);
     zs_arena_free(arena);
 }
@@ -218,6 +221,7 @@ static struct zs_buffer node_with(const char *path, const char *id, size_t id_le
     zs_put_u64(&bytes, 0x100000007);
     zs_put_u64(&bytes, (uint64_t)created);
     zs_put_u64(&bytes, 1700000000000);
+    zs_put_u32(&bytes, 0);
     return bytes;
 }
 
@@ -227,9 +231,10 @@ static void an_acl_with_a_nul_in_it(void **state) {
     struct zs_buffer bytes = node_with("/a", "x\0y", 3, 1);
     struct zs_arena *arena = zs_arena_new(1 << 20);
     struct zs_record_node node;
+    uint32_t children;
     struct zs_error e;
     struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
-    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    assert_true(zs_chunk_node(&in, arena, &node, &children, &e));
     assert_string_equal(node.acls.entries[0].id, "x\x1ay");
     zs_buffer_free(&bytes);
     zs_arena_free(arena);
@@ -240,14 +245,15 @@ static void a_node_that_cannot_be_told_is_named(void **state) {
     struct zs_buffer bytes = node_with("/a", "\xff", 1, 1);
     struct zs_arena *arena = zs_arena_new(1 << 20);
     struct zs_record_node node;
+    uint32_t children;
     struct zs_error e;
     struct zs_reader in = zs_reader_of(bytes.at, bytes.len);
-    assert_false(zs_chunk_node(&in, arena, &node, &e));
+    assert_false(zs_chunk_node(&in, arena, &node, &children, &e));
     assert_non_null(strstr(e.text, "node /a"));
     zs_buffer_free(&bytes);
     bytes = node_with("/a", "x", 1, 0x100000009); // changed before it was created
     in = zs_reader_of(bytes.at, bytes.len);
-    assert_true(zs_chunk_node(&in, arena, &node, &e));
+    assert_true(zs_chunk_node(&in, arena, &node, &children, &e));
     assert_int_equal(node.created, node.zxid);
     zs_buffer_free(&bytes);
     zs_arena_free(arena);

@@ -98,6 +98,41 @@ static void a_report_before_anything_was_applied(void **state) {
     zs_buffer_free(&json);
 }
 
+// Of the formats that stand there the highest that is known here; a destination that says nothing reads 1.
+static void the_formats_that_a_destination_reads(void **state) {
+    (void)state;
+    static const struct {
+        const char *member;
+        uint32_t format;
+    } rows[] = {{"", 1},
+                {"\"formats\":[1],", 1},
+                {"\"formats\":[1,2],", 2},
+                {"\"formats\":[1,2,3,99],", 2},
+                {"\"formats\":[],", 1},
+                {"\"formats\":[-2,\"2\",4294967298],", 1},
+                {"\"formats\":2,", 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char json[400];
+        struct zs_report report;
+        struct zs_error e = {0};
+        int len = snprintf(json, sizeof json,
+                           "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":null,\"applied\":\"0x0\","
+                           "\"clock\":\"0x0\","
+                           "\"time\":0,\"vector\":{},%s\"sessions\":[],\"need\":{\"kind\":\"from\"}}",
+                           rows[i].member);
+        if (!zs_report_decode((uint8_t *)json, (size_t)len, &report, &e))
+            fail_msg("%s: %s", rows[i].member, e.text);
+        assert_int_equal(report.format, rows[i].format);
+    }
+    struct zs_report report = {.origin = "sh", .destination = "bj", .format = ZS_BATCH_VERSION}, back;
+    struct zs_buffer json;
+    zs_buffer_init(&json, 1 << 16);
+    assert_true(zs_report_encode(&report, &json, NULL));
+    assert_true(zs_report_decode(json.at, json.len, &back, NULL));
+    assert_int_equal(back.format, ZS_BATCH_VERSION);
+    zs_buffer_free(&json);
+}
+
 static void a_report_without_memory_is_an_error(void **state) {
     (void)state;
     struct zs_report report = {.origin = "sh", .destination = "bj"};
@@ -304,6 +339,7 @@ int report_tests(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reports_go_round),
         cmocka_unit_test(a_report_before_anything_was_applied),
+        cmocka_unit_test(the_formats_that_a_destination_reads),
         cmocka_unit_test(a_report_without_memory_is_an_error),
         cmocka_unit_test(bad_reports),
         cmocka_unit_test(lists_that_are_too_long),

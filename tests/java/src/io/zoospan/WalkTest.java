@@ -311,7 +311,7 @@ public class WalkTest {
                 text(chunk);
                 ids.put(path, text(chunk));
             }
-            chunk.position(chunk.position() + 1 + 4 * Long.BYTES);
+            chunk.position(chunk.position() + 1 + 4 * Long.BYTES + Integer.BYTES);
         }
 
         private static String text(ByteBuffer chunk) {

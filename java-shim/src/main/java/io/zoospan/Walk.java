@@ -284,6 +284,8 @@ final class Walk implements Runnable {
         out.writeLong(seen.mzxid);
         out.writeLong(seen.czxid);
         out.writeLong(seen.mtime);
+        // What was created is there, as a rule: then a copy of the node counts the same.
+        out.writeInt(seen.created > seen.children.length ? seen.created : 0);
     }
 
     private void kind(String path, long owner) throws IOException, UnreadableException {

@@ -108,6 +108,8 @@ public final class ZooSpanHooks {
         public long mzxid;
         public long czxid;
         public long mtime;
+        /** How many children it ever had; clients see another number. */
+        public int created;
         public String[] children;
     }
 
@@ -138,6 +140,7 @@ public final class ZooSpanHooks {
         seen.mzxid = node.stat.getMzxid();
         seen.czxid = node.stat.getCzxid();
         seen.mtime = node.stat.getMtime();
+        seen.created = node.stat.getCversion();
         seen.children = node.getChildren().toArray(new String[0]);
         seen.acl = tree.getACL(node);
         return seen;
