@@ -40,6 +40,8 @@ def count(txns, roots):
     own, foreign = collections.Counter(), collections.Counter()
     for txn in txns:
         for op in txn.ops:
+            if txn.session in appliers and op.path.endswith("/zoospan"):
+                continue  # a child that an applier's multi makes and removes, which no ephemeral node can have
             if op.type in COUNTED and txnlog.beneath(op.path, roots):
                 (foreign if txn.session in appliers else own)[COUNTED[op.type], op.path] += 1
     return own, foreign
