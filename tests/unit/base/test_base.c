@@ -19,6 +19,7 @@
 #include "zs_error.h"
 #include "zs_failpoint.h"
 #include "zs_log.h"
+#include "zs_news.h"
 #include "zs_sha1.h"
 #include "zs_text.h"
 #include "zs_utf8.h"
@@ -331,6 +332,25 @@ static void a_text_is_cut_between_characters(void **state) {
         assert_int_equal(zs_utf8_cut(text, max), cut[max]);
 }
 
+static void a_reason_is_said_once_and_each_new_one(void **state) {
+    (void)state;
+    struct zs_news news = {.lines = 0};
+    int64_t now = 5000000;
+    assert_true(zs_news(&news, "a:5672: cannot connect", now));
+    assert_false(zs_news(&news, "a:5672: cannot connect", now + 1));
+    assert_true(zs_news(&news, "a:5672: 403 ACCESS_REFUSED", now + 2));
+    assert_true(zs_news(&news, "a:5672: no answer within 3000 ms", now + 3));
+    assert_false(zs_news(&news, "a:5672: cannot connect", now + 4)); // by turns, they are no news
+    assert_false(zs_news(&news, "a:5672: no answer within 2999 ms", now + 5));
+    assert_true(zs_news(&news, "a:5672: cannot connect", now + 601000)); // after a while it is said again
+    char text[] = "a is the reason";
+    int said = 0;
+    for (now += 1200000; text[0] <= 'z'; text[0]++)
+        said += zs_news(&news, text, now);
+    assert_int_equal(said, 10); // no flood
+    assert_true(zs_news(&news, text, now + 60000));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_that_was_cut_is_mended),
@@ -349,6 +369,7 @@ int main(void) {
         cmocka_unit_test(a_log_line_cannot_be_forged),
         cmocka_unit_test(sha1_is_that_of_fips_180),
         cmocka_unit_test(base64_is_that_of_rfc_4648),
+        cmocka_unit_test(a_reason_is_said_once_and_each_new_one),
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test(failpoints_do_what_the_environment_says),
 #endif
