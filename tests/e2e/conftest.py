@@ -104,16 +104,18 @@ def brokers(run_dir):
 @pytest.fixture(scope="module")
 def make_world(request, run_dir, brokers):
     """make_world(names, voters=..., start=..., plugin=..., applier=..., links=...) -> World; stopped after the module.
-    `own_brokers`: sites whose broker is nobody else's; `prepare` has to write its configuration and to start it."""
+    `own_brokers`: sites whose broker is nobody else's; `prepare` has to write its configuration and to start it.
+    `given`: brokers by site that somebody else has made, and starts and stops."""
     module = pathlib.Path(request.module.__file__).stem
     worlds, own, numbers = [], [], itertools.count(1)
 
     def make(names=("sh", "bj"), voters=1, observers=1, start=True, prepare=None, own_brokers=(),
-             **options):
+             given=None, **options):
         directory = os.path.join(run_dir, module, str(next(numbers)))
         theirs = {name: brokers.new(name, os.path.join(directory, name, "rabbitmq")) for name in own_brokers}
         own.extend(theirs.values())
-        theirs.update(brokers.get([name for name in names if name not in own_brokers]))
+        theirs.update(given or {})
+        theirs.update(brokers.get([name for name in names if name not in theirs]))
         world = World(directory, list(names), theirs, voters, observers)
         worlds.append(world)
         request.module.zoospan_worlds = worlds

@@ -18,7 +18,7 @@ import urllib.request
 
 from . import files
 from .ports import free_port
-from .processes import Process, StartError, wait_for
+from .processes import Process, StartError, stop_all, wait_for
 
 ADMIN = "admin"
 
@@ -54,6 +54,7 @@ class Epmd:
 class Broker:
     def __init__(self, directory, site, epmd):
         self.dir, self.site, self.epmd = directory, site, epmd
+        self.settings = {}  # more lines of rabbitmq.conf, by name
         self.port, self.management_port, self.dist_port = free_port(), free_port(), free_port()
         self.node = f"zoospan-{site}-{self.port}@localhost"
         self.log = os.path.join(directory, "rabbitmq.log")
@@ -79,8 +80,12 @@ class Broker:
         self.add_user(name, ("^$", f"^{link}\\.feedback$", f"^{link}$"))
         return name
 
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
     def uri(self, user, vhost="/"):
-        return f"amqp://{user}@127.0.0.1:{self.port}/{urllib.parse.quote(vhost, safe='')}"
+        return f"amqp://{user}@{self.address}/{urllib.parse.quote(vhost, safe='')}"
 
     @property
     def management_url(self):
@@ -114,7 +119,7 @@ class Broker:
             "load_definitions = " + os.path.join(self.dir, "definitions.json"),
             "vm_memory_high_watermark.absolute = 512MiB", "disk_free_limit.absolute = 50MB",
             "log.console = true", "log.console.level = info", "log.file = false",
-            "collect_statistics_interval = 2000", ""]))
+            "collect_statistics_interval = 2000", *(f"{name} = {value}" for name, value in self.settings.items()), ""]))
         write("definitions.json", json.dumps(self.definitions(), indent=1), 0o600)
 
     def definitions(self):
@@ -172,3 +177,69 @@ class Broker:
 
     def read_log(self):
         return files.read_log(self.log)
+
+
+class Cluster:
+    """Several nodes that are one RabbitMQ, on loopback; takes the place of a Broker. What is asked of it is asked of the first node
+    that runs."""
+
+    def __init__(self, directory, site, epmd, size=3):
+        self.dir, self.site = directory, site
+        self.nodes = [Broker(os.path.join(directory, str(number)), site, epmd) for number in range(1, size + 1)]
+        for node in self.nodes[1:]:
+            node.users, node.passwords = self.users, self.passwords
+
+    users = property(lambda self: self.nodes[0].users)
+    process = property(lambda self: (self.running() or self.nodes)[0].process)
+    passwords = property(lambda self: self.nodes[0].passwords)
+
+    def allow_sender(self, name="zoospan"):
+        return self.nodes[0].allow_sender(name)
+
+    def allow_applier(self, destination):
+        return self.nodes[0].allow_applier(destination)
+
+    def uri(self, user, vhost="/", nodes=None):
+        hosts = ",".join(node.address for node in nodes or self.nodes)
+        return f"amqp://{user}@{hosts}/{urllib.parse.quote(vhost, safe='')}"
+
+    def write_config(self):
+        cookie = files.new_password()
+        for node in self.nodes:
+            node.settings["cluster_formation.peer_discovery_backend"] = "classic_config"
+            for number, other in enumerate(self.nodes, 1):
+                node.settings[f"cluster_formation.classic_config.nodes.{number}"] = other.node
+            node.write_config()
+            files.write(os.path.join(node.dir, "home", ".erlang.cookie"), cookie, 0o400)
+
+    def start(self):
+        """The first node makes the cluster, the others join it."""
+        self.nodes[0].start()
+        self.nodes[0].wait_ready()
+        for node in self.nodes[1:]:
+            node.start()
+
+    def wait_ready(self, timeout_s=90):
+        for node in self.nodes:
+            node.wait_ready(timeout_s)
+        whole = lambda: len([node for node in self.api("GET", "/api/nodes") if node["running"]]) == len(self.nodes)
+        wait_for(f"the cluster of site {self.site}", timeout_s, whole, pause_s=0.25)
+
+    def running(self):
+        return [node for node in self.nodes if node.process is not None and node.process.alive()]
+
+    def node_of(self, name):
+        """The Broker that bears this node name."""
+        return next(node for node in self.nodes if node.node == name)
+
+    def api(self, *arguments, **options):
+        return self.running()[0].api(*arguments, **options)
+
+    def queues(self):
+        return self.running()[0].queues()
+
+    def ctl(self, *arguments, **options):
+        return self.running()[0].ctl(*arguments, **options)
+
+    def stop(self, timeout_s=30):
+        stop_all([node.process for node in self.running()], timeout_s)
