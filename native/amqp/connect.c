@@ -99,12 +99,12 @@ static bool try_all(struct attempts *a, int64_t until, const atomic_bool *stop, 
     return false;
 }
 
-static bool find(const struct zs_amqp_address *to, struct addrinfo **found, struct zs_error *e) {
+static bool find(const struct zs_amqp_host *to, struct addrinfo **found, struct zs_error *e) {
     const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     char port[8];
     snprintf(port, sizeof port, "%d", to->port);
-    int problem = getaddrinfo(to->host, port, &wanted, found);
-    return problem == 0 || zs_fail(e, ZS_RETRY, "%s:%d: cannot connect: hostname lookup failed: %s", to->host,
+    int problem = getaddrinfo(to->name, port, &wanted, found);
+    return problem == 0 || zs_fail(e, ZS_RETRY, "%s:%d: cannot connect: hostname lookup failed: %s", to->name,
                                    to->port, gai_strerror(problem));
 }
 
@@ -114,8 +114,8 @@ static void spell(const struct attempt *attempt, struct zs_connected *out) {
                 NULL, 0, NI_NUMERICHOST);
 }
 
-bool zs_connect(const struct zs_amqp_address *to, unsigned turn, int timeout_ms, const atomic_bool *stop,
-                struct zs_connected *out, struct zs_error *e) {
+bool zs_connect(const struct zs_amqp_host *to, bool tls, unsigned turn, int timeout_ms,
+                const atomic_bool *stop, struct zs_connected *out, struct zs_error *e) {
     struct attempts a = {.turn = turn};
     struct addrinfo *found;
     struct attempt winner;
@@ -123,7 +123,7 @@ bool zs_connect(const struct zs_amqp_address *to, unsigned turn, int timeout_ms,
         return false;
     for (const struct addrinfo *at = found; at && a.address_count < ADDRESSES_MAX; at = at->ai_next)
         a.addresses[a.address_count++] = at;
-    if (to->tls && a.address_count == 1) { // nothing to choose from, and a server logs who only knocks
+    if (tls && a.address_count == 1) { // nothing to choose from, and a server logs who only knocks
         *out = (struct zs_connected){.fd = -1, .one_address_only = true};
         freeaddrinfo(found);
         return true;
@@ -133,7 +133,7 @@ bool zs_connect(const struct zs_amqp_address *to, unsigned turn, int timeout_ms,
         spell(&winner, out);
         out->one_address_only = a.address_count == 1;
     } else {
-        zs_fail(e, ZS_RETRY, "%s:%d: cannot connect: %s%s", to->host, to->port, strerror(a.problem),
+        zs_fail(e, ZS_RETRY, "%s:%d: cannot connect: %s%s", to->name, to->port, strerror(a.problem),
                 a.problem == ETIMEDOUT ? "; no answer, not even a refusal: does a firewall drop packets?"
                                        : "; does the broker run, and listen there?");
     }

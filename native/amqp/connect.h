@@ -15,7 +15,7 @@ struct zs_connected {
 // Tries all addresses of the name side by side, each a moment after the one before, `turn` says which goes first, and each once more
 // as long as none answers: one that swallows packets holds up nothing, and a way that comes back is noticed within a second. Who
 // answers first is taken. Blocks: for the resolver's own bound, then for `timeout_ms`, or until `*stop` (may be NULL).
-bool zs_connect(const struct zs_amqp_address *to, unsigned turn, int timeout_ms, const atomic_bool *stop,
-                struct zs_connected *out, struct zs_error *e);
+bool zs_connect(const struct zs_amqp_host *to, bool tls, unsigned turn, int timeout_ms,
+                const atomic_bool *stop, struct zs_connected *out, struct zs_error *e);
 
 #endif

@@ -10,6 +10,7 @@
 //     exception is worth its code: a channel exception while declaring. A server that stands by asks for the lock queue
 //     again and again, and each refusal (405) closes the channel; it is opened anew instead of logging in again.
 //   - The password is copied into the library's buffers at login and cannot be wiped there; this module makes no copy.
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@
 #include "zs_secret.h"
 
 enum { FRAME_BYTES_MAX = 131072, CHANNELS_MAX = 1, HEARTBEAT_MAX_S = 65535, GOODBYE_MS = 1000 };
+enum { OTHERS_WAIT_MS = 3000 }; // for a host to answer, if there are others
 
 amqp_bytes_t zs_connection_bytes(const char *text) {
     return text ? amqp_cstring_bytes(text) : amqp_empty_bytes;
@@ -83,6 +85,8 @@ static enum zs_code decision(int code, const char *text) {
         return strstr(text, "in exclusive use") ? ZS_BUSY : ZS_DENIED;
     case AMQP_NOT_ALLOWED: // no such virtual host, or no access to it
         return ZS_DENIED;
+    case AMQP_NOT_FOUND:
+        return ZS_ABSENT;
     case AMQP_RESOURCE_LOCKED:
         return ZS_BUSY;
     case AMQP_PRECONDITION_FAILED:
@@ -90,6 +94,17 @@ static enum zs_code decision(int code, const char *text) {
     default:
         return ZS_RETRY;
     }
+}
+
+// "message size 200000 is larger than configured max size 65536": nothing but the broker's wording tells the bound.
+static void learn_message_max(struct zs_amqp *amqp, const char *text) {
+    const char *bound = strstr(text, "max size ");
+    if (bound && strstr(text, "message size "))
+        amqp->message_bytes_max = strtoull(bound + strlen("max size "), NULL, 10);
+}
+
+uint64_t zs_amqp_message_bytes_max(const struct zs_amqp *amqp) {
+    return amqp->message_bytes_max;
 }
 
 bool zs_connection_closed(struct zs_amqp *amqp, const amqp_method_t *method, const char *doing,
@@ -100,6 +115,8 @@ bool zs_connection_closed(struct zs_amqp *amqp, const amqp_method_t *method, con
         zs_connection_text(close->reply_text, text, sizeof text);
         zs_fail(e, decision(close->reply_code, text), "%s: %s: %d %s", amqp->broker, doing, close->reply_code,
                 text);
+        if (close->reply_code == AMQP_PRECONDITION_FAILED)
+            learn_message_max(amqp, text);
         amqp_channel_close_ok_t ok = {0};
         zs_watch_begin(amqp->watchdog, &amqp->watch, amqp->fd, amqp->call_timeout_ms);
         int sent = amqp_send_method(amqp->library, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
@@ -198,16 +215,17 @@ static amqp_socket_t *tls_socket(struct zs_amqp *amqp, const struct zs_amqp_addr
 // OpenSSL the name that the certificate must bear.
 static bool connect_tls(struct zs_amqp *amqp, amqp_socket_t *socket, const struct zs_amqp_address *address,
                         const struct zs_connected *answered, struct zs_error *e) {
-    const char *host = address->host;
+    const struct zs_amqp_host *to = &address->hosts[amqp->host];
+    const char *host = to->name;
     if (!answered->one_address_only) {
         X509_VERIFY_PARAM *checks = SSL_CTX_get0_param(amqp_ssl_socket_get_context(socket));
-        if (X509_VERIFY_PARAM_set1_host(checks, address->host, 0) != 1)
+        if (X509_VERIFY_PARAM_set1_host(checks, to->name, 0) != 1)
             return zs_fail(e, ZS_FATAL, "%s: cannot demand the host's name of its certificate", amqp->broker);
         amqp_ssl_socket_set_verify_hostname(socket, 0);
         host = answered->address;
     }
     struct timeval timeout = timeval_of(amqp->call_timeout_ms);
-    int status = amqp_socket_open_noblock(socket, host, address->port, &timeout);
+    int status = amqp_socket_open_noblock(socket, host, to->port, &timeout);
     return status == AMQP_STATUS_OK ||
            zs_fail(e, ZS_RETRY, "%s: cannot connect: %s", amqp->broker, amqp_error_string2(status));
 }
@@ -215,7 +233,10 @@ static bool connect_tls(struct zs_amqp *amqp, amqp_socket_t *socket, const struc
 static bool connect_socket(struct zs_amqp *amqp, const struct zs_amqp_address *address, unsigned turn,
                            const atomic_bool *stop, struct zs_error *e) {
     struct zs_connected answered;
-    if (!zs_connect(address, turn, amqp->call_timeout_ms, stop, &answered, e))
+    const bool others = address->host_count > 1;
+    int timeout_ms =
+        others && amqp->call_timeout_ms > OTHERS_WAIT_MS ? OTHERS_WAIT_MS : amqp->call_timeout_ms;
+    if (!zs_connect(&address->hosts[amqp->host], address->tls, turn, timeout_ms, stop, &answered, e))
         return false;
     amqp_socket_t *socket = address->tls ? tls_socket(amqp, address, e) : amqp_tcp_socket_new(amqp->library);
     if (answered.fd >= 0 && (!socket || address->tls))
@@ -298,9 +319,9 @@ static void free_all(struct zs_amqp *amqp) {
     free(amqp);
 }
 
-struct zs_amqp *zs_connection_open(const struct zs_amqp_address *address,
-                                   const struct zs_amqp_settings *settings, struct zs_watchdog *watchdog,
-                                   const atomic_bool *stop, struct zs_error *e) {
+static struct zs_amqp *open_host(const struct zs_amqp_address *address, uint32_t host,
+                                 const struct zs_amqp_settings *settings, struct zs_watchdog *watchdog,
+                                 const atomic_bool *stop, struct zs_error *e) {
     struct zs_amqp *amqp = calloc(1, sizeof *amqp);
     amqp_connection_state_t library = amqp_new_connection();
     if (!amqp || !library) {
@@ -313,9 +334,11 @@ struct zs_amqp *zs_connection_open(const struct zs_amqp_address *address,
     amqp->library = library;
     amqp->watchdog = watchdog;
     amqp->fd = -1;
+    amqp->host = host;
     amqp->call_timeout_ms = settings->call_timeout_ms;
     zs_buffer_init(&amqp->body, SIZE_MAX / 2);
-    snprintf(amqp->broker, sizeof amqp->broker, "%s:%d", address->host, address->port);
+    snprintf(amqp->broker, sizeof amqp->broker, "%s:%d", address->hosts[host].name,
+             address->hosts[host].port);
     struct timeval timeout = timeval_of(settings->call_timeout_ms);
     amqp_set_handshake_timeout(library, &timeout);
     amqp_set_rpc_timeout(library, &timeout);
@@ -327,9 +350,44 @@ struct zs_amqp *zs_connection_open(const struct zs_amqp_address *address,
     return NULL;
 }
 
+static void add_fault(struct zs_error *all, const struct zs_error *one) {
+    size_t len = strlen(all->text);
+    snprintf(all->text + len, sizeof all->text - len, "%s%.400s", len ? "; " : "", one->text);
+    if (one->code != ZS_RETRY)
+        all->code = one->code;
+}
+
+// Whatever one host answers, another one may be well: a node that starts refuses logins, too.
+struct zs_amqp *zs_connection_open(const struct zs_amqp_address *address,
+                                   const struct zs_amqp_settings *settings, struct zs_watchdog *watchdog,
+                                   const atomic_bool *stop, struct zs_error *e) {
+    struct zs_error all = {.code = ZS_RETRY};
+    assert(address->host_count > 0);
+    for (uint32_t i = 0; i < address->host_count && !(stop && atomic_load(stop)); i++) {
+        struct zs_error one = {0};
+        uint32_t host = (settings->first_host + i) % address->host_count;
+        struct zs_amqp *amqp = open_host(address, host, settings, watchdog, stop, &one);
+        if (amqp) {
+            snprintf(amqp->passed_over, sizeof amqp->passed_over, "%.511s", all.text);
+            return amqp;
+        }
+        add_fault(&all, &one);
+    }
+    zs_fail(e, all.code, "%s", all.text);
+    return NULL;
+}
+
 struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,
                              struct zs_watchdog *watchdog, struct zs_error *e) {
     return zs_connection_open(address, settings, watchdog, NULL, e);
+}
+
+uint32_t zs_amqp_host(const struct zs_amqp *amqp) {
+    return amqp->host;
+}
+
+const char *zs_amqp_passed_over(const struct zs_amqp *amqp) {
+    return amqp->passed_over;
 }
 
 void zs_amqp_close(struct zs_amqp *amqp) {

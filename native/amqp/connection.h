@@ -27,6 +27,9 @@ struct zs_amqp {
     uint64_t published; // messages since confirms were turned on
     int call_timeout_ms;
     char broker[300]; // "host:port", for messages
+    uint32_t host;
+    char passed_over[512];
+    uint64_t message_bytes_max; // as a refusal has told; 0: none has
     // A duplicate of the library's socket: it stays ours when the library closes its own behind our back, so neither the
     // watchdog nor a poll can ever meet a number that belongs to another file by then.
     int fd;

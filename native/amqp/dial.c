@@ -20,6 +20,7 @@ struct zs_dial {
     char name[NAME_BYTES], queue[QUEUE_BYTES];
     bool exclusive;
     uint16_t prefetch;
+    bool confirms;
     struct zs_watchdog *watchdog;
     int fd;
     atomic_int holders;
@@ -39,13 +40,18 @@ static void let_go(struct zs_dial *dial) {
     free(dial);
 }
 
+static bool prepare(struct zs_dial *dial) {
+    if (dial->queue[0] &&
+        !zs_amqp_consume(dial->amqp, dial->queue, dial->name, dial->exclusive, dial->prefetch, &dial->error))
+        return false;
+    return !dial->confirms || zs_amqp_confirm_mode(dial->amqp, &dial->error);
+}
+
 static void *run(void *argument) {
     struct zs_dial *dial = argument;
     dial->amqp =
         zs_connection_open(&dial->address, &dial->settings, dial->watchdog, &dial->dropped, &dial->error);
-    if (dial->amqp && dial->queue[0] &&
-        !zs_amqp_consume(dial->amqp, dial->queue, dial->name, dial->exclusive, dial->prefetch,
-                         &dial->error)) {
+    if (dial->amqp && !prepare(dial)) {
         zs_amqp_close(dial->amqp);
         dial->amqp = NULL;
     }
@@ -89,6 +95,7 @@ struct zs_dial *zs_dial_new(const struct zs_dial_plan *plan, struct zs_watchdog 
     snprintf(dial->queue, sizeof dial->queue, "%s", plan->queue ? plan->queue : "");
     dial->exclusive = plan->exclusive;
     dial->prefetch = plan->prefetch;
+    dial->confirms = plan->confirms;
     dial->watchdog = watchdog;
     zs_watchdog_keep(watchdog);
     atomic_store(&dial->holders, 2);

@@ -103,6 +103,13 @@ bool zs_amqp_publish(struct zs_amqp *amqp, const struct zs_amqp_message *m, uint
     return true;
 }
 
+bool zs_amqp_give_back(struct zs_amqp *amqp, uint64_t delivery_tag, struct zs_error *e) {
+    if (!zs_connection_begin(amqp, e))
+        return false;
+    int status = amqp_basic_nack(amqp->library, CHANNEL, delivery_tag, 0, 1);
+    return zs_connection_end(amqp, status, "giving back", e);
+}
+
 bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, struct zs_error *e) {
     if (!zs_connection_begin(amqp, e))
         return false;

@@ -47,7 +47,7 @@ static bool parse_user(struct span user, struct zs_amqp_address *out, struct zs_
     return true;
 }
 
-static bool parse_port(struct span port, struct zs_amqp_address *out, struct zs_error *e) {
+static bool parse_port(struct span port, struct zs_amqp_host *out, struct zs_error *e) {
     long value = 0;
     for (size_t i = 0; i < port.len && value <= PORT_MAX; i++) {
         if (port.at[i] < '0' || port.at[i] > '9')
@@ -61,7 +61,7 @@ static bool parse_port(struct span port, struct zs_amqp_address *out, struct zs_
     return true;
 }
 
-static bool parse_host(struct span place, struct zs_amqp_address *out, struct zs_error *e) {
+static bool parse_host(struct span place, struct zs_amqp_host *out, struct zs_error *e) {
     struct span host = place, port = {NULL, 0};
     const char *end = place.at + place.len;
     const char *colon = NULL;
@@ -77,13 +77,32 @@ static bool parse_host(struct span place, struct zs_amqp_address *out, struct zs
         if (colon)
             host.len = (size_t)(colon - place.at);
     }
-    if (host.len == 0 || !decode(host, out->host, sizeof out->host) || strpbrk(out->host, " \"<>\\^`{|}")) {
+    if (host.len == 0 || !decode(host, out->name, sizeof out->name) || strpbrk(out->name, " \"<>\\^`{|},")) {
         return zs_fail(e, ZS_INVALID, "expected a host name or an address ([...] for IPv6) behind '@'");
     }
     if (!colon)
         return true;
     port = (struct span){colon + 1, (size_t)(end - colon - 1)};
     return parse_port(port, out, e);
+}
+
+static bool parse_hosts(struct span places, struct zs_amqp_address *out, struct zs_error *e) {
+    const char *end = places.at + places.len;
+    for (const char *from = places.at;; out->host_count++) {
+        const char *comma = memchr(from, ',', (size_t)(end - from));
+        const struct span place = {from, (size_t)((comma ? comma : end) - from)};
+        if (out->host_count == ZS_AMQP_HOSTS_MAX)
+            return zs_fail(e, ZS_INVALID, "expected at most %d hosts behind '@'", ZS_AMQP_HOSTS_MAX);
+        struct zs_amqp_host *host = &out->hosts[out->host_count];
+        host->port = out->tls ? PORT_TLS : PORT_PLAIN;
+        if (!parse_host(place, host, e))
+            return false;
+        if (!comma)
+            break;
+        from = comma + 1;
+    }
+    out->host_count++;
+    return true;
 }
 
 static bool parse_vhost(struct span vhost, struct zs_amqp_address *out, struct zs_error *e) {
@@ -112,7 +131,6 @@ bool zs_amqp_parse_uri(const char *uri, struct zs_amqp_address *out, struct zs_e
     } else {
         return zs_fail(e, ZS_INVALID, "expected amqp://user@host:port/vhost, or amqps:// for TLS");
     }
-    out->port = out->tls ? PORT_TLS : PORT_PLAIN;
     struct span authority = {uri, strcspn(uri, "/?#")};
     const char *at = memchr(uri, '@', authority.len);
     if (!at)
@@ -126,5 +144,5 @@ bool zs_amqp_parse_uri(const char *uri, struct zs_amqp_address *out, struct zs_e
     struct span user = {uri, (size_t)(at - uri)};
     struct span place = {at + 1, authority.len - user.len - 1};
     struct span vhost = {*rest ? rest + 1 : rest, *rest ? strlen(rest + 1) : 0};
-    return parse_user(user, out, e) && parse_host(place, out, e) && parse_vhost(vhost, out, e);
+    return parse_user(user, out, e) && parse_hosts(place, out, e) && parse_vhost(vhost, out, e);
 }

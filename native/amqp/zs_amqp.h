@@ -24,12 +24,19 @@ struct zs_watchdog *zs_watchdog_new(struct zs_error *e);
 // Ends the calls that are still under way in threads of our own (zs_dial.h).
 void zs_watchdog_free(struct zs_watchdog *watchdog);
 
+enum { ZS_AMQP_HOSTS_MAX = 8 };
+struct zs_amqp_host {
+    char name[256];
+    int port;
+};
+
 // Where and as whom to log in. Made from amqp://user@host:port/vhost or amqps://... (vhost percent-encoded, as in
 // RabbitMQ's URI specification; the default port is 5672 or 5671, the default vhost, also for a bare '/' at the end, is
-// "/"). The user must be there. Query parameters are refused.
+// "/"). The user must be there. Several hosts, the nodes of one cluster, are separated by commas: host:port,host:port.
+// Query parameters are refused.
 struct zs_amqp_address {
-    char host[256];
-    int port;
+    struct zs_amqp_host hosts[ZS_AMQP_HOSTS_MAX];
+    uint32_t host_count;
     bool tls;
     char vhost[256];
     char user[256];
@@ -47,23 +54,34 @@ struct zs_amqp_settings {
     int heartbeat_s;     // 0 turns heartbeats off
     int call_timeout_ms; // bound of every blocking call
     unsigned turn;       // counts tries: with each another of the host's addresses goes first
+    uint32_t first_host; // which host of the address is tried first; counts on from the last to the first one
 };
 
 struct zs_amqp;
 
-// Resolves the host's name, connects to whichever of its addresses answers first, logs in (capabilities connection.blocked, consumer_cancel_notify, publisher_confirms, basic.nack and the
-// connection's name) and opens the channel. TLS verifies the certificate and the host's name.
-// Errors: ZS_DENIED (login refused, no such vhost or no access), ZS_INVALID (trusted certificates, the password's file), ZS_RETRY, ZS_FATAL.
+// Resolves the host's name, connects to whichever of its addresses answers first, logs in (capabilities connection.blocked,
+// consumer_cancel_notify, publisher_confirms, basic.nack and the connection's name) and opens the channel. TLS verifies the
+// certificate and the host's name. One host after the other is tried, until one lets us in. Errors: those of all hosts in one
+// text; ZS_DENIED (login refused, no such vhost or no access), ZS_INVALID (trusted certificates, the password's file), ZS_RETRY,
+// ZS_FATAL.
 struct zs_amqp *zs_amqp_open(const struct zs_amqp_address *address, const struct zs_amqp_settings *settings,
                              struct zs_watchdog *watchdog, struct zs_error *e);
+// Which host of the address it is, and why those that were tried before did not let us in; "": none was.
+uint32_t zs_amqp_host(const struct zs_amqp *amqp);
+const char *zs_amqp_passed_over(const struct zs_amqp *amqp);
 // Says goodbye if the connection is sound (within a second), and frees it. NULL is fine.
 void zs_amqp_close(struct zs_amqp *amqp);
 
 enum zs_amqp_overflow { ZS_OVERFLOW_NONE, ZS_OVERFLOW_DROP_HEAD, ZS_OVERFLOW_REJECT_PUBLISH };
 
+// The type is always told: without it the virtual host's default would decide.
+enum zs_amqp_queue_type { ZS_QUEUE_CLASSIC, ZS_QUEUE_QUORUM };
+
 struct zs_amqp_queue {
     const char *name;
+    enum zs_amqp_queue_type type;
     bool durable, exclusive;
+    bool single_active_consumer; // others may consume, and get nothing before the first one goes
     enum zs_amqp_overflow overflow;
     int64_t length_max; // messages; 0: no bound
     int64_t bytes_max;  // 0: no bound
@@ -72,6 +90,16 @@ struct zs_amqp_queue {
 // Errors: ZS_BUSY (405: another connection holds the exclusive queue), ZS_INVALID (406: exists with other arguments;
 // the message names the broker's text), ZS_DENIED (403), ZS_RETRY.
 bool zs_amqp_declare_queue(struct zs_amqp *amqp, const struct zs_amqp_queue *queue, struct zs_error *e);
+
+// What a queue holds. A quorum queue without a majority of its nodes says 0 and 0.
+struct zs_amqp_queue_count {
+    uint32_t messages;  // ready
+    uint32_t consumers; // whoever they belong to
+};
+// Asks about a queue that exists; needs no permission. Errors: ZS_ABSENT (404: no such queue, or the only node that has it is
+// down, which the text names), ZS_BUSY (another connection's exclusive queue).
+bool zs_amqp_count_queue(struct zs_amqp *amqp, const char *queue, struct zs_amqp_queue_count *out,
+                         struct zs_error *e);
 // A durable exchange of type "direct" or "fanout", and a binding of a queue to it.
 bool zs_amqp_declare_exchange(struct zs_amqp *amqp, const char *name, const char *type, struct zs_error *e);
 bool zs_amqp_bind(struct zs_amqp *amqp, const char *queue, const char *exchange, const char *key,
@@ -98,16 +126,31 @@ struct zs_amqp_message {
     struct zs_slice body;
 };
 
+// How large a message may be here (max_message_size), in bytes. The broker tells only when it closes the channel over one
+// that is larger; 0: not known.
+uint64_t zs_amqp_message_bytes_max(const struct zs_amqp *amqp);
+
 // Sends one message. `delivery_tag` (may be NULL) receives its number (0 without confirms). Errors: ZS_RETRY, ZS_INVALID
 // (more than 16 headers: nothing was sent).
 bool zs_amqp_publish(struct zs_amqp *amqp, const struct zs_amqp_message *message, uint64_t *delivery_tag,
                      struct zs_error *e);
 
-// Starts consuming with explicit acknowledgements. Errors: ZS_BUSY (another exclusive consumer), ZS_RETRY (404: no such
+// What a queue lacks whose broker answers, and which itself does not.
+#define ZS_AMQP_NO_MAJORITY "the queue has no majority of its nodes"
+
+// Starts consuming with explicit acknowledgements. Errors: ZS_BUSY (another exclusive consumer), ZS_ABSENT (404: no such
 // queue yet), ZS_DENIED.
 bool zs_amqp_consume(struct zs_amqp *amqp, const char *queue, const char *consumer_tag, bool exclusive,
                      uint16_t prefetch, struct zs_error *e);
 bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, struct zs_error *e);
+// The queue gets the message back, and delivers it again: to another consumer, if there is one.
+bool zs_amqp_give_back(struct zs_amqp *amqp, uint64_t delivery_tag, struct zs_error *e);
+// Ends what zs_amqp_consume began. What has been delivered until then still comes out of zs_amqp_next.
+bool zs_amqp_cancel(struct zs_amqp *amqp, const char *consumer_tag, struct zs_error *e);
+// Looks at the first message of a queue, and leaves it there. `out`: its body; empty: there is none, or it is above `body_max`.
+// For a connection that neither confirms nor consumes. Errors: as for zs_amqp_consume.
+bool zs_amqp_peek(struct zs_amqp *amqp, const char *queue, size_t body_max, struct zs_buffer *out,
+                  struct zs_error *e);
 
 // Wait with poll on this for POLLIN, but no longer than zs_amqp_idle_ms milliseconds (asked anew before each wait), then
 // call zs_amqp_next until it yields ZS_AMQP_NONE. That time is for heartbeats, which are sent and checked only there, and

@@ -13,6 +13,7 @@ struct zs_dial_plan { // all of it is copied
     const char *queue; // to consume from; NULL: the connection is only opened
     bool exclusive;    // ... as zs_amqp_consume, with the connection's name as the consumer's tag
     uint16_t prefetch;
+    bool confirms; // turned on
 };
 
 // NULL: no memory, or no thread can be started. The watchdog may be freed before the try has ended.

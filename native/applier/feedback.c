@@ -16,8 +16,9 @@ void zs_feedback_close(struct zs_link *link) {
 
 static void failed(struct zs_link *link, const struct zs_error *e) {
     struct zs_feedback *feedback = &link->feedback;
-    zs_logf(link->log, feedback->failing ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN, "%s: no report to the origin: %s",
-            link->names.link, e->text);
+    const bool news = zs_news(&feedback->news, e->text, zs_mono_ms());
+    zs_logf(link->log, feedback->failing && !news ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN,
+            "%s: no report to the origin: %s", link->names.link, e->text);
     feedback->failing = true;
     feedback->tries++;
     zs_dial_hang_up(feedback->amqp);
@@ -29,12 +30,14 @@ static void failed(struct zs_link *link, const struct zs_error *e) {
 static void begin_to_open(struct zs_link *link) {
     char name[128];
     struct zs_error e;
-    snprintf(name, sizeof name, "zoospan-applier %s %s feedback", link->settings.site, link->names.link);
+    snprintf(name, sizeof name, "zoospan-applier %s.%s feedback", link->settings.origin, link->settings.site);
     const struct zs_dial_plan plan = {.address = &link->settings.address,
+                                      .confirms = true,
                                       .settings = {.name = name,
                                                    .heartbeat_s = link->settings.amqp_heartbeat_s,
                                                    .call_timeout_ms = link->settings.amqp_timeout_ms,
-                                                   .turn = link->feedback.tries}};
+                                                   .turn = link->feedback.tries,
+                                                   .first_host = link->first_host}};
     link->feedback.dial = zs_dial_new(&plan, link->watchdog, &e);
     if (!link->feedback.dial)
         failed(link, &e);
@@ -136,6 +139,11 @@ void zs_feedback_service(struct zs_link *link) {
             feedback->due = true;
         } else if (event.type == ZS_AMQP_NONE) {
             return;
+        } else if (event.type == ZS_AMQP_NACK) {
+            // What met a quorum queue without a leader is refused on this channel for ever.
+            zs_fail(&e, ZS_RETRY, "RabbitMQ refuses reports");
+            failed(link, &e);
+            feedback->due = true;
         } else if (event.type == ZS_AMQP_BLOCKED || event.type == ZS_AMQP_UNBLOCKED) {
             feedback->blocked = event.type == ZS_AMQP_BLOCKED; // a publish would wait; reports can
         }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCRATCH_BYTES_MAX = 256 * 1024 * 1024, MARKER_BYTES_MAX = 2048, REPORT_BYTES_MAX = 65536 };
+enum { SCRATCH_BYTES_MAX = 256 * 1024 * 1024, MARKER_BYTES_MAX = 2048 };
 enum { LOOK_MS_MIN = 1000, LOOK_MS_MAX = 60000 }; // see zs_history_tick
 enum { SLACK = 1024 };
 static_assert(MARKER_BYTES_MAX + ZS_JOURNAL_BYTES + SLACK <= ZS_PLAN_MARKER_ROOM,
@@ -55,6 +55,10 @@ void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const ch
                                   (old == ZS_APPLY_TARGET && state == ZS_APPLY_BROKER) // one step on
                               ? ZS_LEVEL_INFO
                               : ZS_LEVEL_WARN;
+    // A link that tries again and again, or that waits for several things by turns, says each once.
+    const bool flowed = old == ZS_APPLY_LIVE || old == ZS_APPLY_GAP || old == ZS_APPLY_IMAGE;
+    if (state == ZS_APPLY_BROKER || state == ZS_APPLY_TARGET || state == ZS_APPLY_WAITING)
+        quiet = !zs_news(&link->news, reason, zs_mono_ms()) && !flowed;
     zs_logf(link->log, quiet ? ZS_LEVEL_DEBUG : level, "%s: %s -> %s%s%s", link->names.link,
             zs_apply_state_name(old), zs_apply_state_name(state), *reason ? ": " : "", reason);
     link->counters.state = state;
@@ -345,7 +349,7 @@ static bool init_parts(struct zs_link *link, struct zs_error *e) {
     link->scratch = zs_arena_new(SCRATCH_BYTES_MAX);
     link->image.arena = zs_arena_new(SCRATCH_BYTES_MAX);
     zs_buffer_init(&link->marker_json, MARKER_BYTES_MAX);
-    zs_buffer_init(&link->feedback.json, REPORT_BYTES_MAX);
+    zs_buffer_init(&link->feedback.json, ZS_REPORT_BYTES_MAX);
     if (!link->flights || !link->scratch || !link->image.arena)
         return zs_fail(e, ZS_FATAL, "out of memory");
     return true;

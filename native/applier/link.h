@@ -29,7 +29,8 @@
 //   5. Registering also names the session, before it writes anything that is replicated: so the site's own plugin can
 //      tell an applier's writes from a client's (no loops). Requests carry the session's generation: a new, unregistered session
 //      refuses them.
-//      Only who consumes the queue registers, so that an applier that stands by disturbs nobody.
+//      Only who consumes the queue registers, so that an applier that stands by disturbs nobody. Of two that consume, the
+//      one that registered last applies; the other one finds that in the marker, and stands by (receiver.c).
 //   6. A batch is acknowledged once all of it is done. Batches that a connection to the broker was lost with come again:
 //      they are dropped, and the position rule trims what is done.
 #ifndef ZS_LINK_H
@@ -49,6 +50,7 @@
 #include "zs_ephemerals.h"
 #include "zs_filter.h"
 #include "zs_names.h"
+#include "zs_news.h"
 #include "zs_plan.h"
 #include "zs_report.h"
 
@@ -145,6 +147,17 @@ struct zs_moment {
     int64_t own, position;
 };
 
+// Whether it is our turn to apply: two that consume find out by what the registrations in the marker tell (receiver.c).
+struct zs_turn {
+    bool served;      // something has been delivered since we consume
+    int64_t heard_at; // when, or when we began to (monotonic)
+    bool known;       // `session` is
+    int64_t session;  // who was registered in the marker when we began to consume, or ourselves
+    int64_t look_at;  // when to see, without a delivery, whether the queue serves us at all (monotonic)
+    int64_t look_ms;
+    int unanswered; // looks in a row that the queue has not answered
+};
+
 struct zs_feedback {
     struct zs_amqp *amqp;
     struct zs_dial *dial; // that opens it
@@ -152,9 +165,10 @@ struct zs_feedback {
     unsigned tries;       // that failed in a row
     struct zs_backoff backoff;
     int64_t next_ms;
-    bool due;     // something has changed that the origin should know at once
-    bool failing; // said so in the log
-    bool blocked; // by an alarm of the broker
+    bool due;            // something has changed that the origin should know at once
+    bool failing;        // said so in the log ...
+    struct zs_news news; // ... and why
+    bool blocked;        // by an alarm of the broker
     struct zs_buffer json;
     struct zs_report report; // scratch: it is large
 };
@@ -206,13 +220,17 @@ struct zs_link {
     bool started;
     atomic_bool stopping;
 
-    // the origin's broker
-    struct zs_amqp *receive;
+    // the origin's broker: `lookout` as long as another applier consumes, `receive` when we do
+    struct zs_amqp *lookout, *receive;
     struct zs_dial *receive_dial; // that opens it
     unsigned receive_tries;       // that failed in a row
+    uint32_t first_host;          // of the address: where the next connection is tried first
+    bool lookout_probed;          // the queue has a majority of its nodes, or needs none
     struct zs_backoff receive_backoff;
     bool receive_failed;
     struct zs_error receive_error;
+    struct zs_turn turn;
+    int64_t answered_at; // when ZooKeeper was there (monotonic)
     struct zs_feedback feedback;
 
     // our place
@@ -281,6 +299,7 @@ struct zs_link {
     int64_t moment_at;               // when the next one is due (monotonic)
     struct zs_apply_status counters; // the thread's own
     int64_t conflict_second, conflict_lines, conflict_silent;
+    struct zs_news news; // why it did not flow
 };
 
 // --- link.c ----------------------------------------------------------------------------------------------------------
@@ -442,7 +461,10 @@ bool zs_lift_number(const char *path, int64_t *number);
 
 // --- receiver.c, feedback.c ------------------------------------------------------------------------------------------
 
-void *zs_receiver_run(void *context);                 // a link, as pthread_create wants it
+void *zs_receiver_run(void *context); // a link, as pthread_create wants it
+// The marker names this session as the one that registered last; `own`: ours. Gives the queue up if another applier has taken
+// over since we consume.
+void zs_receiver_mind_session(struct zs_link *link, int64_t registered, int64_t own);
 void zs_receiver_wait(void *context, int timeout_ms); // the link's zs_client.wait
 int zs_receiver_wait_ms(
     const struct zs_link *link); // how long a turn may wait; 0: there is work that nothing wakes for

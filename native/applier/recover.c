@@ -123,6 +123,7 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
             zs_history_wrote(link, theirs, request.changed);
         link->marker_exists = link->registered = true;
         link->durable = link->marker.zxid;
+        link->turn.session = link->marker.session;
     } else if (request.outcome == ZS_REFUSED &&
                (request.rc == ZBADVERSION || request.rc == ZNONODE || request.rc == ZNODEEXISTS)) {
         zs_fail(e, ZS_RETRY, "another applier moves the marker %s", link->marker_path);
@@ -452,6 +453,7 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     zs_quarantine_forget(link);
     link->journal.open = false; // another applier may have written there
     take_place(link, &found, exists);
+    zs_receiver_mind_session(link, exists ? found.session : 0, target.session);
     // Registered is who wrote the marker last. Who does not, waits for the first write: an applier that stands by must
     // not fence the one that works. (A marker that does not exist is made with the first batch.)
     link->registered =

@@ -14,6 +14,7 @@ enum zs_code {
     ZS_OK = 0,
     ZS_RETRY, // outcome unknown or peer away: throw the connection away, back off, start from the durable position
     ZS_BUSY,    // somebody else holds it (lock queue, exclusive consumer, marker): stand by and ask again
+    ZS_ABSENT,  // what is asked for is not there: whoever makes it has not done so yet, or has to do so again
     ZS_GAP,     // bytes are missing between the position and what is here
     ZS_CORRUPT, // the bytes of the world break their own rules: refuse them, never interpret them
     ZS_DENIED,  // authentication or permission: an operator has to act, retrying quickly does not help

@@ -95,8 +95,10 @@ const struct zs_option zs_option_table[] = {
             "The RabbitMQ of the link's origin, as `amqp://user@host:port/vhost`, or `amqps://` for TLS. In "
             "zoo.cfg that is this site's own broker. In the applier's file it is the broker of the other "
             "site, "
-            "so each link has its own. The vhost is percent-encoded: `%2F` is the vhost `/`. A password does "
-            "not belong here: see `zoospan.amqp_password_file`.",
+            "so each link has its own. The nodes of a cluster are separated by commas "
+            "(`amqp://user@a:5672,b:5672,c:5672/vhost`): they are tried in turn. The vhost is "
+            "percent-encoded: "
+            "`%2F` is the vhost `/`. A password does not belong here: see `zoospan.amqp_password_file`.",
         .example = "amqp://zoospan@rabbitmq.sh.example.org:5672/%2F",
         .example_applier = "amqps://zoospan-sh@rabbitmq.bj.example.org:5671/%2F",
     },
@@ -177,6 +179,19 @@ const struct zs_option zs_option_table[] = {
             "its broker is back.",
     },
     {
+        .name = "queue_type",
+        .group = "RabbitMQ",
+        .roles = P,
+        .per_link = true,
+        .type = ZS_TYPE_CHOICE,
+        .choices = "classic|quorum",
+        .fallback = "classic",
+        .prose =
+            "What the queues of a link are made as. `classic`: on one node of the cluster, and away while "
+            "that is. `quorum`: on up to three nodes, and there as long as most of them are. A queue that "
+            "exists is used as it is, and the log says so.",
+    },
+    {
         .name = "queue_bytes_max",
         .group = "RabbitMQ",
         .roles = P,
@@ -187,8 +202,8 @@ const struct zs_option zs_option_table[] = {
         .max = 1 * T,
         .prose =
             "How many bytes the queue of a link may hold at the broker. When it is full the link waits and "
-            "the others go on. RabbitMQ does not change this on a queue that exists: OPERATING.md, under "
-            "RabbitMQ, tells how to.",
+            "the others go on. A queue that exists keeps what it was made with: OPERATING.md, under "
+            "RabbitMQ, tells how to change it.",
     },
 
     // --- sending

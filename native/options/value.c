@@ -270,7 +270,8 @@ void zs_value_expects(const struct zs_option *option, char out[static ZS_FAULT_B
         words = "path patterns, each beginning with '/', separated by commas";
         break;
     case ZS_TYPE_URI:
-        words = "amqp://user@host:port/vhost or amqps://..., without a password";
+        words = "amqp://user@host:port/vhost or amqps://..., without a password; several host:port separated "
+                "by commas";
         break;
     case ZS_TYPE_SERVERS:
         words = "host:port, several separated by commas, without a chroot";

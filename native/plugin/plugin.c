@@ -37,6 +37,8 @@ static bool read_settings(const struct zs_options *options, const char *destinat
     if (s->txn_bytes_max > ZS_TXN_BYTES_MAX)
         s->txn_bytes_max = ZS_TXN_BYTES_MAX;
     s->queue_bytes_max = zs_option_int(options, destination, "queue_bytes_max");
+    bool quorum = strcmp(zs_option_text(options, destination, "queue_type"), "quorum") == 0;
+    s->queue_type = quorum ? ZS_QUEUE_QUORUM : ZS_QUEUE_CLASSIC;
     s->heartbeat_ms = zs_option_int(options, destination, "heartbeat");
     s->amqp_heartbeat_s = (int)(zs_option_int(options, destination, "amqp_heartbeat") / 1000);
     s->amqp_timeout_ms = (int)zs_option_int(options, destination, "amqp_timeout");

@@ -38,6 +38,13 @@ void zs_gap_enter(struct zs_sender *s, const char *reason, bool others_may) {
     zs_link_move(s, ZS_LINK_GAP, reason);
 }
 
+// The destination takes BROKEN only from where it is, and may have come further since.
+void zs_gap_follow(struct zs_sender *s) {
+    char reason[ZS_REASON_MAX + 1];
+    snprintf(reason, sizeof reason, "%s", s->gap.reason);
+    zs_gap_enter(s, reason, false);
+}
+
 bool zs_gap_look_again(const struct zs_sender *s) {
     return !same_place(&s->gap, s) || zs_mono_ms() >= s->gap.look_at;
 }
@@ -46,8 +53,9 @@ bool zs_gap_beat(struct zs_sender *s, struct zs_error *e) {
     if (s->blocked || zs_window_full(&s->window) || zs_mono_ms() < s->heartbeat_at)
         return true;
     char reason[ZS_REASON_MAX + 1];
+    bool fits;
     snprintf(reason, sizeof reason, "%s", s->gap.reason);
     const struct zs_record record = {.type = ZS_RECORD_BROKEN,
                                      .broken = {.zxid = s->gap.zxid, .reason = reason}};
-    return zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN && zs_link_publish(s, true, e);
+    return zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN && zs_link_publish(s, true, &fits, e);
 }

@@ -15,7 +15,10 @@
 //   4. Whatever breaks the connection or the walk, or makes the image useless, makes it begin anew, with another run. But a node
 //      that cannot be read or sent will not be the next time either: the link says which (GAP), another server of the site
 //      gets its turn (gap.c), and if there is none this one tries again once a minute.
-//   5. When the last batch is confirmed the stream goes on: from Z0, or behind an image of a deeper path from where the
+//   5. A node that RabbitMQ does not take (max_message_size) is left out, and the destination is told so before the first node:
+//      by a pattern among those that the link does not carry, so it keeps what it has there. It shows only when the node
+//      is met, and then the image begins anew.
+//   6. When the last batch is confirmed the stream goes on: from Z0, or behind an image of a deeper path from where the
 //      destination stands, because it has kept its place. The destination goes on asking for its image until it has taken
 //      it, and says which run it is taking: as long as that is ours, or news may still come, we wait. If it has named ours
 //      and does so no more, it has dropped it (it was restarted, say), and gets another one at once.
@@ -28,6 +31,7 @@
 #include "zs_link.h"
 
 enum {
+    LEFT_OUT_MAX = 64,
     NODES_PER_TURN = 4096,
     NODES_PER_BATCH = 4096,
     WAIT_MS = 30 * 1000,  // for what the image lacks
@@ -38,6 +42,24 @@ enum {
     TAKE_IT_MS = 30 * 1000,    // time for the destination to begin with what it was sent
     TELL_MS = 5000,
 };
+
+void zs_image_init(struct zs_image *image) {
+    zs_buffer_init(&image->left_out, ZS_RULES_MAX / 2);
+}
+
+static void forget_left_out(struct zs_image *image) {
+    zs_buffer_clear(&image->left_out);
+    zs_patterns_free(image->left_out_patterns);
+    image->left_out_patterns = NULL;
+    image->left_out_count = 0;
+}
+
+void zs_image_free(struct zs_image *image) {
+    forget_left_out(image);
+    zs_buffer_free(&image->left_out);
+    free(image->large_path);
+    zs_arena_free(image->arena);
+}
 
 void zs_image_drop(struct zs_sender *s) {
     struct zs_image *image = &s->image;
@@ -57,6 +79,7 @@ void zs_image_begin(struct zs_sender *s) {
     struct zs_image *image = &s->image;
     zs_source_close(s);
     zs_image_drop(s);
+    forget_left_out(image);
     s->entry_waits = false;
     s->resumes = false;
     const struct zs_checkpoint at = {.zxid = s->report.applied, .clock = s->report.clock};
@@ -225,9 +248,75 @@ static bool take_head(struct zs_sender *s, struct zs_error *e) {
     return zs_outbound_begin_image(s->outbound, e);
 }
 
+// --- what RabbitMQ does not take -------------------------------------------------------------------------------------
+
+// A pattern that covers the path; what has a meaning in patterns stands for any character.
+static void put_pattern(struct zs_buffer *to, const char *path) {
+    for (const char *c = path; *c; c++) {
+        bool plain = (unsigned char)*c > ' ' && !strchr("*?,\\%", *c);
+        zs_put_bytes(to, plain ? c : "?", 1);
+    }
+}
+
+// The walk begins anew without it. False: there are too many of them.
+static bool leave_out(struct zs_sender *s, struct zs_error *e) {
+    struct zs_image *image = &s->image;
+    if (!image->large_path || image->left_out_count == LEFT_OUT_MAX)
+        return zs_fail(e, ZS_FATAL, "%u nodes are left out already", image->left_out_count);
+    zs_logf(s->log, ZS_LEVEL_ERROR,
+            "link %s: image: %s is left out: a message of %zu bytes, and RabbitMQ takes %zu at most "
+            "(max_message_size)",
+            s->names.link, image->large_path, s->outgoing.message.len, s->message_bytes_max);
+    if (image->left_out_count++)
+        zs_put_bytes(&image->left_out, ",", 1);
+    put_pattern(&image->left_out, image->large_path);
+    zs_put_u8(&image->left_out, 0);
+    if (image->left_out.failed)
+        return zs_fail(e, ZS_FATAL, "the paths that are left out are too long");
+    zs_patterns_free(image->left_out_patterns);
+    image->left_out_patterns = zs_patterns_new((const char *)image->left_out.at, e);
+    image->left_out.len--; // the NUL, which the next one takes the place of
+    return image->left_out_patterns != NULL;
+}
+
+static bool is_left_out(const struct zs_image *image, const char *path) {
+    return image->left_out_patterns && zs_patterns_match(image->left_out_patterns, path);
+}
+
+// What the link does not carry, with what is left out.
+static const char *exclude_of(struct zs_sender *s, struct zs_buffer *scratch) {
+    const char *exclude = zs_filter_exclude(s->settings.filter);
+    const struct zs_image *image = &s->image;
+    if (!image->left_out_count)
+        return exclude;
+    zs_put_bytes(scratch, exclude, strlen(exclude));
+    if (*exclude)
+        zs_put_bytes(scratch, ",", 1);
+    zs_put_bytes(scratch, image->left_out.at, image->left_out.len + 1); // with its NUL
+    return scratch->failed ? NULL : (const char *)scratch->at;
+}
+
+static void note_size(struct zs_sender *s) {
+    struct zs_image *image = &s->image;
+    size_t bytes = image->node.data.len + strlen(image->node.path);
+    if (!s->message_bytes_max || bytes < s->message_bytes_max / 4 || bytes <= image->large_bytes)
+        return;
+    free(image->large_path);
+    image->large_path = strdup(image->node.path);
+    image->large_bytes = bytes;
+}
+
 // Each batch says what it belongs to.
 static bool open_batch(struct zs_sender *s, struct zs_error *e) {
     struct zs_image *image = &s->image;
+    struct zs_buffer scratch;
+    zs_buffer_init(&scratch, ZS_RULES_MAX + 1);
+    const char *exclude = exclude_of(s, &scratch);
+    if (!exclude) {
+        zs_buffer_free(&scratch);
+        return zs_fail(e, ZS_FATAL, "the paths that are left out are too long");
+    }
+    image->large_bytes = 0;
     struct zs_record record = {.type = ZS_RECORD_SNAPSHOT_PART,
                                .part = {.run = image->run, .index = image->part}};
     bool seen = image->has_marker && zs_ready_counts(&image->marker);
@@ -241,10 +330,12 @@ static bool open_batch(struct zs_sender *s, struct zs_error *e) {
                                               .vector_count = image->vector_count,
                                               .vector = image->holds,
                                               .include = zs_filter_include(s->settings.filter),
-                                              .exclude = zs_filter_exclude(s->settings.filter)}};
+                                              .exclude = exclude}};
     image->part++;
     image->batch_open = true;
-    return zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN;
+    bool taken = zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN;
+    zs_buffer_free(&scratch);
+    return taken;
 }
 
 // `full`: the batch must leave before anything else fits.
@@ -263,6 +354,8 @@ static bool add_node(struct zs_sender *s, bool *full, struct zs_error *e) {
         return zs_error_context(e, "node %.300s", image->node.path);
     image->node_waits = *full;
     image->nodes += !*full;
+    if (!*full)
+        note_size(s);
     image->sequence_waits = image->created > 0;
     return true;
 }
@@ -332,7 +425,7 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
     image->node.copy = zs_zxids_hold(&image->copies, image->node.zxid);
     if (image->node.zxid <= image->restored || zs_zxids_hold(&image->borrowed, image->node.zxid))
         image->node.time_ms = 0;
-    return add_node(s, full, e);
+    return is_left_out(image, image->node.path) || add_node(s, full, e);
 }
 
 // --- turns -----------------------------------------------------------------------------------------------------------
@@ -417,7 +510,19 @@ static bool send_next(struct zs_sender *s, bool *more, struct zs_error *e) {
     image->in_flight = image->batch_open; // else it is a mere heartbeat
     image->batch_open = false;
     *more = false; // until it is confirmed
-    return zs_link_publish(s, heartbeat, e);
+    bool fits;
+    if (!zs_link_publish(s, heartbeat, &fits, e))
+        return false;
+    if (fits)
+        return true;
+    struct zs_error why = {0};
+    if (leave_out(s, &why)) {
+        zs_fail(&why, ZS_RETRY, "%u nodes are left out", image->left_out_count);
+        begin_anew(s, &why);
+    } else {
+        cannot_be_sent(s, &why);
+    }
+    return true;
 }
 
 // Why what is being sent is of no use any more; NULL: it is.
@@ -451,6 +556,7 @@ bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
         return true;
     if (s->window.refused) { // once more, after a while; a mere heartbeat is not worth it
         s->failures++;
+        zs_link_say_full(s);
         s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s, s->failures);
         zs_window_reset(&s->window, s->settings.window_batches, &image->goes_on);
         image->again = image->in_flight;

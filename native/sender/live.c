@@ -7,10 +7,12 @@
 
 enum {
     ENTRIES_PER_TURN = 1024, // then the sockets get their turn
-    REPORT_BYTES_MAX = 64 * 1024,
     REWIND_AGAIN_MS = 5000,
     PATIENCE_MS = 4,
     BUSY_HEARTBEATS = 10, // a busy link's heartbeats are so much rarer
+    FULL_LOOK_MS = 5000,
+    UNCONFIRMED_SAY_MS = 5000,
+    UNCONFIRMED_MAX_MS = 30 * 1000, // then the connection is given up: another node may be better
 };
 
 // --- reports ---------------------------------------------------------------------------------------------------------
@@ -40,37 +42,38 @@ static void take_report(struct zs_sender *s, const struct zs_report *report) {
     zs_way_reported(&s->way, report->applied, zs_mono_ms());
 }
 
+void zs_link_hear_report(struct zs_sender *s, struct zs_slice body, const char *dropped) {
+    struct zs_report report;
+    struct zs_error bad = {0};
+    if (body.at && zs_report_decode(body.at, body.len, &report, &bad))
+        take_report(s, &report);
+    else
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: ignores a report that cannot be read: %s%s", s->names.link,
+                dropped, bad.text);
+}
+
 static bool read_reports(struct zs_sender *s, struct zs_error *e) {
     struct zs_amqp_event event;
     do {
-        if (!zs_amqp_next(s->topology.feedback, REPORT_BYTES_MAX, &event, e))
+        if (!zs_amqp_next(s->topology.feedback, ZS_REPORT_BYTES_MAX, &event, e))
             return false;
         if (event.type != ZS_AMQP_DELIVERY)
             continue;
-        struct zs_report report;
-        struct zs_error bad = {0};
-        if (event.body.at && zs_report_decode(event.body.at, event.body.len, &report, &bad))
-            take_report(s, &report);
-        else
-            zs_logf(s->log, ZS_LEVEL_WARN, "link %s: ignores a report that cannot be read: %s%s",
-                    s->names.link, event.text, bad.text);
-        if (s->report_tag && !zs_amqp_ack(s->topology.feedback, s->report_tag, false, e))
+        zs_link_hear_report(s, event.body, event.text);
+        if (!zs_amqp_ack(s->topology.feedback, event.tag, false, e))
             return false;
-        s->report_tag = event.tag;
     } while (event.type != ZS_AMQP_NONE);
     return true;
 }
 
-// Reports have a connection of their own. While it is away, or cannot be had, the stream goes on. False: that
-// cannot go on either. Who stands by takes copies of them.
+// Reports have a connection of their own. While it is away, or cannot be had, the stream goes on. False: their queue is gone, and
+// has to be made again with all the others. Who stands by takes copies of them.
 bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e) {
     struct zs_error lost = {0};
     bool copies = s->state == ZS_LINK_STANDBY;
     bool idle = !s->topology.feedback && !s->topology.feedback_dial;
     if (idle && zs_mono_ms() < s->listen_at)
         return true;
-    if (idle && !copies && s->listen_at && !s->blocked && !zs_topology_renew(&s->topology, &s->names, e))
-        return false;
     switch (zs_topology_listen(&s->topology, &s->settings, &s->names, copies, s->watchdog, &lost)) {
     case ZS_OPENING_PENDING:
         return true;
@@ -81,11 +84,13 @@ bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e) {
     case ZS_OPENING_FAILED:
         break;
     }
-    zs_logf(s->log, s->topology.feedback_tries > 1 ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN,
+    if (lost.code == ZS_ABSENT)
+        return zs_fail(e, ZS_ABSENT, "%s", lost.text);
+    bool news = zs_news(&s->news, lost.text, zs_mono_ms());
+    zs_logf(s->log, s->topology.feedback_tries > 1 && !news ? ZS_LEVEL_DEBUG : ZS_LEVEL_WARN,
             "link %s: no reports from %s: %s", s->names.link, s->settings.destination, lost.text);
     snprintf(s->deaf, sizeof s->deaf, "cannot hear the destination: %.200s", lost.text);
     zs_topology_deafen(&s->topology);
-    s->report_tag = 0;
     s->listen_at = zs_mono_ms() + zs_link_backoff_ms(s, (int)s->topology.feedback_tries);
     return true;
 }
@@ -95,13 +100,14 @@ bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e) {
 bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e) {
     struct zs_amqp_event event;
     do {
-        if (!zs_amqp_next(s->topology.publisher, REPORT_BYTES_MAX, &event, e))
+        if (!zs_amqp_next(s->topology.publisher, ZS_REPORT_BYTES_MAX, &event, e))
             return false;
         switch (event.type) {
         case ZS_AMQP_CONFIRM:
             ZS_FAILPOINT("sender_confirm");
             if (zs_window_settle(&s->window, event.tag, event.multiple, true)) {
                 s->confirmed_since_publish = true;
+                s->unconfirmed_since = 0;
                 if (!s->window.refused) {
                     s->failures = 0;
                     s->full_said = false;
@@ -111,6 +117,7 @@ bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e) {
         case ZS_AMQP_NACK:
             s->status.nacked++;
             zs_window_settle(&s->window, event.tag, event.multiple, false);
+            s->unconfirmed_since = 0;
             break;
         case ZS_AMQP_RETURNED:
             // Its confirm would follow: the broker has done its duty, but the batch is nowhere.
@@ -119,6 +126,7 @@ bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e) {
                            event.text, s->names.queue);
         case ZS_AMQP_BLOCKED:
             s->blocked = true;
+            snprintf(s->hindrance, sizeof s->hindrance, "RabbitMQ blocks publishers: %.250s", event.text);
             zs_logf(s->log, ZS_LEVEL_WARN, "link %s: RabbitMQ blocks publishers: %s", s->names.link,
                     event.text);
             break;
@@ -132,6 +140,32 @@ bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e) {
         }
     } while (event.type != ZS_AMQP_NONE);
     return true;
+}
+
+// A queue without a majority of its nodes takes messages, and says nothing.
+static bool mind_confirms(struct zs_sender *s, struct zs_error *e) {
+    int64_t now = zs_mono_ms();
+    if (s->window.count == 0 || s->blocked)
+        s->unconfirmed_since = 0;
+    else if (!s->unconfirmed_since)
+        s->unconfirmed_since = now;
+    int64_t waited = s->unconfirmed_since ? now - s->unconfirmed_since : 0;
+    bool said = s->unconfirmed_said;
+    s->unconfirmed_said = waited >= UNCONFIRMED_SAY_MS;
+    if (s->unconfirmed_said)
+        snprintf(s->hindrance, sizeof s->hindrance,
+                 "RabbitMQ confirms nothing for %d s: " ZS_AMQP_NO_MAJORITY
+                 " (if it is a quorum queue), or RabbitMQ is overloaded",
+                 (int)(waited / 1000));
+    if (s->unconfirmed_said && !said)
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: %s", s->names.link, s->hindrance);
+    return waited < UNCONFIRMED_MAX_MS || zs_fail(e, ZS_RETRY, "%s", s->hindrance);
+}
+
+int64_t zs_link_mind_confirms_at(const struct zs_sender *s, int64_t now) {
+    if (!s->unconfirmed_since)
+        return now + UNCONFIRMED_SAY_MS;
+    return s->unconfirmed_since + (s->unconfirmed_said ? UNCONFIRMED_MAX_MS : UNCONFIRMED_SAY_MS);
 }
 
 // --- the stream ------------------------------------------------------------------------------------------------------
@@ -154,6 +188,7 @@ static bool seek(struct zs_sender *s, const struct zs_checkpoint *at) {
     zs_outbound_seek(s->outbound, &s->history, at);
     zs_window_reset(&s->window, s->settings.window_batches, at);
     zs_way_reset(&s->way);
+    s->cut = false;
     s->resumes = true;
     if (zs_link_streams(s) && (s->state == ZS_LINK_LOG) != s->reads_log)
         zs_link_move(s, s->reads_log ? ZS_LINK_LOG : ZS_LINK_LIVE, "goes back to what was confirmed");
@@ -207,8 +242,12 @@ static bool place_is_disproved(struct zs_sender *s, const struct zs_start *start
 static void decide_start(struct zs_sender *s, bool *more) {
     // No place before a txn that cannot be sent leads past it, but an image does.
     bool stuck = s->stuck_zxid > 0 && s->report.need != ZS_NEED_IMAGE;
-    if (s->state == ZS_LINK_GAP && (stuck || !zs_gap_look_again(s)))
+    if (s->state == ZS_LINK_GAP && !zs_gap_look_again(s))
         return;
+    if (s->state == ZS_LINK_GAP && stuck) {
+        zs_gap_follow(s);
+        return;
+    }
     struct zs_start start;
     decide(s, &start);
     if (place_is_disproved(s, &start, more))
@@ -260,6 +299,30 @@ static bool obey_report(struct zs_sender *s, bool *more) {
     return zs_link_streams(s);
 }
 
+void zs_link_say_full(struct zs_sender *s) {
+    if (!s->full_said)
+        s->full_look_at = zs_mono_ms() + FULL_LOOK_MS;
+    snprintf(s->hindrance, sizeof s->hindrance,
+             "RabbitMQ refused a batch: queue %s is full (queue_bytes_max)", s->names.queue);
+    if (!s->full_said)
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: %s", s->names.link, s->hindrance);
+    s->full_said = true;
+}
+
+// A channel on which a batch met a quorum queue without a leader refuses all that come after it, for ever, although the queue is
+// empty: only another channel helps.
+static bool mind_refusals(struct zs_sender *s, struct zs_error *e) {
+    struct zs_amqp_queue_count count;
+    if (!s->full_said || s->blocked || zs_mono_ms() < s->full_look_at)
+        return true;
+    s->full_look_at = zs_mono_ms() + FULL_LOOK_MS;
+    if (!zs_amqp_count_queue(s->topology.publisher, s->names.queue, &count, e))
+        return false;
+    return count.messages > 0 ||
+           zs_fail(e, ZS_RETRY, "RabbitMQ refuses all batches although queue %s is empty: connects anew",
+                   s->names.queue);
+}
+
 // After a refused batch: once nothing is in flight, back to the confirmed prefix, and hold off.
 static bool go_back_behind_refused(struct zs_sender *s) {
     if (!s->window.refused)
@@ -269,11 +332,7 @@ static bool go_back_behind_refused(struct zs_sender *s) {
     struct zs_checkpoint confirmed = s->window.confirmed;
     s->failures++;
     s->hold_until = zs_mono_ms() + zs_link_backoff_ms(s, s->failures);
-    if (!s->full_said)
-        zs_logf(s->log, ZS_LEVEL_WARN,
-                "link %s: RabbitMQ refused a batch: queue %s is full (queue_bytes_max)", s->names.link,
-                s->names.queue);
-    s->full_said = true;
+    zs_link_say_full(s);
     seek(s, &confirmed);
     return false;
 }
@@ -289,13 +348,17 @@ static int64_t whole_until(const struct zs_sender *s) {
 
 // What this site has of the destination goes along with heartbeats, to one whose version knows SEEN. So they are not left out
 // for ever where batches never pause: a destination that was restored, or whose applier began anew, has to hear it.
-bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e) {
+bool zs_link_publish(struct zs_sender *s, bool heartbeat, bool *fits, struct zs_error *e) {
     const struct zs_record_seen seen = {.history = s->marker.history, .zxid = s->marker.zxid};
     bool tells = s->reported && s->report.takes_images && s->has_marker && zs_history_known(&seen.history);
     const struct zs_heartbeat beat = {.time_ms = whole_until(s), .seen = tells ? &seen : NULL};
-    if (!zs_outbound_finish(s->outbound, heartbeat ? &beat : NULL, &s->outgoing, e) ||
-        !zs_link_publish_again(s, e))
+    if (!zs_outbound_finish(s->outbound, heartbeat ? &beat : NULL, &s->outgoing, e))
         return false;
+    *fits = !s->message_bytes_max || s->outgoing.message.len <= s->message_bytes_max;
+    if (*fits && !zs_link_publish_again(s, e))
+        return false;
+    if (!*fits)
+        s->heartbeat_at = zs_mono_ms() + s->settings.heartbeat_ms;
     s->heartbeat_owed = heartbeat && !s->outgoing.heartbeat;
     return true;
 }
@@ -325,6 +388,25 @@ static bool something_waits(const struct zs_sender *s) {
     return zs_outbound_waiting_txns(s->outbound) > 0 || zs_outbound_urgent(s->outbound);
 }
 
+// A batch that is larger than RabbitMQ takes goes once more, txn by txn. A txn that is too large by itself cannot be sent.
+static void cut_batch(struct zs_sender *s) {
+    const struct zs_batch_head *head = &s->outgoing.head;
+    char reason[sizeof s->status.detail];
+    if (s->one_by_one_until < head->last || s->outgoing.heartbeat) {
+        s->one_by_one_until = head->last;
+        zs_outbound_one_by_one(s->outbound, head->last);
+        s->cut = true;
+        s->cut_at = (struct zs_checkpoint){.zxid = head->prev, .clock = head->clock_prev};
+        return;
+    }
+    snprintf(reason, sizeof reason,
+             "zxid 0x%llx cannot be sent: a message of %zu bytes, and RabbitMQ takes %zu at most "
+             "(max_message_size)",
+             (unsigned long long)head->last, s->outgoing.message.len, s->message_bytes_max);
+    s->stuck_zxid = head->last;
+    zs_gap_enter(s, reason, false);
+}
+
 // Self-clocking: with nothing in flight, or a confirm since the last batch, send what there is; otherwise gather until
 // the batch is full, the next confirm comes, or patience ends. Batches grow by themselves as the broker slows down, and one
 // that is far away, or whose disk stalls, does not make each batch wait for the one before.
@@ -340,7 +422,12 @@ static bool publish_what_is_due(struct zs_sender *s, struct zs_error *e) {
         return true;
     s->rest_until = full ? 0 : now + zs_way_rest_ms(&s->way, now);
     s->patient_until = now + PATIENCE_MS;
-    return zs_link_publish(s, heartbeat, e);
+    bool fits;
+    if (!zs_link_publish(s, heartbeat, &fits, e))
+        return false;
+    if (!fits)
+        cut_batch(s);
+    return true;
 }
 
 int64_t zs_link_publish_at(const struct zs_sender *s, int64_t now) {
@@ -439,6 +526,10 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
     }
     if (!obey_report(s, more) || !go_back_behind_refused(s))
         return true;
+    if (s->cut && s->window.count > 0)
+        return true;
+    if (s->cut && !seek(s, &s->cut_at))
+        return true;
     // A full window does not read: the ring goes on, and this link's batch stays as it is.
     for (bool sent = true; sent && zs_link_streams(s);) {
         uint64_t batches = s->status.batches;
@@ -449,6 +540,9 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
             return true;
         if (!publish_what_is_due(s, e))
             return false;
+        *more = *more || s->cut;
+        if (s->cut)
+            return true;
         sent = s->status.batches > batches && (s->entry_waits || s->heartbeat_owed);
     }
     warn_of_sequential_names(s, s->status.sequential_names);
@@ -457,8 +551,11 @@ static bool step_stream(struct zs_sender *s, bool *more, struct zs_error *e) {
 }
 
 bool zs_link_turn(struct zs_sender *s, bool *more, struct zs_error *e) {
-    if (!zs_link_read_publisher(s, e) || !zs_link_look_after_reports(s, e))
+    if (!zs_link_read_publisher(s, e) || !mind_confirms(s, e) || !mind_refusals(s, e) ||
+        !zs_link_look_after_reports(s, e))
         return false;
+    if (!s->blocked && !s->unconfirmed_said && !s->full_said)
+        snprintf(s->hindrance, sizeof s->hindrance, "%s", s->topology.feedback ? "" : s->deaf);
     if (zs_link_streams(s))
         return step_stream(s, more, e);
     if (s->state == ZS_LINK_SNAPSHOT && s->reported && s->report.need == ZS_NEED_IMAGE &&

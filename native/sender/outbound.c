@@ -24,6 +24,8 @@ struct zs_outbound {
     struct zs_history history;
     struct zs_checkpoint cursor;
     struct zs_glance taken;
+    int64_t one_by_one_until;
+    size_t image_bytes_max;
     bool open; // a batch has begun; a finished one lends its memory until the next begins
 
     bool checkpoints, checkpoint_open; // the destination takes them; the open batch holds one
@@ -45,6 +47,7 @@ struct zs_outbound *zs_outbound_new(const struct zs_outbound_settings *settings,
     struct zs_outbound *out = calloc(1, sizeof *out);
     if (out) {
         out->settings = *settings;
+        out->image_bytes_max = IMAGE_BYTES_MAX;
         // Decoded ops take more room than their bytes: at worst a multi of empty deletes.
         out->arena = zs_arena_new(settings->txn_bytes_max * 32);
         out->stream_writer =
@@ -379,8 +382,19 @@ uint32_t zs_outbound_waiting_txns(const struct zs_outbound *out) {
     return out->open ? zs_batch_writer_txns(out->writer) : 0;
 }
 
+void zs_outbound_one_by_one(struct zs_outbound *out, int64_t until) {
+    out->one_by_one_until = until;
+}
+
+void zs_outbound_limit_image(struct zs_outbound *out, size_t message_bytes_max) {
+    const size_t records =
+        message_bytes_max / 4 * 3; // the rest: what a message has around them, and a heartbeat
+    out->image_bytes_max = records && records < IMAGE_BYTES_MAX ? records : IMAGE_BYTES_MAX;
+}
+
 bool zs_outbound_full(const struct zs_outbound *out) {
-    return out->open && (zs_batch_writer_records(out->writer) >= out->settings.batch_txns_max ||
+    const uint32_t records_max = out->cursor.zxid <= out->one_by_one_until ? 1 : out->settings.batch_txns_max;
+    return out->open && (zs_batch_writer_records(out->writer) >= records_max ||
                          zs_batch_writer_raw_bytes(out->writer) >= out->settings.batch_bytes_max);
 }
 
@@ -413,7 +427,7 @@ static size_t bytes_of(const struct zs_record *record) {
 
 static bool image_is_full(const struct zs_outbound *out, const struct zs_record *record) {
     return out->writer == out->image_writer && zs_batch_writer_records(out->writer) > 1 &&
-           zs_batch_writer_raw_bytes(out->writer) + bytes_of(record) > IMAGE_BYTES_MAX;
+           zs_batch_writer_raw_bytes(out->writer) + bytes_of(record) > out->image_bytes_max;
 }
 
 enum zs_taken zs_outbound_add(struct zs_outbound *out, const struct zs_record *record, struct zs_error *e) {

@@ -88,6 +88,8 @@ static void wait_for_work(struct zs_sender *s, bool at_once) {
     } else if (s->state == ZS_LINK_POSITION) {
         until = earlier(until, now + 100); // the chain and the history come without a sound
     }
+    if (s->window.count > 0 && !s->blocked)
+        until = earlier(until, zs_link_mind_confirms_at(s, now));
     int64_t timeout = at_once || until < now ? 0 : until - now;
     if (poll(fds, count, (int)timeout) > 0 && fds[0].revents)
         drain(s->wake_fd);
@@ -106,6 +108,8 @@ static void share_status(struct zs_sender *s) {
     pthread_mutex_lock(&s->shared);
     s->published_status = s->status;
     s->published_lag = lag;
+    if (s->hindrance[0])
+        memcpy(s->published_status.detail, s->hindrance, sizeof s->hindrance);
     pthread_mutex_unlock(&s->shared);
 }
 
@@ -122,15 +126,23 @@ static void hear_what_is_told(struct zs_sender *s) {
 }
 
 static void disconnect(struct zs_sender *s, const struct zs_error *e) {
+    if (s->topology.publisher) {
+        s->topology.first_host = zs_amqp_host(s->topology.publisher) + 1; // it may be the node
+        s->message_bytes_max = (size_t)zs_amqp_message_bytes_max(s->topology.publisher);
+        zs_outbound_limit_image(s->outbound, s->message_bytes_max);
+    }
     zs_topology_close(&s->topology);
     zs_source_close(s);
     zs_image_drop(s);
     zs_backlog_rest(s->reader);
     s->entry_waits = false;
+    s->cut = false;
     s->blocked = false;
     s->heartbeat_owed = false;
+    s->hindrance[0] = '\0';
+    s->unconfirmed_since = 0;
+    s->unconfirmed_said = s->full_said = false;
     s->reported = false;
-    s->report_tag = 0;
     s->listen_at = 0;
     s->deaf[0] = '\0';
     s->failures++;
@@ -138,16 +150,29 @@ static void disconnect(struct zs_sender *s, const struct zs_error *e) {
     zs_link_move(s, ZS_LINK_DOWN, e->text);
 }
 
+static void tell_what_differs(struct zs_sender *s) {
+    const char *passed_over = zs_amqp_passed_over(s->topology.publisher);
+    if (*passed_over && zs_news(&s->news, passed_over, zs_mono_ms()))
+        zs_logf(s->log, ZS_LEVEL_WARN, "link %s: RabbitMQ's other nodes: %s", s->names.link, passed_over);
+    if (s->topology.differs[0] && zs_news(&s->news, s->topology.differs, zs_mono_ms()))
+        zs_logf(s->log, ZS_LEVEL_WARN,
+                "link %s: uses a queue that exists as it is, not as the options say: %s; to have it made "
+                "anew, delete it",
+                s->names.link, s->topology.differs);
+}
+
 // Takes the lock queue and all that belongs to the active server, or stands by with the connection open.
 static bool claim(struct zs_sender *s, struct zs_error *e) {
-    if (zs_topology_claim(&s->topology, &s->settings, &s->names, e)) {
+    if (zs_topology_claim(&s->topology, &s->settings, &s->names, &s->first_report, e)) {
         ZS_FAILPOINT("sender_claimed");
         zs_topology_deafen(&s->topology); // what was overheard counts no more
         s->reported = false;
-        s->report_tag = 0;
         s->listen_at = 0;
         s->status.reconnects++;
+        tell_what_differs(s);
         zs_link_move(s, ZS_LINK_POSITION, "connected");
+        if (s->first_report.len > 0)
+            zs_link_hear_report(s, (struct zs_slice){s->first_report.at, s->first_report.len}, "");
         return true;
     }
     if (e->code != ZS_BUSY)
@@ -183,7 +208,7 @@ static void step_down(struct zs_sender *s) {
 }
 
 static bool connect_publisher(struct zs_sender *s, struct zs_error *e) {
-    switch (zs_topology_open(&s->topology, &s->settings, &s->names, s->watchdog, e)) {
+    switch (zs_topology_open(&s->topology, &s->settings, s->watchdog, e)) {
     case ZS_OPENING_PENDING:
         return true;
     case ZS_OPENING_DONE:
@@ -263,7 +288,8 @@ static void free_sender(struct zs_sender *s) {
     zs_backlog_reader_free(s->reader);
     zs_backlog_reader_free(s->lag.reader);
     zs_outbound_free(s->outbound);
-    zs_arena_free(s->image.arena);
+    zs_buffer_free(&s->first_report);
+    zs_image_free(&s->image);
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     pthread_mutex_destroy(&s->shared);
@@ -287,6 +313,8 @@ struct zs_sender *zs_sender_start(const struct zs_sender_settings *settings, str
     s->state = ZS_LINK_DOWN;
     s->jitter = (unsigned int)(zs_wall_ms() ^ (intptr_t)s);
     s->wake_fd = -1;
+    zs_buffer_init(&s->first_report, ZS_REPORT_BYTES_MAX);
+    zs_image_init(&s->image);
     s->told_beginning = -1;
     s->told_logs.floor = -1;
     pthread_mutex_init(&s->shared, NULL);

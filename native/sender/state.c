@@ -31,12 +31,14 @@ static bool move_is_legal(enum zs_link_state from, enum zs_link_state to) {
     return false;
 }
 
-// A link that tries again and again says so once, not each time.
-static enum zs_level level_of_move(const struct zs_sender *s, enum zs_link_state to) {
+// A link that tries again and again says each reason once, not each time.
+static enum zs_level level_of_move(struct zs_sender *s, enum zs_link_state to, const char *reason) {
     if (to == ZS_LINK_GAP)
         return ZS_LEVEL_ERROR;
-    if (to == ZS_LINK_DOWN)
-        return s->failures <= 1 ? ZS_LEVEL_WARN : ZS_LEVEL_DEBUG;
+    if (to == ZS_LINK_DOWN) {
+        bool news = zs_news(&s->news, reason, zs_mono_ms());
+        return news || s->failures <= 1 ? ZS_LEVEL_WARN : ZS_LEVEL_DEBUG;
+    }
     if (to == ZS_LINK_CONNECTING)
         return s->failures ? ZS_LEVEL_DEBUG : ZS_LEVEL_INFO;
     return ZS_LEVEL_INFO;
@@ -52,7 +54,7 @@ void zs_link_move(struct zs_sender *s, enum zs_link_state state, const char *det
                 s->names.link, zs_link_state_name(s->state), zs_link_state_name(state));
     snprintf(s->status.detail, sizeof s->status.detail, "%s", detail);
     if (news)
-        zs_logf(s->log, level_of_move(s, state), "link %s: %s -> %s%s%s", s->names.link,
+        zs_logf(s->log, level_of_move(s, state, detail), "link %s: %s -> %s%s%s", s->names.link,
                 zs_link_state_name(s->state), zs_link_state_name(state), *detail ? ": " : "", detail);
     s->state = state;
 }

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "zs_chunk.h"
+#include "zs_news.h"
 #include "zs_ready.h"
 #include "zs_sender.h"
 #include "zs_start.h"
@@ -71,11 +72,16 @@ struct zs_image {
     struct zs_checkpoint at;      // where the walk began: Z0
     struct zs_checkpoint goes_on; // where the stream goes on behind it
     int64_t tip;                  // where the walk ended
-    uint64_t tree;                // which tree was walked, as zs_sender.tree
-    bool needs_one_too;           // goes although this site needs an image of the destination, too
-    bool has_marker;              // what the tree of the walk said ...
-    struct zs_marker marker;      // ... of the destination ...
-    uint32_t vector_count;        // ... and of all
+    char *large_path;             // of the largest node in the open batch; NULL: none is large
+    size_t large_bytes;
+    struct zs_buffer left_out; // patterns: nodes that RabbitMQ does not take, and what is beneath them
+    uint32_t left_out_count;
+    struct zs_patterns *left_out_patterns;
+    uint64_t tree;           // which tree was walked, as zs_sender.tree
+    bool needs_one_too;      // goes although this site needs an image of the destination, too
+    bool has_marker;         // what the tree of the walk said ...
+    struct zs_marker marker; // ... of the destination ...
+    uint32_t vector_count;   // ... and of all
     struct zs_position vector[ZS_VECTOR_MAX], holds[ZS_VECTOR_MAX]; // (but for what was passed over)
     struct zs_zxids copies;   // ... which of this site's txns its applier wrote for the destination ...
     struct zs_zxids borrowed; // ... or for others ...
@@ -136,13 +142,17 @@ struct zs_sender {
     struct zs_gap gap;
     struct zs_rollback rollback;
     struct zs_image image;
-    struct zs_outgoing outgoing; // the newest batch
-    struct zs_report report;     // the newest one
-    uint64_t report_tag;         // it is not acknowledged
+    struct zs_outgoing outgoing;   // the newest batch
+    struct zs_report report;       // the newest one
+    struct zs_buffer first_report; // scratch: what the broker had when the link began
     char deaf[256]; // why there is no connection for reports; "": there is one, or it is being opened
     int64_t beginning;
-    uint64_t tree;      // zs_backlog_bounds.trees of the tree that the destination was sent
-    int64_t stuck_zxid; // a txn that cannot be sent; 0: none
+    uint64_t tree;               // zs_backlog_bounds.trees of the tree that the destination was sent
+    int64_t stuck_zxid;          // a txn that cannot be sent; 0: none
+    size_t message_bytes_max;    // RabbitMQ takes no larger ones; 0: not known
+    bool cut;                    // the newest batch was larger: back to before it ...
+    struct zs_checkpoint cut_at; // ... once nothing is in flight
+    int64_t one_by_one_until;
     int64_t retry_at, hold_until, heartbeat_at, rewind_after;
     int64_t listen_at;         // when to try again to open the connection for reports
     int64_t busy_heartbeat_at; // when a heartbeat goes along although batches leave without a pause
@@ -151,6 +161,7 @@ struct zs_sender {
     int64_t rewound_to;
     int failures; // in a row, for the backoff
     unsigned int jitter;
+    struct zs_news news; // why it was DOWN
     bool serving;
     bool steps_down;  // let go of the lock queue
     bool resumes;     // the window's confirmed prefix means something
@@ -161,6 +172,10 @@ struct zs_sender {
     bool heartbeat_owed;          // one was due, and its batch had no room
     bool confirmed_since_publish; // the broker has taken something since: a partial batch may follow
     bool full_said;               // the queue is full, and the log says so
+    int64_t full_look_at;         // when to see whether it really is (monotonic)
+    bool unconfirmed_said;        // nothing has been confirmed for long, and the log says so
+    int64_t unconfirmed_since;    // RabbitMQ owes a confirm, and gave none (monotonic); 0: it owes none
+    char hindrance[400];          // why a connected link does not get on at the moment; "": it does
     struct zs_sender_status status;
 };
 
@@ -170,16 +185,24 @@ void zs_link_move(struct zs_sender *s, enum zs_link_state state, const char *det
 // Milliseconds to wait after so many failures in a row: doubles with each, half of it is chance.
 int64_t zs_link_backoff_ms(struct zs_sender *s, int failures);
 
+// Takes a report of the destination. Without a body it is ignored: `dropped` says why.
+void zs_link_hear_report(struct zs_sender *s, struct zs_slice body, const char *dropped);
+
 // Takes what the broker says on the publishing connection: confirms, refusals, returns, alarms.
 bool zs_link_read_publisher(struct zs_sender *s, struct zs_error *e);
 
 // Opens the connection for reports if it is time to, and takes what has come. False: the other one is of no use either.
 bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e);
 
-// Ends the open batch, with a heartbeat if wanted, and publishes it. The window must have room.
-bool zs_link_publish(struct zs_sender *s, bool heartbeat, struct zs_error *e);
+// Ends the open batch, with a heartbeat if wanted, and publishes it, unless it is larger than RabbitMQ takes: then `*fits` is
+// false, and `outgoing` tells what was in it. The window must have room.
+bool zs_link_publish(struct zs_sender *s, bool heartbeat, bool *fits, struct zs_error *e);
 // The newest batch once more; nothing may have been added to the next one.
 bool zs_link_publish_again(struct zs_sender *s, struct zs_error *e);
+// When the wait for a confirm is to be looked at again (monotonic).
+int64_t zs_link_mind_confirms_at(const struct zs_sender *s, int64_t now);
+// Says that the queue took nothing more.
+void zs_link_say_full(struct zs_sender *s);
 // When the link would publish next, if nothing happens until then (monotonic).
 int64_t zs_link_publish_at(const struct zs_sender *s, int64_t now);
 // Goes on with the stream behind `at`, or to GAP.
@@ -252,7 +275,8 @@ zs_clock zs_link_clock_at(struct zs_sender *s, int64_t zxid, zs_clock others);
 
 // This server cannot go on from what was reported last. `others_may`: another server of the site might.
 void zs_gap_enter(struct zs_sender *s, const char *reason, bool others_may);
-bool zs_gap_look_again(const struct zs_sender *s);         // something has changed, or it is time
+void zs_gap_follow(struct zs_sender *s);           // for the same reason, from where the destination is now
+bool zs_gap_look_again(const struct zs_sender *s); // something has changed, or it is time
 bool zs_gap_beat(struct zs_sender *s, struct zs_error *e); // a heartbeat that says so, if it is due
 
 // --- rollback.c ------------------------------------------------------------------------------------------------------
@@ -263,6 +287,8 @@ bool zs_rollback_look(struct zs_sender *s, bool *more);
 
 // --- image.c ---------------------------------------------------------------------------------------------------------
 
+void zs_image_init(struct zs_image *image);
+void zs_image_free(struct zs_image *image);
 void zs_image_begin(struct zs_sender *s); // as the newest report asks
 bool zs_image_turn(struct zs_sender *s, bool *more, struct zs_error *e);
 bool zs_image_awaited(struct zs_sender *s); // was sent, and the destination may still be taking it

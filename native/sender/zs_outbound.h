@@ -73,6 +73,10 @@ struct zs_glance zs_outbound_taken(const struct zs_outbound *out);
 
 // The stream's clock behind a txn, from the one before it.
 zs_clock zs_glance_tick(const struct zs_glance *glance, zs_clock clock);
+// From here on batches hold one txn each, up to and with that zxid.
+void zs_outbound_one_by_one(struct zs_outbound *out, int64_t until);
+// How large a message of an image may become, in bytes; 0: as large as it likes. A node that is larger goes alone.
+void zs_outbound_limit_image(struct zs_outbound *out, size_t message_bytes_max);
 
 // What has been taken so far, and how much of that waits in the open batch.
 struct zs_checkpoint zs_outbound_cursor(const struct zs_outbound *out);

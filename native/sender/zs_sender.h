@@ -42,6 +42,7 @@ struct zs_sender_settings {
     size_t batch_bytes_max;
     size_t txn_bytes_max; // a larger txn cannot be in the backlog
     int64_t queue_bytes_max;
+    enum zs_amqp_queue_type queue_type; // of queues that do not exist yet
     int64_t heartbeat_ms;
     int amqp_heartbeat_s, amqp_timeout_ms;
     int64_t retry_min_ms, retry_max_ms;

@@ -11,6 +11,7 @@ void zs_link_names(const char *origin, const char *destination, struct zs_link_n
     snprintf(out->queue, sizeof out->queue, "zoospan.%s.%s", origin, destination);
     snprintf(out->lock, sizeof out->lock, "zoospan.%s.%s.lock", origin, destination);
     snprintf(out->feedback, sizeof out->feedback, "zoospan.%s.%s.feedback", origin, destination);
+    snprintf(out->position, sizeof out->position, "zoospan.%s.%s.position", origin, destination);
 }
 
 bool zs_path_escape(const char *path, char *out, unsigned long size) {

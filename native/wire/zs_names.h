@@ -11,7 +11,8 @@
 //   queue    zoospan.sh.bj            batches for bj, bound with key "bj"
 //   queue    zoospan.sh.bj.lock       exclusive: whose connection holds it publishes
 //   exchange zoospan.sh.bj.feedback   fanout, durable; bj's applier may write here and nowhere else
-//   queue    zoospan.sh.bj.feedback   the newest report
+//   queue    zoospan.sh.bj.feedback   the newest report, until it is consumed
+//   queue    zoospan.sh.bj.position   the newest report, for a sender that begins: bound as the one before, never consumed
 //   queue    zoospan.sh.bj.feedback.* exclusive; a copy for a server that stands by
 enum { ZS_NAME_BYTES = 64 };
 struct zs_link_names {
@@ -20,6 +21,7 @@ struct zs_link_names {
     char queue[ZS_NAME_BYTES];
     char lock[ZS_NAME_BYTES];
     char feedback[ZS_NAME_BYTES]; // exchange and queue
+    char position[ZS_NAME_BYTES];
 };
 void zs_link_names(const char *origin, const char *destination, struct zs_link_names *out);
 

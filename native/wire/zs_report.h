@@ -1,11 +1,13 @@
 // The feedback report and the marker: two small JSON objects about the same thing, how far a destination has come
 // with an origin. A report is a state, not an event: the newest one says all, and a lost or repeated one does no
-// harm. It lies in the origin's queue zoospan.<origin>.<destination>.feedback (max-length 1, drop-head). The marker is
-// the data of znode /zoospan/applied/<origin> at the destination and moves in the same multi as the effects.
+// harm. It lies in the origin's queues zoospan.<origin>.<destination>.feedback and .position (max-length 1, drop-head). The
+// marker is the data of znode /zoospan/applied/<origin> at the destination and moves in the same multi as the effects.
 #ifndef ZS_REPORT_H
 #define ZS_REPORT_H
 
 #include "zs_batch.h"
+
+enum { ZS_REPORT_BYTES_MAX = 64 * 1024 };
 
 enum zs_need {
     ZS_NEED_NONE,

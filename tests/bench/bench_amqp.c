@@ -35,8 +35,8 @@ static struct zs_amqp *open_connection(struct broker *broker) {
 
 static void open_broker(struct broker *broker, char **argv) {
     struct zs_error e;
-    *broker = (struct broker){.address = {.host = "127.0.0.1", .vhost = "/"}};
-    broker->address.port = (int)bench_number(argv[1], 1, 65535);
+    *broker = (struct broker){.address = {.hosts = {{.name = "127.0.0.1"}}, .host_count = 1, .vhost = "/"}};
+    broker->address.hosts[0].port = (int)bench_number(argv[1], 1, 65535);
     snprintf(broker->address.user, sizeof broker->address.user, "%s", argv[2]);
     FILE *file = fopen(argv[3], "r");
     if (!file || !fgets(broker->address.password, sizeof broker->address.password, file))

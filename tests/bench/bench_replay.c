@@ -146,6 +146,33 @@ bool zs_amqp_consume(struct zs_amqp *amqp, const char *queue, const char *consum
     return true;
 }
 
+bool zs_amqp_give_back(struct zs_amqp *amqp, uint64_t delivery_tag, struct zs_error *e) {
+    (void)amqp, (void)delivery_tag, (void)e;
+    return true;
+}
+
+bool zs_amqp_cancel(struct zs_amqp *amqp, const char *consumer_tag, struct zs_error *e) {
+    (void)amqp, (void)consumer_tag, (void)e;
+    return true;
+}
+
+bool zs_amqp_count_queue(struct zs_amqp *amqp, const char *queue, struct zs_amqp_queue_count *out,
+                         struct zs_error *e) {
+    (void)amqp, (void)queue, (void)e;
+    *out = (struct zs_amqp_queue_count){.messages = 0};
+    return true;
+}
+
+uint32_t zs_amqp_host(const struct zs_amqp *amqp) {
+    (void)amqp;
+    return 0;
+}
+
+const char *zs_amqp_passed_over(const struct zs_amqp *amqp) {
+    (void)amqp;
+    return "";
+}
+
 bool zs_amqp_ack(struct zs_amqp *amqp, uint64_t delivery_tag, bool multiple, struct zs_error *e) {
     (void)e;
     amqp->acked = multiple ? delivery_tag : amqp->acked + 1;

@@ -128,7 +128,7 @@ def reports_lost(world, text, *purpose):
 
 def test_the_destination_cannot_connect_anew(world, sh, bj):
     with (world.ways["sh", "bj"].swallowing(),
-          reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback")):
+          reports_lost(world, "no report to the origin", "zoospan-applier sh.bj", "feedback")):
         stream_goes_on(sh, bj, "applier")
     wait_reported(world, sh, "/applier-0")
 
@@ -143,7 +143,7 @@ def test_a_name_service_hangs(world, names, sh, bj):
     """What is connected stays, whatever else is looked for meanwhile. The client library would look again after 10 s."""
     losses = lambda: said(world, "no connection to ZooKeeper")
     before = losses()
-    with names.hang(), reports_lost(world, "no report to the origin", "zoospan-applier bj", "feedback"):
+    with names.hang(), reports_lost(world, "no report to the origin", "zoospan-applier sh.bj", "feedback"):
         stream_goes_on(sh, bj, "names", 12)
     wait_reported(world, sh, "/names-0")
     assert losses() == before

@@ -22,10 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     struct zs_amqp_address address;
     struct zs_error e = {0};
     if (zs_amqp_parse_uri(uri, &address, &e)) {
-        require(address.host[0] && memchr(address.host, 0, sizeof address.host));
+        require(address.host_count >= 1 && address.host_count <= ZS_AMQP_HOSTS_MAX);
+        for (uint32_t i = 0; i < address.host_count; i++) {
+            const struct zs_amqp_host *host = &address.hosts[i];
+            require(host->name[0] && memchr(host->name, 0, sizeof host->name));
+            require(host->port >= 1 && host->port <= 65535);
+        }
         require(address.user[0] && memchr(address.user, 0, sizeof address.user));
         require(address.vhost[0] && memchr(address.vhost, 0, sizeof address.vhost));
-        require(address.port >= 1 && address.port <= 65535);
         require(address.password[0] == '\0' && address.ca_file[0] == '\0');
     } else {
         require(e.code == ZS_INVALID && e.text[0]);

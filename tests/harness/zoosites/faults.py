@@ -9,7 +9,7 @@ import time
 
 from .processes import StartError
 
-LINK_QUEUES = ("zoospan.{0}.{1}", "zoospan.{0}.{1}.feedback")
+LINK_QUEUES = ("zoospan.{0}.{1}", "zoospan.{0}.{1}.feedback", "zoospan.{0}.{1}.position")
 
 
 class Fault:

@@ -49,7 +49,7 @@ int fixture_end(void **state) {
 }
 
 struct zs_amqp_address fixture_address(const struct fixture *f, const char *user) {
-    struct zs_amqp_address address = {.host = "127.0.0.1", .port = f->port, .vhost = "/"};
+    struct zs_amqp_address address = {.hosts = {{"127.0.0.1", f->port}}, .host_count = 1, .vhost = "/"};
     snprintf(address.user, sizeof address.user, "%s", user);
     snprintf(address.password, sizeof address.password, "%s", f->password);
     return address;

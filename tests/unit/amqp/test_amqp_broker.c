@@ -194,9 +194,104 @@ static void a_missing_queue_is_worth_another_try(void **state) {
     struct zs_error e;
     struct zs_amqp *amqp = open_plain(f);
     assert_false(zs_amqp_consume(amqp, "missing", "a", true, 10, &e));
-    assert_int_equal(e.code, ZS_RETRY);
+    assert_int_equal(e.code, ZS_ABSENT);
     assert_non_null(strstr(e.text, "404 NOT_FOUND"));
     zs_amqp_close(amqp);
+}
+
+// The queue answers before it has done what it was told a moment ago.
+static void expect_count(struct zs_amqp *amqp, const char *queue, uint32_t messages, uint32_t consumers) {
+    const int64_t until = zs_mono_ms() + WAIT_MS;
+    struct zs_amqp_queue_count count = {99, 99};
+    struct zs_error e = {0};
+    while (count.messages != messages || count.consumers != consumers) {
+        if (!zs_amqp_count_queue(amqp, queue, &count, &e))
+            fail_msg("%s", e.text);
+        if (zs_mono_ms() > until)
+            fail_msg("%u messages, %u consumers", (unsigned)count.messages, (unsigned)count.consumers);
+        usleep(10000);
+    }
+}
+
+static void a_queue_is_looked_at_and_stays_as_it_is(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e;
+    struct zs_amqp_queue_count count;
+    struct zs_buffer body;
+    struct zs_amqp *amqp = open_plain(f);
+    zs_buffer_init(&body, BODY_MAX);
+    assert_false(zs_amqp_count_queue(amqp, "looked-at", &count, &e));
+    assert_int_equal(e.code, ZS_ABSENT); // and the connection has survived that
+    make_queue(amqp, "looked-at");
+    assert_true(zs_amqp_peek(amqp, "looked-at", BODY_MAX, &body, &e));
+    assert_int_equal(body.len, 0);
+    publish(amqp, "looked-at", "hello", 5);
+    for (int i = 0; i < 3; i++) {
+        assert_true(zs_amqp_peek(amqp, "looked-at", BODY_MAX, &body, &e));
+        assert_int_equal(body.len, 5);
+        assert_memory_equal(body.at, "hello", 5);
+    }
+    assert_true(zs_amqp_peek(amqp, "looked-at", 4, &body, &e));
+    assert_int_equal(body.len, 0);
+    expect_count(amqp, "looked-at", 1, 0);
+    assert_true(zs_amqp_consume(amqp, "looked-at", "reader", false, 10, &e));
+    struct zs_amqp_event event = expect_event(amqp, ZS_AMQP_DELIVERY);
+    assert_true(zs_amqp_give_back(amqp, event.tag, &e));
+    assert_true(expect_event(amqp, ZS_AMQP_DELIVERY).redelivered);
+    expect_count(amqp, "looked-at", 0, 1);
+    assert_true(zs_amqp_cancel(amqp, "reader", &e));
+    expect_count(amqp, "looked-at", 0, 0);
+    zs_buffer_free(&body);
+    zs_amqp_close(amqp);
+    fixture_ctl(f, "delete_queue looked-at");
+}
+
+static void another_type_is_refused_and_one_is_served(void **state) {
+    struct fixture *f = *state;
+    struct zs_error e;
+    struct zs_amqp *amqp = open_plain(f), *other = open_plain(f);
+    struct zs_amqp_queue queue = {
+        .name = "typed", .type = ZS_QUEUE_QUORUM, .durable = true, .single_active_consumer = true};
+    assert_true(zs_amqp_declare_queue(amqp, &queue, &e));
+    queue.type = ZS_QUEUE_CLASSIC;
+    assert_false(zs_amqp_declare_queue(amqp, &queue, &e));
+    assert_int_equal(e.code, ZS_INVALID);
+    assert_non_null(strstr(e.text, "x-queue-type"));
+    assert_true(zs_amqp_consume(amqp, "typed", "first", false, 10, &e));
+    assert_true(zs_amqp_consume(other, "typed", "second", false, 10, &e));
+    struct zs_amqp *sender = open_plain(f);
+    for (int i = 0; i < 3; i++) {
+        publish(sender, "typed", "x", 1);
+        expect_event(amqp, ZS_AMQP_DELIVERY);
+    }
+    zs_amqp_close(amqp); // what it has not acknowledged goes to the other one
+    for (int i = 0; i < 3; i++)
+        assert_true(expect_event(other, ZS_AMQP_DELIVERY).redelivered);
+    zs_amqp_close(other);
+    zs_amqp_close(sender);
+    fixture_ctl(f, "delete_queue typed");
+}
+
+static void hosts_are_tried_in_turn(void **state) {
+    struct fixture *f = *state;
+    struct zs_amqp_address address = fixture_address(f, "tester");
+    struct zs_error e;
+    address.host_count = 3;
+    address.hosts[2] = address.hosts[0];
+    address.hosts[0] = (struct zs_amqp_host){"127.0.0.1", 1}; // nobody listens there
+    address.hosts[1] = (struct zs_amqp_host){"no-such-host.invalid", 2};
+    struct zs_amqp *amqp = try_to_open(f, &address, 0, CALL_MS, &e);
+    if (!amqp)
+        fail_msg("%s", e.text);
+    assert_int_equal(zs_amqp_host(amqp), 2);
+    assert_non_null(strstr(zs_amqp_passed_over(amqp), "127.0.0.1:1: cannot connect"));
+    assert_non_null(strstr(zs_amqp_passed_over(amqp), "no-such-host.invalid:2: cannot connect"));
+    zs_amqp_close(amqp);
+    address.host_count = 2;
+    assert_null(try_to_open(f, &address, 0, CALL_MS, &e));
+    assert_int_equal(e.code, ZS_RETRY);
+    assert_non_null(strstr(e.text, "127.0.0.1:1: cannot connect"));
+    assert_non_null(strstr(e.text, "no-such-host.invalid:2"));
 }
 
 static void no_permission_is_denied(void **state) {
@@ -243,8 +338,8 @@ static void tls_verifies_who_is_there(void **state) {
     struct zs_error e;
     struct zs_amqp_address address = fixture_address(f, "tester");
     address.tls = true;
-    address.port = f->tls_port;
-    strcpy(address.host, "localhost");
+    address.hosts[0].port = f->tls_port;
+    strcpy(address.hosts[0].name, "localhost");
     assert_null(try_to_open(f, &address, 0, CALL_MS, &e)); // the system does not know this authority
     assert_int_equal(e.code, ZS_RETRY);
     snprintf(address.ca_file, sizeof address.ca_file, "%s/ca.pem", f->dir);
@@ -257,7 +352,7 @@ static void tls_verifies_who_is_there(void **state) {
     publish(amqp, "tls", body, sizeof body);
     assert_int_equal(expect_event(amqp, ZS_AMQP_CONFIRM).tag, 1);
     zs_amqp_close(amqp);
-    strcpy(address.host, "127.0.0.1"); // not the name that the certificate is made out to
+    strcpy(address.hosts[0].name, "127.0.0.1"); // not the name that the certificate is made out to
     assert_null(try_to_open(f, &address, 0, CALL_MS, &e));
     assert_non_null(strstr(e.text, "verif"));
     snprintf(address.ca_file, sizeof address.ca_file, "%s/no-such-file", f->dir);
@@ -389,6 +484,9 @@ int main(void) {
         cmocka_unit_test(one_holds_the_lock_queue),
         cmocka_unit_test(one_consumes_exclusively),
         cmocka_unit_test(a_missing_queue_is_worth_another_try),
+        cmocka_unit_test(a_queue_is_looked_at_and_stays_as_it_is),
+        cmocka_unit_test(another_type_is_refused_and_one_is_served),
+        cmocka_unit_test(hosts_are_tried_in_turn),
         cmocka_unit_test(no_permission_is_denied),
         cmocka_unit_test(a_login_may_be_refused),
         cmocka_unit_test(tls_verifies_who_is_there),

@@ -99,8 +99,9 @@ static void close_all(const int *fds, int count) {
 }
 
 static struct zs_amqp_address address_of(const char *host, int port) {
-    struct zs_amqp_address address = {.port = port, .vhost = "/", .user = "nobody"};
-    snprintf(address.host, sizeof address.host, "%s", host);
+    struct zs_amqp_address address = {
+        .hosts = {{.port = port}}, .host_count = 1, .vhost = "/", .user = "nobody"};
+    snprintf(address.hosts[0].name, sizeof address.hosts[0].name, "%s", host);
     return address;
 }
 
@@ -114,14 +115,14 @@ static void an_address_that_swallows_packets_is_not_the_only_one(void **state) {
     struct zs_amqp_address to = address_of("two.test", port);
     struct zs_connected out;
     struct zs_error e = {0};
-    if (!zs_connect(&to, 0, PATIENCE_MS, NULL, &out, &e))
+    if (!zs_connect(&to.hosts[0], to.tls, 0, PATIENCE_MS, NULL, &out, &e))
         fail_msg("%s", e.text);
     assert_string_equal(out.address, "127.0.0.1");
     assert_false(out.one_address_only);
     close(out.fd);
     close(good);
     // None answers: that is said within the bound.
-    assert_false(zs_connect(&to, 0, 1500, NULL, &out, &e));
+    assert_false(zs_connect(&to.hosts[0], to.tls, 0, 1500, NULL, &out, &e));
     assert_non_null(strstr(e.text, "firewall"));
     close(bad);
     close_all(fillers, FILLERS);
@@ -141,7 +142,7 @@ static void the_turn_says_which_address_goes_first(void **state) {
         bool right = false;
         for (int tries = 0; tries < 20 && !right;
              tries++) { // a stall may let the second one be asked, and answer first
-            assert_true(zs_connect(&to, turn, PATIENCE_MS, NULL, &out, &e));
+            assert_true(zs_connect(&to.hosts[0], to.tls, turn, PATIENCE_MS, NULL, &out, &e));
             right = strcmp(out.address, first[turn]) == 0;
             taken[turn] = out.fd;
             int from = accept(strcmp(out.address, "127.0.0.2") == 0 ? two : one, NULL, NULL);
@@ -163,7 +164,7 @@ static void a_refusal_is_said_at_once(void **state) {
     struct zs_connected out;
     struct zs_error e = {0};
     int64_t from = zs_mono_ms();
-    assert_false(zs_connect(&to, 0, 10 * PATIENCE_MS, NULL, &out, &e));
+    assert_false(zs_connect(&to.hosts[0], to.tls, 0, 10 * PATIENCE_MS, NULL, &out, &e));
     assert_true(zs_mono_ms() - from < PATIENCE_MS);
     assert_int_equal(e.code, ZS_RETRY);
     assert_non_null(strstr(e.text, "does the broker run"));

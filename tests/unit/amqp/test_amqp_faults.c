@@ -92,7 +92,7 @@ void a_deleted_queue_cancels_the_consumer(void **state) {
     amqp = open_plain(f);
     const struct zs_amqp_message message = {.exchange = "no-such-exchange", .key = ""};
     assert_true(zs_amqp_publish(amqp, &message, NULL, &e));
-    expect_failure(amqp, ZS_RETRY, "404 NOT_FOUND");
+    expect_failure(amqp, ZS_ABSENT, "404 NOT_FOUND");
     zs_amqp_close(amqp);
 }
 
@@ -233,7 +233,7 @@ static bool send_big(const struct fixture *f, int port, struct zs_error *e) {
     enum { BOUND_MS = 2000, BIG = 12 * 1024 * 1024 };
     static uint8_t body[BIG];
     struct zs_amqp_address address = fixture_address(f, "tester");
-    address.port = port;
+    address.hosts[0].port = port;
     const struct zs_amqp_queue queue = {.name = "slow", .durable = true};
     const struct zs_amqp_message message = {.exchange = "", .key = "slow", .body = {body, BIG}};
     struct zs_amqp *amqp = try_to_open(f, &address, 0, BOUND_MS, e);
@@ -302,7 +302,7 @@ void nobody_there_is_said_in_time(void **state) {
     assert_int_equal(bind(mute, (struct sockaddr *)&at, len), 0);
     assert_int_equal(listen(mute, 8), 0);
     assert_int_equal(getsockname(mute, (struct sockaddr *)&at, &len), 0);
-    address.port = ntohs(at.sin_port);
+    address.hosts[0].port = ntohs(at.sin_port);
     for (int tls = 0; tls < 2; tls++) {
         address.tls = tls == 1;
         int64_t from = zs_mono_ms();
@@ -315,7 +315,7 @@ void nobody_there_is_said_in_time(void **state) {
     assert_null(try_to_open(f, &address, 0, BOUND_MS, &e));
     assert_int_equal(e.code, ZS_RETRY);
     assert_non_null(strstr(e.text, "does the broker run"));
-    strcpy(address.host, "no-such-host.invalid");
+    strcpy(address.hosts[0].name, "no-such-host.invalid");
     assert_null(try_to_open(f, &address, 0, BOUND_MS, &e));
     assert_int_equal(e.code, ZS_RETRY);
     assert_non_null(strstr(e.text, "hostname lookup failed"));

@@ -32,13 +32,31 @@ static void addresses_are_taken_apart(void **state) {
         if (!zs_amqp_parse_uri(rows[i].uri, &a, &e))
             fail_msg("%s: %s", rows[i].uri, e.text);
         assert_string_equal(a.user, rows[i].user);
-        assert_string_equal(a.host, rows[i].host);
+        assert_int_equal(a.host_count, 1);
+        assert_string_equal(a.hosts[0].name, rows[i].host);
         assert_string_equal(a.vhost, rows[i].vhost);
-        assert_int_equal(a.port, rows[i].port);
+        assert_int_equal(a.hosts[0].port, rows[i].port);
         assert_int_equal(a.tls, rows[i].tls);
         assert_string_equal(a.password, "");
         assert_string_equal(a.ca_file, "");
     }
+}
+
+static void nodes_of_a_cluster_are_kept_in_order(void **state) {
+    (void)state;
+    struct zs_amqp_address a;
+    struct zs_error e = {0};
+    assert_true(zs_amqp_parse_uri("amqps://sh@one.example:5673,[::1],three:1/v", &a, &e));
+    assert_int_equal(a.host_count, 3);
+    assert_string_equal(a.hosts[0].name, "one.example");
+    assert_int_equal(a.hosts[0].port, 5673);
+    assert_string_equal(a.hosts[1].name, "::1");
+    assert_int_equal(a.hosts[1].port, 5671);
+    assert_string_equal(a.hosts[2].name, "three");
+    assert_int_equal(a.hosts[2].port, 1);
+    assert_string_equal(a.vhost, "v");
+    assert_true(zs_amqp_parse_uri("amqp://sh@1,2,3,4,5,6,7,8", &a, &e));
+    assert_int_equal(a.host_count, ZS_AMQP_HOSTS_MAX);
 }
 
 static void others_are_refused(void **state) {
@@ -64,6 +82,11 @@ static void others_are_refused(void **state) {
         "amqp://user@[]",
         "amqp://user@[::1]5672",
         "amqp://user@se cret",
+        "amqp://user@secret,",
+        "amqp://user@,secret",
+        "amqp://user@a,,secret",
+        "amqp://user@a:1,secret:x",
+        "amqp://user@1,2,3,4,5,6,7,8,secret",
         "amqp://user@secret/a/b",
         "amqp://user@secret/%",
         "amqp://user@secret/%2",
@@ -107,6 +130,7 @@ static void long_names_are_refused_not_cut(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_taken_apart),
+        cmocka_unit_test(nodes_of_a_cluster_are_kept_in_order),
         cmocka_unit_test(others_are_refused),
         cmocka_unit_test(long_names_are_refused_not_cut),
     };

@@ -191,8 +191,8 @@ int live_stop_applier(struct live *live, int which) {
 
 static void open_broker(struct live *live) {
     struct zs_error e;
-    struct zs_amqp_address address = {.host = "127.0.0.1", .vhost = "/", .user = "tester"};
-    address.port = atoi(broker_port());
+    struct zs_amqp_address address = {
+        .hosts = {{"127.0.0.1", atoi(broker_port())}}, .host_count = 1, .vhost = "/", .user = "tester"};
     read_word(getenv("ZS_BROKER_DIR"), "password", address.password, sizeof address.password);
     struct zs_amqp_settings settings = {
         .name = "the test's origin", .heartbeat_s = 0, .call_timeout_ms = 30000};

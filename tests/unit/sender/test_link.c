@@ -420,9 +420,71 @@ static void a_log_that_cannot_be_read_is_not_lost(void **state) {
     assert_int_equal(system(line), 0);
 }
 
+// --- what RabbitMQ does not take -------------------------------------------------------------------------------------
+
+// A path that does not compress.
+static void offer_long(int64_t zxid, size_t len) {
+    char path[4000] = "/";
+    uint32_t seed = (uint32_t)zxid;
+    for (size_t i = 1; i < len; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        path[i] = (char)('a' + (seed >> 16) % 26);
+    }
+    path[len] = '\0';
+    scene_offer(zxid, CLIENT, TIME_MS, path, 1);
+}
+
+static void a_batch_that_is_too_large_goes_txn_by_txn(void **state) {
+    (void)state;
+    stream_and_rest();
+    scene.s.message_bytes_max = 2000;
+    const int batches = scene.batches;
+    for (int i = 3; i < 103; i++)
+        offer_long(BASE + i, 100);
+    for (int i = 0; i < 200; i++) {
+        scene_turn();
+        scene.now += 5;
+    }
+    assert_int_equal(scene.s.state, ZS_LINK_LIVE);
+    assert_int_equal(scene.newest.batch.head.last, BASE + 102);
+    assert_true(scene.batches - batches >= 100);
+    for (int i = 103; i < 113; i++) // from there on they are gathered again
+        offer_long(BASE + i, 100);
+    scene_turn();
+    assert_int_equal(scene.newest.batch.head.txns, 10);
+}
+
+static void what_cannot_be_sent_is_said_from_where_the_destination_is(void **state) {
+    (void)state;
+    stream_and_rest();
+    scene.s.message_bytes_max = 2000;
+    offer_long(BASE + 3, 100);
+    offer_long(BASE + 4, 3000);
+    for (int i = 0; i < 20; i++) {
+        scene_turn();
+        scene.now += 5;
+    }
+    assert_int_equal(scene.s.state, ZS_LINK_GAP);
+    assert_true(scene_logged("cannot be sent: a message of"));
+    struct zs_report report = scene_report_at(BASE + 3); // it comes later than the link got stuck
+    scene_tell(&report);
+    scene_turn();
+    scene.now += 1000;
+    scene_turn();
+    const struct zs_record *broken = scene_record_of(ZS_RECORD_BROKEN);
+    assert_non_null(broken);
+    assert_int_equal(broken->broken.zxid, BASE + 3);
+    report = scene_wish_for("/");
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_SNAPSHOT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(a_log_that_cannot_be_read_is_not_lost),
+        SCENE_TEST(a_batch_that_is_too_large_goes_txn_by_txn),
+        SCENE_TEST(what_cannot_be_sent_is_said_from_where_the_destination_is),
         SCENE_TEST(heartbeats_tell_what_this_site_has_of_the_destination),
         SCENE_TEST(gap_and_snapshot_tell_it_too),
         SCENE_TEST(a_heartbeat_is_not_starved_by_full_batches),

@@ -14,6 +14,7 @@ static void names_of_a_link(void **state) {
     assert_string_equal(names.queue, "zoospan.sh.bj");
     assert_string_equal(names.lock, "zoospan.sh.bj.lock");
     assert_string_equal(names.feedback, "zoospan.sh.bj.feedback");
+    assert_string_equal(names.position, "zoospan.sh.bj.position");
     zs_link_names("abcdefghijklmno", "a23456789012345", &names);
     assert_string_equal(names.feedback, "zoospan.abcdefghijklmno.a23456789012345.feedback");
 }
