@@ -216,6 +216,7 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
     return (struct zs_image_stand){.life = same       ? ZS_LIFE_FOLLOWED
                                            : followed ? ZS_LIFE_NEW
                                                       : ZS_LIFE_FIRST,
+                                   .walked_from = begin->zxid,
                                    .applied = same ? link->position : 0,
                                    .copies_of_us = of_us,
                                    .seen_known = of_us && (seen > 0 || begin->seen == 0),

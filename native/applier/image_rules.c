@@ -12,9 +12,11 @@ static bool unseen(const struct zs_image_stand *stand, int64_t zxid) {
     return zxid > stand->seen && zxid > stand->floor;
 }
 
-// Whether the origin itself has it from somebody else, or from before it was restored.
-static bool is_borrowed(const struct zs_record_node *node) {
-    return node->copy || node->time_ms == 0;
+// Whether the origin itself has it from somebody else, or from before it was restored. What it was told while the tree was
+// walked is not known as a copy yet; if a client wrote it, the stream brings it.
+static bool is_borrowed(const struct zs_image_stand *stand, const struct zs_record_node *node) {
+    return node->copy || node->time_ms == 0 ||
+           (stand->life == ZS_LIFE_NEW && node->zxid > stand->walked_from);
 }
 
 // Nothing of the origin was here before. Times are compared where both are of writes, or where ours is of an
@@ -23,9 +25,9 @@ static bool is_first_better(const struct zs_image_stand *stand, const struct zs_
                             const struct zs_image_here *here) {
     if (node->copy && stand->copies_of_us)
         return false;
-    if (here->copied && !is_borrowed(node))
+    if (here->copied && !is_borrowed(stand, node))
         return true;
-    return (here->old || !is_borrowed(node)) && origin_is_later(stand, node, here);
+    return (here->old || !is_borrowed(stand, node)) && origin_is_later(stand, node, here);
 }
 
 // Whether the image shows a write that is news here, where it is not known what the origin has seen.
@@ -33,13 +35,13 @@ static bool is_news(const struct zs_image_stand *stand, const struct zs_record_n
                     const struct zs_image_here *here) {
     switch (stand->life) {
     case ZS_LIFE_FOLLOWED:
-        return !is_borrowed(node) && node->zxid > stand->applied && origin_is_later(stand, node, here);
+        return !is_borrowed(stand, node) && node->zxid > stand->applied && origin_is_later(stand, node, here);
     case ZS_LIFE_FIRST:
         return is_first_better(stand, node, here);
     case ZS_LIFE_NEW:
         break;
     }
-    return !is_borrowed(node) && origin_is_later(stand, node, here);
+    return !is_borrowed(stand, node) && origin_is_later(stand, node, here);
 }
 
 struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
@@ -67,10 +69,10 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_image_here *here) {
     bool later = here->ours || origin_is_later(stand, node, here);
     if (stand->life == ZS_LIFE_NEW)
-        return later && !is_borrowed(node) ? TAKE : KEEP;
+        return later && !is_borrowed(stand, node) ? TAKE : KEEP;
     if (!stand->seen_known)
         return here->ours || (stand->life == ZS_LIFE_FIRST ? is_first_better(stand, node, here)
-                                                           : later && !is_borrowed(node))
+                                                           : later && !is_borrowed(stand, node))
                    ? TAKE
                    : KEEP;
     bool take = !stand->acls_stay && (here->ours || here->changed <= stand->seen);
@@ -80,7 +82,7 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
 struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,
                                               const struct zs_record_node *node, int64_t children_changed) {
     bool deleted = stand->copies_of_us && node->copy; // it is there only because it was here once
-    if (stand->life != ZS_LIFE_FIRST && (deleted || is_borrowed(node)))
+    if (stand->life != ZS_LIFE_FIRST && (deleted || is_borrowed(stand, node)))
         return stand->life == ZS_LIFE_NEW || stand->copies_of_us ? KEEP : TAKE;
     if (stand->life == ZS_LIFE_NEW)
         return TAKE;

@@ -41,7 +41,8 @@ enum zs_image_life {
 
 struct zs_image_stand {
     enum zs_image_life life;
-    int64_t applied;   // the origin's zxid up to which this site had its txns; 0: nothing of this history
+    int64_t walked_from; // the origin's zxid before the walk: of what is newer it does not tell who wrote it
+    int64_t applied;     // the origin's zxid up to which this site had its txns; 0: nothing of this history
     bool copies_of_us; // the origin has followed this history of ours: its copies are of what we have, or had
     bool seen_known;
     int64_t seen;      // our zxid up to which the image contains our txns, and what we had of others then

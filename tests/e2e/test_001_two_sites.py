@@ -5,7 +5,7 @@ import pytest
 from kazoo.exceptions import NoNodeError
 from kazoo.security import OPEN_ACL_UNSAFE, make_acl, make_digest_acl
 
-from helpers import check_idle, check_nothing_republished, eventually, wait_gone, wait_live, wait_seen
+from helpers import check_idle, check_nothing_republished, eventually, link_of, wait_gone, wait_live, wait_seen
 from zoosites import txnlog, wire
 
 

@@ -17,7 +17,7 @@ VERSION = "3.9.3"
 def be_newer(ensemble):
     for server in ensemble.servers:
         server.jars += maven.zookeeper_jars(VERSION)
-        server.jvm += ["-Dzookeeper.admin.snapshot.intervalInMS=0", "-Dzookeeper.admin.restore.intervalInMS=0",
+        server.jvm += ["-Dzookeeper.admin.rateLimiterIntervalInMS=1",
                        "-Dzookeeper.serializeLastProcessedZxid.enabled=true"]
 
 

@@ -33,7 +33,10 @@ static void expect(const char *name, struct zs_image_verdict found, enum verdict
 #define MEET(...)                                                                                            \
     { .life = ZS_LIFE_FIRST, .copies_of_us = true, __VA_ARGS__ }
 #define WIPED                                                                                                \
-    { .life = ZS_LIFE_NEW, .copies_of_us = true, .seen_known = true, .seen = 100, .floor = 200 }
+    {                                                                                                        \
+        .life = ZS_LIFE_NEW, .walked_from = 1000, .copies_of_us = true, .seen_known = true, .seen = 100,     \
+        .floor = 200                                                                                         \
+    }
 
 struct both {
     const char *name;
@@ -56,6 +59,7 @@ static void both_have_the_node(void **state) {
         {"ours or the link's; ours is later", STAND, 51, 1, 150, 9, STAYS_IN_DOUBT, STAYS_IN_DOUBT, false},
         {"just above what it saw", STAND, 51, 9, 101, 1, STAYS_IN_DOUBT, STAYS_IN_DOUBT, false},
         {"the newest write of the link", STAND, 51, 9, 200, 1, STAYS_IN_DOUBT, STAYS_IN_DOUBT, false},
+        {"of another life, and told while the tree was walked", WIPED, 1001, 9, 7, 1, STAYS, STAYS, false},
         {"not known, the origin's is later", UNKNOWN, 51, 9, 7, 1, TAKE, TAKE, false},
         {"not known, and the origin wrote nothing new", UNKNOWN, 50, 9, 7, 1, STAYS, TAKE, false},
         {"not known, ours is later", UNKNOWN, 60, 1, 7, 9, STAYS, STAYS, false},
