@@ -73,8 +73,10 @@ static void want(struct zs_lifts *lifts, struct zs_lift *parent) {
     if (lifts->count == lifts->cap && lifts->cap < PARENTS_MAX) {
         uint32_t cap = lifts->cap ? lifts->cap * 2 : 16;
         struct zs_lift *parents = realloc(lifts->parents, cap * sizeof *parents);
-        lifts->parents = parents ? parents : lifts->parents;
-        lifts->cap = parents ? cap : lifts->cap;
+        if (parents) {
+            lifts->parents = parents;
+            lifts->cap = cap;
+        }
     }
     char *path = lifts->count < lifts->cap ? strdup(parent->path) : NULL;
     if (path)

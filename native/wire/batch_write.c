@@ -370,7 +370,7 @@ static void put_body(struct zs_batch_writer *w, const struct zs_record *record) 
 
 // Puts the length of what stands behind `at`, where one byte was left for it: most are as short as that.
 static void put_length(struct zs_batch_writer *w, size_t at, uint32_t acls_before) {
-    uint8_t bytes[10];
+    uint8_t bytes[10] = {0};
     struct zs_buffer length = {.at = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     const size_t len = w->raw.len - at - 1;
     zs_put_varint(&length, len);
