@@ -112,7 +112,7 @@ class Run:
 
     def e2e(self):
         """Several workers, each with brokers of its own, take one module after the other, the longest first."""
-        arguments = self.arguments or ["-n", str(workers()), "--dist", "loadfile"]
+        arguments = self.arguments or ["-v", "-n", str(workers()), "--dist", "loadfile"]
         sh("/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/e2e/pytest.ini", "tests/e2e",
            f"--junitxml={self.path('e2e.junit.xml')}", *arguments, ZOOSPAN_RUN_DIR=self.path("e2e"))
 
@@ -199,10 +199,10 @@ class Run:
 
 
 def workers():
-    """As many as the memory carries: each has three brokers and the servers of one world."""
+    """As many as the memory carries, and two cores: each has three brokers and the servers of one world."""
     with open("/proc/meminfo") as lines:
         available_mb = int(re.search(r"MemAvailable:\s+(\d+)", lines.read()).group(1)) // 1024
-    return max(1, min(4, (available_mb - 3000) // 1500))
+    return max(1, min(3, (available_mb - 3000) // 1500))
 
 
 def line(name, result):

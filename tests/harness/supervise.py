@@ -80,6 +80,29 @@ def _raise(number, _):
     raise NotOver("not over in time" if number == signal.SIGALRM else "told to stop")
 
 
+def _run_beneath(run):
+    """Runs it in a child, so that this process does nothing but reap: who waits for the end of a server that it has not
+    started itself would see its zombie for ever. Returns its exit code."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            for number in (signal.SIGTERM, signal.SIGALRM):
+                signal.signal(number, signal.SIG_DFL)
+            code = run()
+        except BaseException:  # noqa: B902: a fault of ours is a part that failed
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == child:
+            return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 1
+
+
 def _inside(run, log, timeout_s, nice):
     """In the part's own process: its exit code."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -96,13 +119,10 @@ def _inside(run, log, timeout_s, nice):
         signal.signal(number, _raise)
     signal.alarm(timeout_s)
     try:
-        code = run()
+        code = _run_beneath(run)
     except NotOver as reason:
         print(f"test.sh: {reason}; what still runs:", *descendants(os.getpid()).values(), sep="\n    ", flush=True)
         code = 124
-    except BaseException:  # noqa: B902: a fault of ours is a part that failed
-        traceback.print_exc()
-        code = 1
     signal.alarm(0)
     left = _end_all(0 if code == 124 else GRACE_S)
     if left and code != 124:
