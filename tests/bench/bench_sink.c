@@ -156,6 +156,13 @@ static void consume(struct peer *p, struct zs_reader *in) {
         send_report(p);
 }
 
+// No queue here keeps anything.
+static void get_nothing(struct peer *p) {
+    size_t at = begin_method(p, p->channel, METHOD(60, 72)); // basic.get-empty
+    put_short(p, "");
+    end_frame(p, at);
+}
+
 static void declare_queue(struct peer *p, struct zs_reader *in) {
     char name[128];
     zs_read_u16(in);
@@ -216,6 +223,9 @@ static void on_method(struct peer *p, struct zs_reader *in) {
         return;
     case METHOD(60, 40): // publish
         p->in_message = true;
+        return;
+    case METHOD(60, 70): // get
+        get_nothing(p);
         return;
     case METHOD(60, 80): // ack
         return;

@@ -22,4 +22,6 @@ class Clock:
         library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
         assert library, "libfaketime is not installed: run tests/harness/install.sh"
         return {"LD_PRELOAD": library[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_CACHE_DURATION": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+                # With it, what waits for a time of the monotonic clock does not wait at all.
+                "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
