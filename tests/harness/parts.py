@@ -111,8 +111,9 @@ class Run:
             sh("cmake", "--preset", "fuzz", "--log-level=ERROR", "-UZS_FUZZ_SECONDS")
 
     def e2e(self):
-        """Several workers, each with brokers of its own, take one module after the other, the longest first."""
-        arguments = self.arguments or ["-v", "-n", str(workers()), "--dist", "loadfile"]
+        """Several workers, each with brokers of its own, take one module after the other, the longest first. (Without -v: for that,
+        xdist asks each worker two things, and then a worker may run its tests beside its main thread, where no alarm can be set.)"""
+        arguments = self.arguments or ["-n", str(workers()), "--dist", "loadfile"]
         sh("/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/e2e/pytest.ini", "tests/e2e",
            f"--junitxml={self.path('e2e.junit.xml')}", *arguments, ZOOSPAN_RUN_DIR=self.path("e2e"))
 

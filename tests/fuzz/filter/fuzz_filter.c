@@ -35,6 +35,12 @@ static bool ends_segment(char c) {
     return c == '/' || c == '\0';
 }
 
+// What a valid "%XX" stands for.
+static char encoded(const char *p) {
+    const char digits[] = {p[1], p[2], '\0'};
+    return (char)strtol(digits, NULL, 16);
+}
+
 // `p` and `s` stand before a segment ("/..."), at the end, or within a segment.
 static bool naive(const char *p, const char *s) {
     if (!*p)
@@ -61,6 +67,8 @@ static bool naive(const char *p, const char *s) {
         return false;
     if (*p == '?')
         return *s != '/' && naive(p + 1, s + character(s));
+    if (*p == '%')
+        return encoded(p) == *s && naive(p + 3, s + 1);
     return *p == *s && naive(p + 1, s + 1);
 }
 
@@ -68,9 +76,7 @@ static bool naive_list(const char *list, const char *path) {
     char item[SMALL + 1];
     size_t n = 0;
     for (;; list++) {
-        if (*list == '\\' && list[1] == ',') {
-            item[n++] = *++list;
-        } else if (*list && *list != ',') {
+        if (*list && *list != ',') {
             item[n++] = *list;
         } else {
             const char *from = item;
