@@ -23,7 +23,6 @@ void zs_converted_free(struct zs_converted *converted);
 // In an ACL the scheme `auth` means whatever the session has authenticated as, and the server puts in its place all
 // ids that the session has. A super user has one that no provider is for, and the server logs an error each time. So
 // we put the id there ourselves.
-enum { ZS_OWNER_BYTES = 512 };
 void zs_convert_owner(const struct zs_credentials *credentials, char out[static ZS_OWNER_BYTES]);
 
 enum zs_outcome zs_convert_rc(int rc);

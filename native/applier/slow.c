@@ -397,6 +397,7 @@ static enum written write_run(struct work *w, const struct zs_step *steps, uint3
         return write_marked(w, steps, count, last);
     for (uint32_t i = 0; i < count; i++) {
         deletes = deletes && (steps[i].type == ZS_STEP_DELETE || steps[i].guard);
+        mixed = mixed || group_length(steps + i, count - i) > 1;
         if (is_ours(&steps[i]))
             continue;
         mixed = mixed || own < i;

@@ -30,6 +30,9 @@ struct zs_step {
     bool guard;           // of zs_settle_guard
 };
 
+// What the target may put in the place of the scheme "auth" in an ACL of ours: "digest", and an id that is shorter than this.
+enum { ZS_OWNER_BYTES = 96 };
+
 // Whether a step cannot be part of a multi: an ACL change is not an op that multis have.
 static inline bool zs_step_bare(const struct zs_step *step) {
     return step->type == ZS_STEP_SET_ACL;

@@ -26,13 +26,16 @@ static const struct cli_command commands[] = {
      "  --no-wait        only asks for it\n",
      cli_resync},
     {{"history", "renew"},
-     "--restored",
-     "Gives this site's ensemble a new history id, after it was restored from an older snapshot and no other "
-     "site\n"
-     "could tell the applier so. All sites then exchange images: what the others have of this site's lost "
-     "writes\n"
-     "comes back.\n"
-     "  --restored       yes, that is what happened\n",
+     "--restored|--clock",
+     "Gives this site's ensemble a new history id. All sites then exchange images with it.\n"
+     "  --restored       it was restored from an older snapshot, and no other site could tell the applier so. "
+     "What the\n"
+     "                   others have of this site's lost writes comes back; to them only what its clients write "
+     "from\n"
+     "                   now on is news\n"
+     "  --clock          its leader's clock ran ahead and is right again, and other sites say AHEAD. What its "
+     "clients\n"
+     "                   have written reaches them, what they have deleted meanwhile comes back\n",
      cli_history_renew},
     {{"quarantine", "list"},
      "[--origin ORIGIN] [--json]",

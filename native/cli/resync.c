@@ -145,22 +145,25 @@ int cli_resync(struct cli *cli, int argc, char **argv) {
 }
 
 int cli_history_renew(struct cli *cli, int argc, char **argv) {
-    static const struct option options[] = {{"restored", no_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
-    bool sure = false;
+    static const struct option options[] = {
+        {"restored", no_argument, NULL, 'r'}, {"clock", no_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+    bool restored = false, clock = false;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option != 'r')
+        if (option != 'r' && option != 'c')
             return cli_wrong_use(cli, "unknown option");
-        sure = true;
+        restored = restored || option == 'r';
+        clock = clock || option == 'c';
     }
-    if (!sure || optind != argc)
-        return cli_wrong_use(cli,
-                             "every other site will exchange images with this one: say --restored if it was");
+    if (restored == clock || optind != argc)
+        return cli_wrong_use(cli, "every other site will exchange images with this one: say why, --restored or "
+                                  "--clock");
     int status = cli_connect(cli);
     if (status != CLI_OK)
         return status;
     struct zs_error e;
     struct zs_arena *arena = zs_arena_new(16 << 20);
-    if (!arena || !zs_history_renew(&cli->client, NULL, NULL, arena, &e))
+    const int64_t nothing = 0; // of the tree is from before a restoration that was not known
+    if (!arena || !zs_history_renew(&cli->client, NULL, clock ? &nothing : NULL, arena, &e))
         status = cli_fail("%s", arena ? e.text : "out of memory");
     else
         puts("done");

@@ -1,6 +1,7 @@
 """Filters: by prefix and by glob segments, on the sending and again on the receiving side."""
 
 import pytest
+from kazoo.exceptions import NoAuthError
 
 from helpers import check_idle, link_of, wait_gone, wait_live, wait_published, wait_seen
 from zoosites import wire
@@ -40,9 +41,13 @@ def test_only_what_is_included_arrives(world, clients):
     assert bj.get_children("/app/deep") == []
     assert bj.exists("/apple") is None and bj.exists("/APP") is None
     assert bj.get("/svc/one/public/x")[0] == b"/svc/one/public/x"
-    assert bj.get_children("/svc/one") == ["public"]
-    # The ancestors of what is included were needed there, and only they: without the data, which is not.
-    assert bj.get("/svc/one")[0] != b"/svc/one"
+    # The ancestors of what is included were needed there, and only they: without the data, and closed, as neither their data nor
+    # their ACLs are carried.
+    with pytest.raises(NoAuthError):
+        bj.get_children("/svc/one")
+    operator = clients(world["bj"], auth=True)
+    assert operator.get_children("/svc/one") == ["public"]
+    assert operator.get("/svc/one")[0] != b"/svc/one"
 
 
 def test_a_pattern_means_what_was_typed(world, clients):

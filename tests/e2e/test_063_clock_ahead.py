@@ -31,8 +31,10 @@ def link_at(world, site, origin):
 
 def test_a_year_ahead(world, sh, bj, clients, judge):
     gz = clients(world["gz"])
-    sh.create("/before", b"")
-    wait_seen(bj, "/before")
+    for path in ("/before", "/deleted-meanwhile"):
+        sh.create(path, b"")
+        for client in (bj, gz):
+            wait_seen(client, path)
     CLOCKS["sh"].set(365 * 24 * 3600)
     number = iter(range(10 ** 6))
     def ahead():
@@ -40,6 +42,8 @@ def test_a_year_ahead(world, sh, bj, clients, judge):
         return all(link_at(world, site, "sh")["state"] == "AHEAD" for site in ("bj", "gz"))
     eventually(ahead, 40, what="links that say AHEAD")
     sh.create("/of-the-future", b"")
+    sh.set("/before", b"changed meanwhile")
+    sh.delete("/deleted-meanwhile")
     gz.create("/of-gz", b"")
     for client in (bj, sh):
         wait_seen(client, "/of-gz")  # the other links go on
@@ -50,11 +54,13 @@ def test_a_year_ahead(world, sh, bj, clients, judge):
     eventually(lambda: abs((link_at(world, "bj", "sh")["skew_ms"] or 0)) < 60000, 90, what="a clock that is right again")
     sh.create("/mended", b"")
     assert link_at(world, "bj", "sh")["state"] == "AHEAD"  # its stream remembers
-    subprocess.run([build.cli_program(), "--config", world["sh"].applier.config, "history", "renew", "--restored"], check=True,
+    subprocess.run([build.cli_program(), "--config", world["sh"].applier.config, "history", "renew", "--clock"], check=True,
                    timeout=120, capture_output=True)
     for client in (bj, gz):
         wait_seen(client, "/of-the-future", timeout_s=120)
         wait_seen(client, "/mended", timeout_s=60)
+        wait_seen(client, "/before", b"changed meanwhile", timeout_s=60)
+    wait_seen(sh, "/deleted-meanwhile", timeout_s=60)  # of which nobody could know
     judge.wait_equal(90)
     wait_live(world, 60)
     assert all(link_at(world, site, "sh")["state"] == "LIVE" for site in ("bj", "gz"))

@@ -94,6 +94,10 @@ static void requests_are_measured_exactly(void **state) {
     // CreateRequest: path, data, ACL vector (count 4; perms 4, scheme 4 + 5, id 4 + 6), flags 4.
     struct zs_step create = {.type = ZS_STEP_CREATE, .path = "/a", .acls = {1, &anyone}};
     assert_int_equal(zs_plan_request_bytes(&create, 1), 8 + 6 + 4 + 4 + 23 + 4);
+    // What stands for our own user is sent as the longest that it may be.
+    const struct zs_acl ours = {.perms = 31, .scheme = "auth", .id = ""};
+    create.acls = (struct zs_acls){1, &ours};
+    assert_int_equal(zs_plan_request_bytes(&create, 1), 8 + 6 + 4 + 4 + (12 + 6 + ZS_OWNER_BYTES) + 4);
 }
 
 // As large as the request of a client that asked for it, whatever is kept beside it.
