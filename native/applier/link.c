@@ -127,7 +127,7 @@ void zs_link_compare_clocks(struct zs_link *link, int64_t time_ms) {
     struct zs_skew *skew = &link->skew;
     const int64_t now = zs_mono_ms(), ahead_ms = time_ms - zs_wall_ms();
     if (now - skew->turned_at >= TURN_MS) {
-        bool recent = now - skew->turned_at < 2 * TURN_MS;
+        bool recent = now - skew->turned_at < INT64_C(2) * TURN_MS;
         skew->known[1] = recent && skew->known[0];
         skew->best_ms[1] = skew->best_ms[0];
         skew->known[0] = false;

@@ -225,8 +225,8 @@ struct zs_link {
     struct zs_dial *receive_dial; // that opens it
     unsigned receive_tries;       // that failed in a row
     uint32_t first_host;          // of the address: where the next connection is tried first
-    bool lookout_probed;          // the queue has a majority of its nodes, or needs none
     struct zs_backoff receive_backoff;
+    bool lookout_probed; // the queue has a majority of its nodes, or needs none
     bool receive_failed;
     struct zs_error receive_error;
     struct zs_turn turn;
@@ -270,10 +270,10 @@ struct zs_link {
     struct zs_held *held, *held_last, *fresh;  // fresh: the first one that is not admitted yet
     struct zs_arena *spare_arenas[ZS_SPARE_ARENAS];
     uint32_t spare_count;
-    size_t taken_bytes;  // of both, as they came
-    int64_t beat_at;     // when the broker, of which nothing is read, is to hear of us (monotonic)
     uint32_t done_count; // deliveries that are done and not acked yet ...
     uint64_t done_tag;   // ... and the newest of them, with all before it
+    size_t taken_bytes;  // of `waiting` and `held`, as they came
+    int64_t beat_at;     // when the broker, of which nothing is read, is to hear of us (monotonic)
     struct zs_unit *first, *last, *planned; // planned: the first unit that is in no multi yet
     struct zs_unit *slow_until;             // up to and with this unit the slow path
     struct zs_closed closed;

@@ -16,7 +16,7 @@ static bool has_enough(const struct zs_link *link) {
 static void beat(struct zs_link *link) {
     if (zs_mono_ms() < link->beat_at)
         return;
-    link->beat_at = zs_mono_ms() + link->settings.amqp_heartbeat_s * 500;
+    link->beat_at = zs_mono_ms() + link->settings.amqp_heartbeat_s * INT64_C(500);
     if (!zs_amqp_beat(link->receive, &link->receive_error))
         link->receive_failed = true;
 }
@@ -72,7 +72,7 @@ void zs_receiver_wait(void *context, int timeout_ms) {
     nfds_t count = 0;
     fds[count++] = (struct pollfd){.fd = zs_mailbox_fd(link->client.mailbox), .events = POLLIN};
     if (link->receive && !link->receive_failed && has_enough(link)) {
-        timeout_ms = smaller(timeout_ms, link->settings.amqp_heartbeat_s * 500);
+        timeout_ms = smaller(timeout_ms, link->settings.amqp_heartbeat_s * INT64_C(500));
     } else if (link->receive && !link->receive_failed) {
         fds[count++] = (struct pollfd){.fd = zs_amqp_fd(link->receive), .events = POLLIN};
         timeout_ms = smaller(timeout_ms, zs_amqp_idle_ms(link->receive));

@@ -66,6 +66,7 @@ struct zs_image {
     bool in_flight, again;       // `outgoing` waits for its confirm; or for being sent once more
     int64_t run;
     bool named; // the destination has said that it is taking it
+    bool sent;  // `run` is with the broker, and the destination has not told that it has it
     uint32_t part;
     uint64_t nodes, about;        // sent; how many there are, more or less (0: not known)
     struct zs_history history;    // of this site
@@ -86,8 +87,7 @@ struct zs_image {
     struct zs_zxids copies;   // ... which of this site's txns its applier wrote for the destination ...
     struct zs_zxids borrowed; // ... or for others ...
     int64_t restored;         // ... and up to where the tree is from before a restoration
-    bool sent;                // `run` is with the broker, and the destination has not told that it has it
-    int64_t again_at;         // when to give that up
+    int64_t again_at;         // when to give `sent` up
 };
 
 struct zs_lag_share {
@@ -107,12 +107,11 @@ struct zs_sender {
     pthread_t thread;
     int wake_fd;
     atomic_bool stopping;
-    bool told_serving; // under `shared`, as the other told_ ones
+    bool told_serving, told_has_marker; // under `shared`, as the other told_ ones
 
     pthread_mutex_t shared; // guards what is told and shown
     struct zs_history told_history;
     int64_t told_beginning;
-    bool told_has_marker;
     struct zs_marker told_marker;
     struct zs_sender_logs told_logs;
     struct zs_sender_status published_status;
@@ -126,18 +125,17 @@ struct zs_sender {
     struct zs_way way;
     struct zs_lag lag;
     struct zs_history history;
-    bool has_marker;
-    struct zs_marker marker; // this site's for the destination
+    struct zs_marker marker; // this site's for the destination, if it has_marker
     int64_t marker_moved_at; // when its time changed last (monotonic)
     struct zs_entry entry;
     int64_t place;            // the last zxid that came from the source, or where it was sought
-    bool reads_log;           // the source is the txn log
     struct zs_txnlog *txnlog; // ... if it is open
     int64_t unread_since;     // it cannot be read since then (monotonic); 0: it can
     int64_t read_again_at;    // ... and is tried again
     int64_t ends_told;        // the bound for which it knows where epochs ended
     int64_t quiet_since;      // the log has had nothing since then (monotonic); 0: it has
     int quiet_looks;          // ... and that often
+    bool reads_log;           // the source is the txn log
     int64_t told_at;          // when to tell the progress again
     struct zs_gap gap;
     struct zs_rollback rollback;
@@ -163,6 +161,7 @@ struct zs_sender {
     unsigned int jitter;
     struct zs_news news; // why it was DOWN
     bool serving;
+    bool has_marker;
     bool steps_down;  // let go of the lock queue
     bool resumes;     // the window's confirmed prefix means something
     bool entry_waits; // `entry` did not fit the open batch
