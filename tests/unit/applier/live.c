@@ -203,8 +203,11 @@ static void open_broker(struct live *live) {
 static void declare(struct live *live) {
     struct zs_error e;
     const struct zs_link_names *n = &live->names;
-    struct zs_amqp_queue queue = {
-        .name = n->queue, .durable = true, .overflow = ZS_OVERFLOW_REJECT_PUBLISH, .bytes_max = 1 << 30};
+    struct zs_amqp_queue queue = {.name = n->queue, // as the plugin makes it
+                                  .durable = true,
+                                  .overflow = ZS_OVERFLOW_REJECT_PUBLISH,
+                                  .bytes_max = 1 << 30,
+                                  .single_active_consumer = true};
     struct zs_amqp_queue feedback = {
         .name = n->feedback, .durable = true, .overflow = ZS_OVERFLOW_DROP_HEAD, .length_max = 1};
     assert_true(zs_amqp_declare_exchange(live->amqp, n->exchange, "direct", &e));
