@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "history.h"
+#include "zs_filter.h"
 #include "zs_names.h"
 #include "zs_resync.h"
 #include "zs_text.h"
@@ -17,6 +18,7 @@ enum {
     PATH_BYTES = 128,
     LOOK_MS = 500,
     STATUS_OLD_MS = 10 * 1000,
+    COUNTS_MS = 5 * 1000, // the applier writes its status each second
     HINT_MS = 30 * 1000,
     BRAKED_MS = 15 * 1000
 };
@@ -26,23 +28,59 @@ struct wish {
     bool allow, wait;
 };
 
-// What the applier's status file says of the link, for the operator to see; "" if it says nothing, or nobody writes it.
-static void read_status(const struct cli *cli, const char *origin, char *state, char *detail, size_t size) {
+struct seen {
+    char state[64], detail[600];
+    json_int_t images, nodes, created, set, deleted, kept; // since the applier started
+};
+
+// What the applier's status file says of the link, for the operator to see; nothing if nobody writes it.
+static struct seen read_status(const struct cli *cli, const char *origin) {
     const char *file = zs_option_text(cli->options, NULL, "status_file");
     json_t *status = file ? json_load_file(file, 0, NULL) : NULL, *link;
     size_t i;
-    *state = *detail = '\0';
+    struct seen seen = {.images = 0};
     int64_t written = json_integer_value(json_object_get(status, "time_ms"));
     json_array_foreach(json_object_get(status, "links"), i, link) {
-        const char *name = json_string_value(json_object_get(link, "origin"));
-        const char *is = json_string_value(json_object_get(link, "state"));
-        const char *why = json_string_value(json_object_get(link, "detail"));
-        if (name && is && why && strcmp(name, origin) == 0 && zs_wall_ms() - written < STATUS_OLD_MS) {
-            snprintf(state, size, "%s", is);
-            snprintf(detail, size, "%s", why);
-        }
+        const char *name = NULL, *state = NULL, *detail = NULL;
+        if (json_unpack(link, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "origin", &name, "state",
+                        &state, "detail", &detail, "images", &seen.images, "image_nodes", &seen.nodes,
+                        "image_created", &seen.created, "image_set", &seen.set, "image_deleted",
+                        &seen.deleted, "image_kept", &seen.kept) != 0 ||
+            strcmp(name, origin) != 0 || zs_wall_ms() - written >= STATUS_OLD_MS)
+            continue;
+        snprintf(seen.state, sizeof seen.state, "%s", state);
+        snprintf(seen.detail, sizeof seen.detail, "%s", detail);
+        break;
     }
     json_decref(status);
+    return seen;
+}
+
+static void wait_a_moment(void) {
+    nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
+}
+
+// The image is taken; with its counts, if somebody writes them.
+static void tell_done(const struct cli *cli, const char *origin, const struct wish *wish,
+                      const struct seen *before) {
+    struct seen now = read_status(cli, origin);
+    for (int64_t until = zs_mono_ms() + COUNTS_MS; *now.state && zs_mono_ms() < until;
+         now = read_status(cli, origin)) {
+        if (now.images != before->images)
+            break;
+        wait_a_moment();
+    }
+    if (!*before->state || now.images <= before->images) // or the applier has been started anew
+        puts("done");
+    else if (now.nodes == before->nodes && now.deleted == before->deleted)
+        printf("done: %s has no node %s that is carried, and this site has none either\n", origin,
+               wish->path);
+    else
+        printf("done: %" JSON_INTEGER_FORMAT " nodes at %s; here %" JSON_INTEGER_FORMAT
+               " created, %" JSON_INTEGER_FORMAT " set, %" JSON_INTEGER_FORMAT
+               " deleted, %" JSON_INTEGER_FORMAT " kept as they are here\n",
+               now.nodes - before->nodes, origin, now.created - before->created, now.set - before->set,
+               now.deleted - before->deleted, now.kept - before->kept);
 }
 
 // Whether the detail of state BRAKE is about an image of this very path.
@@ -53,8 +91,9 @@ static bool is_braked(const char *detail, const char *path) {
 }
 
 // Until the applier has taken the request away, which it does when the image is taken.
-static int wait_until_taken(struct cli *cli, const char *origin, const char *path, const struct wish *wish) {
-    char state[600], detail[600], told[600] = "";
+static int wait_until_taken(struct cli *cli, const char *origin, const char *path, const struct wish *wish,
+                            const struct seen *before) {
+    char told[sizeof before->detail] = "";
     int64_t braked_since = 0;
     int64_t hint_at = zs_mono_ms() + HINT_MS;
     for (;;) {
@@ -67,16 +106,16 @@ static int wait_until_taken(struct cli *cli, const char *origin, const char *pat
         if (status != CLI_OK)
             return status;
         if (gone) {
-            puts("done");
+            tell_done(cli, origin, wish, before);
             return CLI_OK;
         }
-        read_status(cli, origin, state, detail, sizeof state);
-        if (*state && strcmp(detail, told) != 0) {
-            printf("%s: %s\n", state, *detail ? detail : "asked");
+        const struct seen seen = read_status(cli, origin);
+        if (*seen.state && strcmp(seen.detail, told) != 0) {
+            printf("%s: %s\n", seen.state, *seen.detail ? seen.detail : "asked");
             fflush(stdout);
-            memcpy(told, detail, sizeof told);
+            memcpy(told, seen.detail, sizeof told);
         }
-        if (!*state && zs_mono_ms() >= hint_at) {
+        if (!*seen.state && zs_mono_ms() >= hint_at) {
             hint_at = INT64_MAX;
             fprintf(stderr,
                     "zoospan: still waiting, and nothing is known of the applier: does one run, and does "
@@ -84,14 +123,14 @@ static int wait_until_taken(struct cli *cli, const char *origin, const char *pat
                     "one does\n",
                     path);
         }
-        bool brake = strcmp(state, "BRAKE") == 0;
+        bool brake = strcmp(seen.state, "BRAKE") == 0;
         if (!brake || !braked_since)
             braked_since = brake ? zs_mono_ms() : 0;
         // One that this request does not release: it is of another path, and holds on.
-        if (brake &&
-            ((!wish->allow && is_braked(detail, wish->path)) || zs_mono_ms() - braked_since >= BRAKED_MS))
-            return cli_fail("%s", detail);
-        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
+        if (brake && ((!wish->allow && is_braked(seen.detail, wish->path)) ||
+                      zs_mono_ms() - braked_since >= BRAKED_MS))
+            return cli_fail("%s", seen.detail);
+        wait_a_moment();
     }
 }
 
@@ -117,7 +156,26 @@ static int read_wish(struct cli *cli, int argc, char **argv, struct wish *out) {
         return cli_wrong_use(cli, "%s is not the name of a site", argv[optind]);
     if (!zs_path_valid(out->path))
         return cli_wrong_use(cli, "%s is not the path of a znode", out->path);
+    if (zs_path_covers(ZS_ROOT, out->path) || zs_path_covers("/zookeeper", out->path))
+        return cli_wrong_use(cli, "%s belongs to this site alone, and no image holds it", out->path);
     return CLI_OK;
+}
+
+// Of what the rules leave out an image holds nothing.
+static int check_rules(const struct cli *cli, const char *origin, const char *path) {
+    const char *include = zs_option_text(cli->options, origin, "include");
+    const char *exclude = zs_option_text(cli->options, origin, "exclude");
+    struct zs_error e;
+    struct zs_filter *filter = zs_filter_new(include ? include : "", exclude ? exclude : "", &e);
+    if (!filter)
+        return cli_fail("%s", e.text);
+    const bool carried = zs_filter_carries(filter, path) || zs_filter_may_carry_below(filter, path);
+    zs_filter_free(filter);
+    return carried
+               ? CLI_OK
+               : cli_fail("the rules of this site (zoospan.include, zoospan.exclude) do not let %s come here "
+                          "from %s",
+                          path, origin);
 }
 
 int cli_resync(struct cli *cli, int argc, char **argv) {
@@ -126,8 +184,11 @@ int cli_resync(struct cli *cli, int argc, char **argv) {
     const char *origin = argv[optind];
     if (status == CLI_OK)
         status = cli_connect_for(cli, origin);
+    if (status == CLI_OK)
+        status = check_rules(cli, origin, wish.path);
     if (status != CLI_OK)
         return status;
+    const struct seen before = read_status(cli, origin);
     char path[PATH_BYTES];
     struct zs_buffer json;
     struct zs_error e;
@@ -141,7 +202,7 @@ int cli_resync(struct cli *cli, int argc, char **argv) {
     zs_buffer_free(&json);
     if (status != CLI_OK || !wish.wait)
         return status;
-    return wait_until_taken(cli, origin, path, &wish);
+    return wait_until_taken(cli, origin, path, &wish, &before);
 }
 
 int cli_history_renew(struct cli *cli, int argc, char **argv) {
@@ -155,8 +216,9 @@ int cli_history_renew(struct cli *cli, int argc, char **argv) {
         clock = clock || option == 'c';
     }
     if (restored == clock || optind != argc)
-        return cli_wrong_use(cli, "every other site will exchange images with this one: say why, --restored or "
-                                  "--clock");
+        return cli_wrong_use(cli,
+                             "every other site will exchange images with this one: say why, --restored or "
+                             "--clock");
     int status = cli_connect(cli);
     if (status != CLI_OK)
         return status;

@@ -229,11 +229,17 @@ def test_an_operator_repairs_what_has_diverged(world, judge, clients):
         site.applier.start()
     wait_seen(sh, "/diverged/node", b"by bj")
     wait_seen(bj, "/diverged/node", b"by sh")
-    assert "done" in zoospan(world["bj"], "resync", "sh", "--path", "/diverged")
+    assert "2 nodes at sh; here 0 created, 1 set, 0 deleted" in zoospan(world["bj"], "resync", "sh", "--path", "/diverged")
     assert bj.get("/diverged/node")[0] == b"by bj"
     sh.create("/behind-the-repair", b"")
     wait_seen(bj, "/behind-the-repair")
     judge.wait_equal(60)
+
+
+def test_a_path_of_which_there_is_no_image(world):
+    assert "sh has no node /absent" in zoospan(world["bj"], "resync", "sh", "--path", "/absent")
+    for path in ("/zoospan", "/zoospan/applied", "/zookeeper/config"):
+        assert f"{path} belongs to this site alone" in zoospan(world["bj"], "resync", "sh", "--path", path, expect=2)
 
 
 def wipe(site):
