@@ -1,6 +1,6 @@
 """name -> the function that measures it, in the order in which they run."""
 
-from . import rows_apply, rows_mirror, rows_origin, rows_pure, rows_sites
+from . import rows_apply, rows_mirror, rows_origin, rows_pure, rows_sites, rows_wan
 
 ROWS = {
     "encode": rows_pure.encode,
@@ -23,4 +23,8 @@ ROWS = {
     "vs-make-mirror-drain": rows_mirror.drain,
     "lag-vs-mirror": rows_mirror.lag,
     "bootstrap": rows_sites.bootstrap,
+    "wan-50": rows_wan.far(50),
+    "wan-150": rows_wan.far(150),
+    "wan-300": rows_wan.far(300),
+    "holes": rows_wan.holes,
 }

@@ -11,6 +11,7 @@ from kazoo.handlers.threading import SequentialThreadingHandler
 from zoosites import files
 from zoosites.applier import Applier
 from zoosites.ports import free_port
+from zoosites.relay import Relay
 
 from . import tools
 
@@ -122,7 +123,8 @@ def origin(bench, name, uri, password_file, destinations=("bj",), heap="1g", sta
 class Pair:
     """Site sh with the plugin and a RabbitMQ, site bj with an applier; sh -> bj is LIVE and both trees hold the same nodes."""
 
-    def __init__(self, bench, nodes, kind="registry", heap="1g", **plugin):
+    def __init__(self, bench, nodes, kind="registry", heap="1g", relay=False, **plugin):
+        """`relay`: the applier reaches the broker by `self.relay`."""
         self.bench, self.nodes = bench, nodes
         self.broker = bench.broker("sh", ["bj"])
         self.sh, self.sh_zk = origin(bench, "sh", self.broker.uri("zoospan"), self.broker.passwords["zoospan"],
@@ -130,7 +132,11 @@ class Pair:
         self.bj = bench.ensemble("bj", heap)
         self.bj_zk = client(bench, self.bj)
         user = "zoospan-bj"
-        self.applier = applier(bench, self.bj, {"sh": (self.broker.uri(user), self.broker.passwords[user])})
+        self.relay = Relay(self.broker.port) if relay else None
+        if relay:
+            bench.row.callback(self.relay.stop)
+        uri = (self.relay or self.broker).uri(user)
+        self.applier = applier(bench, self.bj, {"sh": (uri, self.broker.passwords[user])})
         self.applier.start()
         wait_live(self.sh.servers[0])
         self.sh_zk.create("/fence", b"")
