@@ -208,6 +208,12 @@ def pytest_runtest_makereport(item, call):
                 report.sections.append((process.log, "\n".join(lines[-12:])))
 
 
+def pytest_runtest_logreport(report):
+    """Names a failure when it happens; the whole story comes at the end."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid} ({report.when})", flush=True)
+
+
 def _client(site):
     client = site.client()
     yield client
