@@ -155,8 +155,9 @@ int cli_history_renew(struct cli *cli, int argc, char **argv) {
         clock = clock || option == 'c';
     }
     if (restored == clock || optind != argc)
-        return cli_wrong_use(cli, "every other site will exchange images with this one: say why, --restored or "
-                                  "--clock");
+        return cli_wrong_use(cli,
+                             "every other site will exchange images with this one: say why, --restored or "
+                             "--clock");
     int status = cli_connect(cli);
     if (status != CLI_OK)
         return status;
