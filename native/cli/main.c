@@ -28,12 +28,15 @@ static const struct cli_command commands[] = {
     {{"history", "renew"},
      "--restored|--clock",
      "Gives this site's ensemble a new history id. All sites then exchange images with it.\n"
-     "  --restored       it was restored from an older snapshot, and no other site could tell the applier so. "
+     "  --restored       it was restored from an older snapshot, and no other site could tell the applier "
+     "so. "
      "What the\n"
-     "                   others have of this site's lost writes comes back; to them only what its clients write "
+     "                   others have of this site's lost writes comes back; to them only what its clients "
+     "write "
      "from\n"
      "                   now on is news\n"
-     "  --clock          its leader's clock ran ahead and is right again, and other sites say AHEAD. What its "
+     "  --clock          its leader's clock ran ahead and is right again, and other sites say AHEAD. What "
+     "its "
      "clients\n"
      "                   have written reaches them, what they have deleted meanwhile comes back\n",
      cli_history_renew},
