@@ -330,8 +330,10 @@ static bool move_place(struct zs_link *link) {
     struct zs_marker *marker = &link->marker;
     if (!zs_recover_register(link))
         return false;
-    if (!zs_history_equal(&marker->history, &image->history))
+    if (!zs_history_equal(&marker->history, &image->history)) {
         marker->session_count = 0;
+        marker->reborn = marker->reborn || zs_history_known(&marker->history);
+    }
     marker->history = image->history;
     marker->since = image->zxid;
     marker->image = false;

@@ -28,6 +28,14 @@ bool zs_chunk_type(struct zs_reader *in, enum zs_chunk_type *type, struct zs_err
     return (!in->failed && value <= ZS_CHUNK_BROKEN_OFF) || malformed(e);
 }
 
+static struct zs_history history_of(struct zs_slice text) {
+    struct zs_history history = {{0}};
+    char copy[ZS_UUID_TEXT] = "";
+    if (text.len == ZS_UUID_TEXT - 1)
+        memcpy(copy, text.at, text.len);
+    return zs_history_parse(copy, &history) ? history : (struct zs_history){{0}};
+}
+
 bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_error *e) {
     out->zxid = zs_read_i64(in);
     out->nodes = (uint64_t)zs_read_i64(in);
@@ -46,7 +54,8 @@ bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_er
         memcpy(out->markers[out->marker_count].site, name, sizeof name);
         out->markers[out->marker_count++].data = data;
     }
-    struct zs_slice restored = read_text(in);
+    struct zs_slice history = read_text(in), restored = read_text(in);
+    out->history = history_of(history);
     out->restored = zs_restored_parse(restored);
     out->written = *in;
     return (restored.at && out->zxid >= 0) || malformed(e);

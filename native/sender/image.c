@@ -212,6 +212,11 @@ static bool take_head(struct zs_sender *s, struct zs_error *e) {
     struct zs_chunk_head head;
     if (!zs_chunk_head(&image->in, &head, e))
         return false;
+    if (!zs_history_equal(&head.history, &s->history)) { // the tree was exchanged, which is told in a moment
+        zs_link_move(s, ZS_LINK_SNAPSHOT, "waits for /zoospan/history of the tree as it is now");
+        zs_image_drop(s);
+        return true;
+    }
     read_markers(s, &head);
     if (!may_be_sent(s, &head)) {
         zs_image_drop(s);

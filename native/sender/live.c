@@ -221,6 +221,7 @@ static void decide(const struct zs_sender *s, struct zs_start *start) {
     struct zs_start_facts facts = {
         .history = s->history,
         .followed = s->has_marker ? s->marker.history : (struct zs_history){{0}},
+        .reborn = s->has_marker && s->marker.reborn,
         .rollback = s->rollback,
         .bounds = zs_backlog_bounds(s->backlog),
         .beginning = s->beginning,

@@ -17,7 +17,8 @@ static void decide(struct zs_start *start, enum zs_start_verdict verdict, const 
 // A destination that has nothing of this site, of whose earlier life this site holds writes: they are in no
 // txn that the link could carry, and its clients' newest values are there only.
 static bool had_another_life(const struct zs_start_facts *facts) {
-    return zs_history_known(&facts->followed) && !zs_history_equal(&facts->followed, &facts->report.own);
+    return zs_history_known(&facts->followed) &&
+           (facts->reborn || !zs_history_equal(&facts->followed, &facts->report.own));
 }
 
 static void start_new_destination(const struct zs_start_facts *facts, struct zs_start *start) {

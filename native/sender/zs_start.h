@@ -18,6 +18,7 @@ struct zs_start_facts {
     struct zs_history history; // the site's own; may be unknown
     struct zs_history
         followed; // of the destination: what this site's marker names; unknown: nothing has come from there
+    bool reborn;  // ... and it is not the first one
     struct zs_rollback rollback;
     struct zs_backlog_bounds bounds; // of the backlog
     int64_t beginning; // a zxid at which the tree held nothing that a link could carry; -1: none is known

@@ -5,7 +5,7 @@
 #include "wire_json.h"
 #include "zs_report.h"
 
-enum { FIXED_BYTES_MAX = 340, SESSION_BYTES_MAX = 22 };
+enum { FIXED_BYTES_MAX = 360, SESSION_BYTES_MAX = 22 };
 
 bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->session_count > ZS_SESSIONS_MAX)
@@ -28,7 +28,8 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
         len += (size_t)snprintf(to + len, size - len, "%s\"0x%" PRIx64 "\"", i ? "," : "",
                                 (uint64_t)marker->sessions[i]);
     len += (size_t)snprintf(to + len, size - len, "],\"since\":\"0x%" PRIx64 "\"", (uint64_t)marker->since);
-    len += (size_t)snprintf(to + len, size - len, marker->image ? ",\"image\":true" : "");
+    len += (size_t)snprintf(to + len, size - len, "%s%s", marker->image ? ",\"image\":true" : "",
+                            marker->reborn ? ",\"reborn\":true" : "");
     if (marker->fence)
         len +=
             (size_t)snprintf(to + len, size - len, ",\"fence\":\"0x%" PRIx64 "\"", (uint64_t)marker->fence);
@@ -54,6 +55,7 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
                 zs_json_read_sessions(object, "sessions", &out->session_count, out->sessions, e);
     out->session = (int64_t)session;
     out->image = json_is_true(json_object_get(object, "image"));
+    out->reborn = json_is_true(json_object_get(object, "reborn"));
     out->since = out->zxid; // an earlier version's clock proves nothing of what lies before
     if (read && json_object_get(object, "since"))
         read = zs_json_read_zxid(object, "since", &out->since, e);

@@ -63,7 +63,8 @@ struct zs_marker {
     int64_t time_ms;
     uint32_t session_count; // as in the report
     int64_t sessions[ZS_SESSIONS_MAX];
-    bool image; // the stream cannot go on from zxid: an image is needed, or has begun and not ended
+    bool image;  // the stream cannot go on from zxid: an image is needed, or has begun and not ended
+    bool reborn; // this site once followed another history of the origin: it was wiped or restored
     // The zxid at which the marker stood with effects last, if it has been written since without any (registering, a wish);
     // 0: the txn that wrote it had effects.
     int64_t fence;

@@ -230,7 +230,9 @@ bool scene_put_head(const struct zs_image_wish *wish, int64_t zxid, const struct
         zs_put_u32(&chunk, (uint32_t)json.len);
         zs_put_bytes(&chunk, json.at, json.len);
     }
-    char text[ZS_JOURNAL_ABOUT_TEXT] = "";
+    char history[ZS_UUID_TEXT], text[ZS_JOURNAL_ABOUT_TEXT] = "";
+    zs_history_format(&scene.s.history, history);
+    put_text(&chunk, scene.tree_has_no_history ? "" : history);
     if (scene.restored)
         zs_restored_format(scene.restored, text);
     put_text(&chunk, text);

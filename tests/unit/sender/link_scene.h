@@ -38,6 +38,7 @@ struct scene {
     struct zs_history written_for;
     const char *written_site;
     int64_t restored; // as the walk's HEAD tells
+    bool tree_has_no_history;
 };
 extern struct scene scene;
 

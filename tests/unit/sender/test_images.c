@@ -272,6 +272,7 @@ static void a_head(void **state) {
     put_text(&bytes, "{}");
     put_text(&bytes, "No Site"); // somebody's own node: none of ours
     put_text(&bytes, "");
+    put_text(&bytes, "02000000-0000-0000-0000-000000000000");
     put_text(&bytes, "7f");
     zs_put_u32(&bytes, 2); // two journals, one about a history from 0xf on
     put_text(&bytes, "bj");
@@ -292,6 +293,7 @@ static void a_head(void **state) {
     assert_int_equal(head.nodes, 1234);
     assert_int_equal(head.marker_count, 1);
     assert_string_equal(head.markers[0].site, "bj");
+    assert_int_equal(head.history.bytes[0], 2);
     assert_int_equal(head.restored, 0x7f);
     struct zs_zxids written = {.count = 0}, others = {.count = 0};
     assert_true(zs_chunk_written(&head.written, "bj", &written, &others, &e));

@@ -65,6 +65,22 @@ static void what_came_after_a_restoration_does(void **state) {
     assert_int_equal(node_if(0, "bj").time_ms, TIME_MS);
 }
 
+// The tree was exchanged for one without a history, or with another one, and the sender has not heard of that yet.
+static void a_tree_of_another_history_is_not_sent(void **state) {
+    (void)state;
+    struct zs_image_wish wish;
+    const struct zs_report wishes = scene_wish_for("/");
+    scene_tell(&wishes);
+    scene_turn();
+    assert_true(scene_walk_is_wanted(&wish));
+    scene.tree_has_no_history = true;
+    assert_true(scene_put_head(&wish, BASE + 2, &scene.s.marker));
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_SNAPSHOT);
+    assert_non_null(strstr(scene.s.status.detail, "/zoospan/history"));
+    assert_false(scene_put_nodes(&wish, 1, 10)); // nobody wants it any more
+}
+
 static void behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands(void **state) {
     (void)state;
     scene_offer(BASE + 3, CLIENT, TIME_MS, "/b", 1);
@@ -482,6 +498,7 @@ int run_image_tests(void) {
         SCENE_TEST(what_it_did_not_write_is_neither),
         SCENE_TEST(what_is_from_before_a_restoration_bears_no_time),
         SCENE_TEST(what_came_after_a_restoration_does),
+        SCENE_TEST(a_tree_of_another_history_is_not_sent),
         SCENE_TEST(behind_an_image_of_a_part_the_stream_goes_on_where_the_destination_stands),
         SCENE_TEST(a_waiting_link_asks_for_no_walk),
         SCENE_TEST(the_time_to_wait_begins_when_the_own_image_is_taken),

@@ -83,6 +83,9 @@ static void a_destination_that_was_wiped_needs_an_image(void **state) {
     assert_int_equal(decide(f).verdict, ZS_START_GAP);
     f.followed = after; // this one has written here, and is new: two sites that have just met
     assert_int_equal(decide(f).verdict, ZS_START_AT);
+    f.reborn = true; // its new life has been heard of already
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.reborn = false;
     f.report.own = (struct zs_history){{0}}; // its version does not say
     assert_int_equal(decide(f).verdict, ZS_START_GAP);
     f.report.takes_images = false; // it could only wait

@@ -283,11 +283,13 @@ static void markers_go_round(void **state) {
     marker.image = true;
     marker.fence = 0x300000001;
     marker.passed = 0x300000002;
+    marker.reborn = true;
     assert_true(zs_marker_encode(&marker, &json));
     assert_true(zs_marker_decode(json.at, json.len, &back, &e));
     assert_true(back.image);
     assert_int_equal(back.fence, 0x300000001);
     assert_int_equal(back.passed, 0x300000002);
+    assert_true(back.reborn);
     assert_int_equal(back.since, 0x300000000);
     static const char earlier[] = "{\"history\":null,\"zxid\":\"0x7\",\"stamp\":\"0x0\",\"session\":\"0x0\","
                                   "\"time\":0,\"sessions\":[]}";

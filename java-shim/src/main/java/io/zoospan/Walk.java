@@ -40,6 +40,7 @@ final class Walk implements Runnable {
     private static final int BROKEN_OFF = 3;
     private static final String APPLIED = "/zoospan/applied";
     private static final String JOURNAL = "/zoospan/journal";
+    private static final String HISTORY = "/zoospan/history";
     private static final String RESTORED = "/zoospan/restored";
 
     /** Why a walk breaks off: it may begin anew here at once ... */
@@ -123,6 +124,7 @@ final class Walk implements Runnable {
             return false;
         }
         head(tap, tree);
+        data(ZooSpanHooks.see(tree, HISTORY));
         data(ZooSpanHooks.see(tree, RESTORED));
         String[] origins = children(tree, JOURNAL);
         out.writeInt(origins.length);
