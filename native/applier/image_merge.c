@@ -12,6 +12,7 @@ struct item {
     const struct zs_record_node *node;
     uint32_t parent; // in the slice, or NONE
     uint32_t level;  // how many of its ancestors are in the slice
+    bool bare;       // it is not carried, and only stands above what is
     bool maybe;      // it may be here: it was read
     struct zs_request data, about, kids;
 };
@@ -348,6 +349,30 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
            zs_branch_push(link, node->path, ZS_BRANCH_NEW) != NULL;
 }
 
+// Whether it has the ACL that we give what we close (closed.c). Of `auth` the servers have made the id of our user.
+static bool stands_closed(const struct zs_link *link, const struct zs_acls *here) {
+    const struct zs_acls *closed = &link->closed.acls;
+    if (here->count != 1 || closed->count != 1)
+        return false;
+    const struct zs_acl *is = here->entries, *ours = closed->entries;
+    const bool own = strcmp(ours->scheme, "auth") == 0 && strcmp(is->scheme, "digest") == 0;
+    return is->perms == ours->perms &&
+           (own || (strcmp(is->scheme, ours->scheme) == 0 && strcmp(is->id, ours->id) == 0));
+}
+
+// What the rules do not carry is this site's own, but for the ACL of what we have made ourselves, while it was not known.
+static bool merge_bare(struct zs_link *link, struct item *item) {
+    const struct zs_record_node *node = item->node;
+    if (!is_here(item))
+        return (item->maybe && item->data.rc != ZNONODE) || zs_branch_push_waiting(link, node) != NULL;
+    if (zs_owner_is_session(item->data.owner))
+        return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
+    const bool closed = stands_closed(link, &item->about.acls);
+    if (closed && !zs_acls_equal(&item->about.acls, &node->acls) && !set_acl(link, node))
+        return false;
+    return zs_branch_push_old(link, node->path, &item->data, &item->kids) != NULL;
+}
+
 static bool merge_item(struct zs_link *link, struct item *item) {
     const char *path = item->node->path;
     if (!zs_branch_reach(link, path))
@@ -355,7 +380,12 @@ static bool merge_item(struct zs_link *link, struct item *item) {
     struct zs_branch *parent = path[1] ? link->image.top : NULL;
     if (!parent && !is_here(item))
         return true; // the root is there, and does not let us look
-    link->image.nodes++;
+    link->image.nodes += !item->bare;
+    if (item->bare) {
+        if (parent->state == ZS_BRANCH_OLD)
+            zs_branch_mark(parent, strrchr(path, '/') + 1);
+        return merge_bare(link, item);
+    }
     if (parent && parent->state == ZS_BRANCH_OLD)
         zs_branch_mark(parent, strrchr(path, '/') + 1);
     return is_here(item) ? merge_present(link, item) : merge_absent(link, item->node);
@@ -370,7 +400,7 @@ static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count
     fine = fine && zs_image_flush(link);
     const int64_t stream = link->image.path[1] ? link->position : link->image.zxid; // goes on behind it
     for (uint32_t i = 0; fine && i < count; i++) {
-        if (items[i].node->zxid > stream)
+        if (!items[i].bare && items[i].node->zxid > stream)
             zs_ahead_note(&link->image.ahead, items[i].node);
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -387,16 +417,20 @@ struct cursor {
     uint32_t batches, record;
 };
 
-static const struct zs_record_node *next_node(struct zs_link *link, struct cursor *at) {
+static const struct zs_record_node *next_node(struct zs_link *link, struct cursor *at, bool *bare) {
     while (at->batches) {
         const struct zs_batch *batch = &at->held->batch;
         while (at->record < batch->head.records) {
             const struct zs_record *record = &batch->records[at->record++];
             if (record->type == ZS_RECORD_SEQUENCE && zs_image_carries(link, record->sequence.path))
                 zs_lift_see_sequence(link, &record->sequence);
-            if (record->type != ZS_RECORD_NODE || !zs_image_carries(link, record->node.path))
+            if (record->type != ZS_RECORD_NODE)
                 continue;
-            zs_lift_see_node(link, record->node.path);
+            *bare = !zs_image_carries(link, record->node.path);
+            if (*bare && (!record->node.path[1] || !zs_image_may_carry_below(link, record->node.path)))
+                continue;
+            if (!*bare)
+                zs_lift_see_node(link, record->node.path);
             return &record->node;
         }
         at->record = 0;
@@ -417,7 +451,7 @@ bool zs_image_merge(struct zs_link *link, const struct zs_held *held, uint32_t b
         uint32_t count = 0;
         size_t bytes = 0;
         while (count < ZS_IMAGE_SLICE_NODES && bytes < ZS_IMAGE_SLICE_BYTES &&
-               (node = next_node(link, &at)) != NULL) {
+               (node = next_node(link, &at, &items[count].bare)) != NULL) {
             items[count++].node = node;
             bytes += node->data.len;
         }

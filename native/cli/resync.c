@@ -30,7 +30,8 @@ struct wish {
 
 struct seen {
     char state[64], detail[600];
-    json_int_t images, nodes, created, set, deleted, kept; // since the applier started
+    json_int_t images;                             // since the applier started
+    json_int_t nodes, created, set, deleted, kept; // of the newest image
 };
 
 // What the applier's status file says of the link, for the operator to see; nothing if nobody writes it.
@@ -72,15 +73,14 @@ static void tell_done(const struct cli *cli, const char *origin, const struct wi
     }
     if (!*before->state || now.images <= before->images) // or the applier has been started anew
         puts("done");
-    else if (now.nodes == before->nodes && now.deleted == before->deleted)
+    else if (!now.nodes && !now.deleted)
         printf("done: %s has no node %s that is carried, and this site has none either\n", origin,
                wish->path);
     else
         printf("done: %" JSON_INTEGER_FORMAT " nodes at %s; here %" JSON_INTEGER_FORMAT
                " created, %" JSON_INTEGER_FORMAT " set, %" JSON_INTEGER_FORMAT
                " deleted, %" JSON_INTEGER_FORMAT " kept as they are here\n",
-               now.nodes - before->nodes, origin, now.created - before->created, now.set - before->set,
-               now.deleted - before->deleted, now.kept - before->kept);
+               now.nodes, origin, now.created, now.set, now.deleted, now.kept);
 }
 
 // Whether the detail of state BRAKE is about an image of this very path.

@@ -2,8 +2,9 @@
 
 import pytest
 from kazoo.exceptions import NoAuthError
+from kazoo.security import OPEN_ACL_UNSAFE, make_acl, make_digest_acl
 
-from helpers import check_idle, link_of, wait_gone, wait_live, wait_published, wait_seen
+from helpers import check_idle, eventually, link_of, wait_gone, wait_live, wait_published, wait_seen
 from zoosites import wire
 from zoosites.txnlog import beneath
 
@@ -41,13 +42,29 @@ def test_only_what_is_included_arrives(world, clients):
     assert bj.get_children("/app/deep") == []
     assert bj.exists("/apple") is None and bj.exists("/APP") is None
     assert bj.get("/svc/one/public/x")[0] == b"/svc/one/public/x"
-    # The ancestors of what is included were needed there, and only they: without the data, and closed, as neither their data nor
-    # their ACLs are carried.
-    with pytest.raises(NoAuthError):
-        bj.get_children("/svc/one")
+    # The ancestors of what is included were needed there, and only they: with the ACL, and without the data, which is not carried.
+    eventually(lambda: bj.get_acls("/svc/one")[0] == OPEN_ACL_UNSAFE, 60, what="the ACL of the origin")
+    assert bj.get_children("/svc/one") == ["public"]
+    assert bj.get("/svc/one")[0] != b"/svc/one"
+
+
+def test_what_lies_above_is_no_more_open(world, clients):
+    """Nobody's rules carry it. Yet where it is needed it stands as it does at the origin, or closed."""
+    sh, bj = clients(world["sh"]), clients(world["bj"])
+    theirs = make_digest_acl("owner", "secret", all=True)
+    for path, acl in (("/svc/two", [make_acl("world", "anyone", read=True), theirs]), ("/svc/three", [theirs])):
+        sh.add_auth("digest", "owner:secret")
+        sh.create(path, b"not carried", acl=acl)
+        sh.create(f"{path}/public", b"")
+        wait_seen(bj, f"{path}/public")
     operator = clients(world["bj"], auth=True)
-    assert operator.get_children("/svc/one") == ["public"]
-    assert operator.get("/svc/one")[0] != b"/svc/one"
+    for path in ("/svc/two", "/svc/three"):
+        eventually(lambda path=path: operator.get_acls(path)[0] == sh.get_acls(path)[0], 60, what="the ACL of the origin")
+        assert operator.get(path)[0] == b""
+    assert bj.get_children("/svc/two") == ["public"]
+    for forbidden in (lambda: bj.delete("/svc/two/public"), lambda: bj.create("/svc/two/more"), lambda: bj.get_children("/svc/three")):
+        with pytest.raises(NoAuthError):
+            forbidden()
 
 
 def test_a_pattern_means_what_was_typed(world, clients):

@@ -104,13 +104,19 @@ public class WalkTest {
     }
 
     @Test
-    public void whatLeadsToSomethingCarriedIsWalkedAndNotHandedOver() throws Exception {
-        create(chain.tree(), "/a", acl("one:x"));
-        create(chain.tree(), "/a/b", acl("one:x"));
-        taker.carried.put("/", Images.BENEATH);
-        taker.carried.put("/a", Images.BENEATH);
+    public void ofWhatLeadsToSomethingCarriedTheAclIsHandedOver() throws Exception {
+        for (String path : new String[] {"/a", "/a/b", "/a/c", "/d", "/d/e"}) {
+            create(chain.tree(), path, acl("one:" + path));
+        }
+        for (String path : new String[] {"/", "/a", "/d"}) {
+            taker.carried.put(path, Images.BENEATH);
+        }
+        taker.carried.put("/d/e", 0);
         walk();
-        assertEquals(Collections.singletonList("/a/b"), taker.paths);
+        assertEquals(Arrays.asList("/a", "/a/b", "/a/c"), taker.paths);
+        assertEquals("one:/a", taker.ids.get("/a"));
+        assertEquals("", taker.data.get("/a"));
+        assertEquals("/a/b", taker.data.get("/a/b"));
     }
 
     // --- what is deleted meanwhile ---------------------------------------------------------------------------------
@@ -206,6 +212,7 @@ public class WalkTest {
     private static final class Taker implements Images {
         final List<String> asked = new ArrayList<>();
         final List<String> paths = new ArrayList<>();
+        final Map<String, String> data = new HashMap<>();
         final Map<String, String> ids = new HashMap<>();
         final Map<String, Integer> carried = new HashMap<>();
         boolean ended;
@@ -305,7 +312,7 @@ public class WalkTest {
         private void node(ByteBuffer chunk) {
             String path = text(chunk);
             paths.add(path);
-            text(chunk);
+            data.put(path, text(chunk));
             for (int count = chunk.getInt(); count > 0; count--) {
                 chunk.getInt();
                 text(chunk);

@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.Iterator;
 import java.util.List;
 import java.util.function.Supplier;
 import org.apache.zookeeper.ZooDefs;
@@ -58,11 +59,14 @@ final class Walk implements Runnable {
     private static final class Level {
         final String parent;
         final String[] names;
+        /** The parent, if the link does not carry it and the image has not needed it yet. */
+        ZooSpanHooks.Seen bare;
         int next;
 
-        Level(String parent, String[] names) {
+        Level(String parent, String[] names, ZooSpanHooks.Seen bare) {
             this.parent = parent;
             this.names = names;
+            this.bare = bare;
             Arrays.sort(names);
         }
     }
@@ -148,12 +152,14 @@ final class Walk implements Runnable {
             }
             if (seen != null && (carried & Images.NODE) != 0) {
                 checkText(at);
+                ancestors(levels);
                 int from = bytes.length();
                 node(at, name, seen);
                 copies.doubt(at, seen, from, bytes.length());
             }
             if (seen != null && (carried & Images.BENEATH) != 0 && seen.children.length > 0) {
-                levels.push(new Level(at, seen.children));
+                boolean bare = (carried & Images.NODE) == 0 && at.length() > 1;
+                levels.push(new Level(at, seen.children, bare ? seen : null));
             }
             if (bytes.length() >= CHUNK_BYTES) {
                 copies.cut(bytes);
@@ -178,6 +184,21 @@ final class Walk implements Runnable {
         out.writeLong(tap.treeZxid(tree));
         hand();
         return true;
+    }
+
+    /**
+     * What lies above a node that the link carries, without its data, which the link does not: there it may have to be
+     * made, and must not stand more open than here.
+     */
+    private void ancestors(Deque<Level> levels) throws IOException, UnreadableException {
+        for (Iterator<Level> from = levels.descendingIterator(); from.hasNext();) {
+            Level level = from.next();
+            if (level.bare != null) {
+                checkText(level.parent);
+                bare(utf8(level.parent), level.bare);
+                level.bare = null;
+            }
+        }
     }
 
     private boolean moved(CaptureProcessor tap, DataTree tree) {
@@ -275,6 +296,29 @@ final class Walk implements Runnable {
             out.writeInt(seen.data.length);
             out.write(seen.data);
         }
+        acl(seen);
+        kind(path, seen.owner);
+        out.writeLong(seen.mzxid);
+        out.writeLong(seen.czxid);
+        out.writeLong(seen.mtime);
+        // What was created is there, as a rule: then a copy of the node counts the same.
+        out.writeInt(seen.created > seen.children.length ? seen.created : 0);
+    }
+
+    private void bare(byte[] name, ZooSpanHooks.Seen seen) throws IOException {
+        out.writeInt(name.length);
+        out.write(name);
+        out.writeInt(0);
+        acl(seen);
+        out.writeByte(0);
+        out.writeLong(0);
+        out.writeLong(seen.mzxid);
+        out.writeLong(seen.czxid);
+        out.writeLong(seen.mtime);
+        out.writeInt(0);
+    }
+
+    private void acl(ZooSpanHooks.Seen seen) throws IOException {
         List<ACL> acl = seen.acl == null ? ZooDefs.Ids.OPEN_ACL_UNSAFE : seen.acl;
         out.writeInt(acl.size());
         for (ACL entry : acl) {
@@ -282,12 +326,6 @@ final class Walk implements Runnable {
             text(entry.getId().getScheme());
             text(entry.getId().getId());
         }
-        kind(path, seen.owner);
-        out.writeLong(seen.mzxid);
-        out.writeLong(seen.czxid);
-        out.writeLong(seen.mtime);
-        // What was created is there, as a rule: then a copy of the node counts the same.
-        out.writeInt(seen.created > seen.children.length ? seen.created : 0);
     }
 
     private void kind(String path, long owner) throws IOException, UnreadableException {
