@@ -43,7 +43,8 @@ def test_only_what_is_included_arrives(world, clients):
     assert bj.exists("/apple") is None and bj.exists("/APP") is None
     assert bj.get("/svc/one/public/x")[0] == b"/svc/one/public/x"
     # The ancestors of what is included were needed there, and only they: with the ACL, and without the data, which is not carried.
-    eventually(lambda: bj.get_acls("/svc/one")[0] == OPEN_ACL_UNSAFE, 60, what="the ACL of the origin")
+    operator = clients(world["bj"], auth=True)
+    eventually(lambda: operator.get_acls("/svc/one")[0] == OPEN_ACL_UNSAFE, 60, what="the ACL of the origin")
     assert bj.get_children("/svc/one") == ["public"]
     assert bj.get("/svc/one")[0] != b"/svc/one"
 
@@ -110,7 +111,8 @@ def test_ephemerals_of_a_session_are_filtered_too(world, clients):
 
 
 def test_what_is_filtered_is_not_published_and_does_not_stop_the_link(world):
-    carried = lambda path: beneath(path, ["/app", "/svc/one/public"]) and not beneath(
+    tops = ["/app", *(f"/svc/{name}/public" for name in ("one", "two", "three"))]
+    carried = lambda path: beneath(path, tops) and not beneath(
         path, ["/app/local", "/app/deep/tmp7", "/app/m/tmp", *(f"/app/{name}" for name in MEANT)])
     wait_published(world["sh"], "bj", carried=carried)
     assert link_of(world["sh"], "bj")["filtered"] > 0
