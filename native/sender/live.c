@@ -17,12 +17,14 @@ enum {
 
 // --- reports ---------------------------------------------------------------------------------------------------------
 
+// As long as this site's history is not known, a report's place means nothing.
 static void note_anchor(struct zs_sender *s, const struct zs_report *report) {
     bool ours = zs_history_known(&report->history) && zs_history_equal(&report->history, &s->history);
     const struct zs_checkpoint at = {.zxid = ours ? report->applied : 0, .clock = report->clock};
-    if (zs_history_known(&s->history))
-        zs_anchors_note(s->settings.anchors, !s->anchored, &s->history, &at);
-    s->anchored = s->anchored || zs_history_known(&s->history);
+    if (!zs_history_known(&s->history))
+        return;
+    zs_anchors_note(s->settings.anchors, !s->anchored, &s->history, &at);
+    s->anchored = true;
 }
 
 static void take_report(struct zs_sender *s, const struct zs_report *report) {
@@ -70,6 +72,8 @@ static bool read_reports(struct zs_sender *s, struct zs_error *e) {
 // has to be made again with all the others. Who stands by takes copies of them.
 bool zs_link_look_after_reports(struct zs_sender *s, struct zs_error *e) {
     struct zs_error lost = {0};
+    if (s->reported && !s->anchored)
+        note_anchor(s, &s->report);
     bool copies = s->state == ZS_LINK_STANDBY;
     bool idle = !s->topology.feedback && !s->topology.feedback_dial;
     if (idle && zs_mono_ms() < s->listen_at)

@@ -38,11 +38,13 @@ struct zs_gap {
 struct zs_lag {
     struct zs_backlog_reader *reader;
     struct zs_trail trail;
-    struct zs_history history; // of this site: whose zxids the trail holds
-    zs_clock clock;            // that the destination reported; 0: it has nothing of this history
-    bool known;                // it has reported
-    int64_t heard_at;          // when it did so last (monotonic)
-    int64_t log_looked_at;     // the place from which the txn log was searched
+    struct zs_history history;    // of this site: whose zxids the trail holds
+    struct zs_history follows;    // what the destination reported: this history ...
+    struct zs_checkpoint applied; // ... and its place there
+    zs_clock clock;               // of that place; 0: it has nothing of this site's history
+    bool known;                   // it has reported
+    bool placed;                  // ... and where that is in this site's history
+    int64_t heard_at;             // when it did so last (monotonic)
     bool skew_known;
     int64_t skew_ms;
 };
@@ -91,7 +93,7 @@ struct zs_image {
 };
 
 struct zs_lag_share {
-    bool known, lacks, skew_known;
+    bool known, placed, lacks, skew_known;
     int64_t heard_at;       // monotonic
     int64_t lacks_since_ms; // commit time
     int64_t skew_ms;

@@ -55,9 +55,9 @@ struct zs_sender_status {
     int64_t confirmed; // ... that the broker has confirmed
     int64_t applied;   // ... that the destination reported
     // Since the first txn was committed that this link carries and the destination has not reported; 0: there
-    // is none; -1: it has not reported yet. Whatever the state.
+    // is none; -1: it has not reported yet, or this site's history is not known yet. Whatever the state.
     int64_t lag_ms;
-    int64_t report_ms; // age of its newest report; -1: as above
+    int64_t report_ms; // age of its newest report; -1: none yet
     bool skew_known;   // one has come while this link listened
     // The destination's clock less this server's, by that report: what it took to come counts against it.
     int64_t skew_ms;

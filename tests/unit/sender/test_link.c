@@ -251,13 +251,13 @@ static void nor_does_it_help_to_have_passed_the_destination(void **state) {
 
 // --- lag -------------------------------------------------------------------------------------------------------------
 
-// When the oldest was committed that the destination has not reported; -1: there is none, -2: nothing was
-// reported.
+// When the oldest was committed that the destination has not reported; -1: there is none, -2: it is not known
+// where the destination stands.
 static int64_t lacks_since(void) {
     struct zs_lag_share share;
     zs_lag_look(&scene.s);
     zs_lag_share(&scene.s, &share);
-    return !share.known ? -2 : share.lacks ? share.lacks_since_ms : -1;
+    return !share.placed ? -2 : share.lacks ? share.lacks_since_ms : -1;
 }
 
 static void the_lag_is_told_in_every_state(void **state) {
@@ -291,6 +291,51 @@ static void the_lag_is_told_in_every_state(void **state) {
         zs_lag_hear(&scene.s, &report);
         assert_int_equal(lacks_since(), -1);
     }
+}
+
+// A server that starts learns it from its own tree, the place of the destination from a queue.
+static void a_report_may_come_before_the_history_is_known(void **state) {
+    (void)state;
+    const struct zs_report report = scene_report_at(BASE + 2);
+    struct zs_checkpoint anchor;
+    scene.s.history = (struct zs_history){{0}};
+    scene_offer(BASE + 3, CLIENT, TIME_MS + 7, "/a", 1);
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(scene.s.state, ZS_LINK_POSITION);
+    assert_int_equal(lacks_since(), -2);
+    assert_true(zs_anchors_awaited(scene.s.settings.anchors));
+    scene.s.history = OURS;
+    assert_int_equal(lacks_since(), TIME_MS + 7);
+    scene_turn();
+    assert_false(zs_anchors_awaited(scene.s.settings.anchors));
+    assert_true(zs_anchors_nearest(scene.s.settings.anchors, &OURS, BASE + 3, &anchor));
+    assert_int_equal(anchor.zxid, BASE + 2);
+    assert_int_equal(lacks_since(), TIME_MS + 7);
+}
+
+static void of_another_history_the_destination_has_nothing(void **state) {
+    (void)state;
+    struct zs_report report = scene_report_at(BASE + 2);
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(lacks_since(), -1);
+    scene.s.history = NEW; // and nothing is reported
+    assert_int_equal(lacks_since(), TIME_MS - 1000);
+    report.history = NEW;
+    zs_lag_hear(&scene.s, &report);
+    assert_int_equal(lacks_since(), -1);
+}
+
+static void who_follows_no_history_lacks_all_of_any(void **state) {
+    (void)state;
+    struct zs_report report = scene_report_at(0);
+    report.history = scene.s.history = (struct zs_history){{0}};
+    scene_tell(&report);
+    scene_turn();
+    assert_int_equal(lacks_since(), TIME_MS - 1000);
+    scene.s.history = OURS;
+    assert_int_equal(lacks_since(), TIME_MS - 1000);
 }
 
 static void the_lag_is_told_of_a_broker_that_takes_nothing(void **state) {
@@ -382,9 +427,8 @@ static struct rlimit limit_descriptors(rlim_t soft) {
     return before;
 }
 
-static void a_log_that_cannot_be_read_is_not_lost(void **state) {
-    (void)state;
-    char dir[] = "/tmp/zoospan-link.XXXXXX", line[64];
+// The backlog begins behind nine txns that the log has.
+static void begin_behind_log(char *dir) {
     assert_non_null(mkdtemp(dir));
     write_log(dir, BASE + 1, BASE + 9);
     struct zs_sender_logs *logs = &scene.s.told_logs;
@@ -392,6 +436,34 @@ static void a_log_that_cannot_be_read_is_not_lost(void **state) {
     snprintf(logs->snap_dir, sizeof logs->snap_dir, "%s", dir);
     logs->floor = 0;
     zs_backlog_begin(scene.s.backlog, BASE + 9, ZS_CHAIN_ANEW);
+}
+
+static void remove_log(const char *dir) {
+    char line[64];
+    snprintf(line, sizeof line, "rm -r '%s'", dir);
+    assert_int_equal(system(line), 0);
+}
+
+static void the_log_tells_the_lag_as_often_as_a_place_is_reported(void **state) {
+    (void)state;
+    char dir[] = "/tmp/zoospan-link.XXXXXX";
+    begin_behind_log(dir);
+    for (int i = 0; i < 2; i++) {
+        struct zs_report report = scene_report_at(BASE + 2);
+        report.clock = (zs_clock)(TIME_MS - 500) << 16; // older than what is lacked
+        zs_lag_hear(&scene.s, &report);
+        assert_int_equal(lacks_since(), TIME_MS);
+        report.applied = BASE + 9;
+        zs_lag_hear(&scene.s, &report);
+        assert_int_equal(lacks_since(), -1);
+    }
+    remove_log(dir);
+}
+
+static void a_log_that_cannot_be_read_is_not_lost(void **state) {
+    (void)state;
+    char dir[] = "/tmp/zoospan-link.XXXXXX";
+    begin_behind_log(dir);
     struct zs_report report = scene_report_at(BASE + 2);
     scene_tell(&report);
     const struct rlimit before = limit_descriptors(3); // no file can be opened any more
@@ -416,8 +488,7 @@ static void a_log_that_cannot_be_read_is_not_lost(void **state) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_true(scene.s.steps_down);
     assert_int_equal(scene.s.state, ZS_LINK_LOG);
-    snprintf(line, sizeof line, "rm -r '%s'", dir);
-    assert_int_equal(system(line), 0);
+    remove_log(dir);
 }
 
 // --- what RabbitMQ does not take -------------------------------------------------------------------------------------
@@ -482,6 +553,7 @@ static void what_cannot_be_sent_is_said_from_where_the_destination_is(void **sta
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SCENE_TEST(the_log_tells_the_lag_as_often_as_a_place_is_reported),
         SCENE_TEST(a_log_that_cannot_be_read_is_not_lost),
         SCENE_TEST(a_batch_that_is_too_large_goes_txn_by_txn),
         SCENE_TEST(what_cannot_be_sent_is_said_from_where_the_destination_is),
@@ -497,6 +569,9 @@ int main(void) {
         SCENE_TEST(what_an_applier_wrote_proves_nothing),
         SCENE_TEST(nor_does_it_help_to_have_passed_the_destination),
         SCENE_TEST(the_lag_is_told_in_every_state),
+        SCENE_TEST(a_report_may_come_before_the_history_is_known),
+        SCENE_TEST(of_another_history_the_destination_has_nothing),
+        SCENE_TEST(who_follows_no_history_lacks_all_of_any),
         SCENE_TEST(the_lag_is_told_of_a_broker_that_takes_nothing),
         SCENE_TEST(a_destination_that_went_back_lacks_what_it_had),
         SCENE_TEST(where_nothing_reaches_back_the_clock_tells_the_lag),
