@@ -3,12 +3,18 @@ was never committed."""
 
 import contextlib
 import glob
+import os
 import re
 
 from helpers import bring_back, eventually, judged, log_moves, marker, purge, wait_seen
 from zoosites import txnlog
 
 PAGE = 4096
+
+# A server that leads and is started so sends who comes back the txns that he misses, however many those are: the newest out of its
+# memory, all others out of its log, of which it reads as much as it has to. By default that is not much: more is sent as a snapshot.
+COMMIT_LOG_COUNT = 500
+SENDS_TXNS = [f"-Dzookeeper.commitLogCount={COMMIT_LOG_COUNT}", "-Dzookeeper.snapshotSizeFactor=0"]
 
 
 def fill(judge, root, count):
@@ -61,15 +67,15 @@ class Refusals:
     def lines(self):
         return [line for line in self.log().splitlines() if "-> GAP" in line]
 
-    def last(self):
-        eventually(self.lines, 30, what="GAP")
-        return self.lines()[-1]
+    def first(self):
+        """It stays the first, however late it is looked at."""
+        return eventually(self.lines, 30, what="GAP")[0]
 
 
-def holes(refusals, server):
-    """Of the refusals for "a is followed by b" those that are right: the server's log has nothing between the two."""
+def holes(lines, server):
+    """Of refusals for "a is followed by b" those that are right: the server's log has nothing between the two."""
     logged = {txn.zxid for txn in txnlog.read(server.log_dir)}
-    found = [re.search(r"(0x[0-9a-f]+) is followed by (0x[0-9a-f]+)", line) for line in refusals.lines()]
+    found = [re.search(r"(0x[0-9a-f]+) is followed by (0x[0-9a-f]+)", line) for line in lines]
     return [pair.group(0) for pair in found if pair and not any(int(pair.group(1), 16) < zxid < int(pair.group(2), 16)
                                                                 for zxid in logged)]
 
@@ -111,6 +117,21 @@ def voters(site):
     return [server for server in site.zk.servers if not server.observer]
 
 
+@contextlib.contextmanager
+def sends_snapshots(leader):
+    """Who misses more than COMMIT_LOG_COUNT txns is sent a snapshot by a server that leads and has no log to read: it is as if what
+    that has was purged."""
+    data = os.path.join(leader.log_dir, "version-2")
+    names = [os.path.basename(name) for name in glob.glob(f"{data}/log.*")]
+    for name in names:
+        os.rename(f"{data}/{name}", f"{data}/kept.{name}")
+    try:
+        yield
+    finally:
+        for name in names:
+            os.rename(f"{data}/kept.{name}", f"{data}/{name}")
+
+
 def logged(server, root):
     """How many txns beneath `root` a server has logged."""
     return sum(any(txnlog.beneath(op.path, [root]) for op in txn.ops) for txn in txnlog.read(server.log_dir))
@@ -133,14 +154,15 @@ def write_tail(site, leader, root, count=20):
     return followers
 
 
-def resynced(world, judge, server, disturb, path):
-    """Runs `disturb`, which leaves `server` stopped and bj's applier too; then an image has to come, with `path` in it or behind it."""
+def resynced(world, judge, server, disturb, path, **settings):
+    """Runs `disturb`, which leaves `server` stopped and bj's applier too, and returns what the refusal has to say, if it knows that;
+    then an image has to come, with `path` in it or behind it."""
     def until_the_image_has_come():
-        disturb()
+        reason = disturb() or "-> GAP"
         refusals, images = Refusals(server), log_moves(world["sh"], "-> SNAPSHOT", server)
         bring_back(server)
         world["bj"].applier.start()
-        refusals.last()
+        assert reason in refusals.first()
         eventually(lambda: log_moves(world["sh"], "-> SNAPSHOT", server) > images, 40, what="an image")
         wait_seen(judge.clients["bj"], path, timeout_s=60)
-    judged(world, judge, until_the_image_has_come, images=True, name=disturb.__name__)
+    judged(world, judge, until_the_image_has_come, images=True, name=disturb.__name__, **settings)
