@@ -100,7 +100,7 @@ static uint32_t positions_of_others(void *self, const char *except,
         if (strcmp(status.origin, except) == 0)
             continue;
         memcpy(out[count].site, status.origin, sizeof out[count].site);
-        out[count++].zxid = status.applied;
+        out[count++].zxid = status.effective; // what follows, up to status.applied, has left nothing
     }
     pthread_mutex_unlock(&applier->links_lock);
     return count;

@@ -342,7 +342,7 @@ static bool move_place(struct zs_link *link) {
     if (zs_slow_write_marker(link, image->zxid, image->clock) != ZS_DONE)
         return false;
     ZS_FAILPOINT("applier_image_ended");
-    link->position = link->expected = link->durable = image->zxid;
+    link->position = link->expected = link->durable = link->counters.effective = image->zxid;
     link->clock = image->clock;
     link->gap = false;
     link->position_count = image->vector_count;

@@ -390,11 +390,14 @@ static bool admit_records(struct zs_link *link, struct zs_held *held, struct zs_
 static void open_gap(struct zs_link *link, const struct zs_batch_head *head) {
     if (link->gap)
         return;
+    // What has no effect here is done without a write: who starts does not know how far the one before it was.
+    const bool first = !link->goes_on;
     link->gap = true;
-    link->counters.gaps++;
+    link->counters.gaps += !first;
     link->feedback.due = true;
-    zs_logf(link->log, ZS_LEVEL_WARN, "%s: a batch continues after 0x%" PRIx64 ", this site is at 0x%" PRIx64,
-            link->names.link, (uint64_t)head->prev, (uint64_t)link->expected);
+    zs_logf(link->log, first ? ZS_LEVEL_INFO : ZS_LEVEL_WARN,
+            "%s: a batch continues after 0x%" PRIx64 ", this site is at 0x%" PRIx64, link->names.link,
+            (uint64_t)head->prev, (uint64_t)link->expected);
 }
 
 // Whether the batch speaks of the zxids that our position is one of. If not, only an image helps.
@@ -494,6 +497,7 @@ static bool admit(struct zs_link *link, struct zs_held *held) {
         return true;
     }
     bool goes_on = head->last > link->expected || head->prev == link->expected;
+    link->goes_on = link->goes_on || goes_on;
     if (link->gap && goes_on) {
         link->gap = false;
         link->feedback.due = true;
@@ -608,6 +612,8 @@ void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
             take_over(link, unit->mark);
         zs_link_whole_until(link, unit->time_ms);
         link->counters.txns += unit->op_count > 0;
+        if (unit->op_count && unit->zxid > link->counters.effective)
+            link->counters.effective = unit->zxid;
         link->first = unit->next;
         if (link->planned == unit)
             link->planned = unit->next;

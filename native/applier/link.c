@@ -51,7 +51,7 @@ void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const ch
                                   state == ZS_APPLY_GAP || state == ZS_APPLY_IMAGE);
     enum zs_level level = state == ZS_APPLY_LIVE || state == ZS_APPLY_STOPPED || state == ZS_APPLY_RECOVER ||
                                   state == ZS_APPLY_WAITING || state == ZS_APPLY_IMAGE ||
-                                  old == ZS_APPLY_STOPPED ||
+                                  old == ZS_APPLY_STOPPED || (state == ZS_APPLY_GAP && !link->goes_on) ||
                                   (old == ZS_APPLY_TARGET && state == ZS_APPLY_BROKER) // one step on
                               ? ZS_LEVEL_INFO
                               : ZS_LEVEL_WARN;

@@ -236,6 +236,7 @@ struct zs_link {
     // our place
     bool positioned, marker_exists, registered;
     bool gap;
+    bool goes_on;           // something has been admitted since the start
     bool ahead;             // what came last has a clock too far ahead of ours
     bool hears_others;      // what was decoded last is no batch of this link
     int32_t marker_version; // that the next multi expects

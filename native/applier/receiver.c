@@ -388,16 +388,6 @@ static void turn(struct zs_link *link) {
     zs_receiver_wait(link, zs_receiver_wait_ms(link));
 }
 
-// What has no effect here is done without a write. Who starts next would not know of it, and ask for it.
-static void write_down_place(struct zs_link *link) {
-    struct zs_target_state target;
-    link->client.target.calls->state(link->client.target.self, &target);
-    if (target.connected && link->positioned && link->receive && !link->receive_failed &&
-        link->marker_exists && !link->image.run && link->position > link->durable &&
-        zs_recover_register(link))
-        zs_slow_write_marker(link, link->position, link->clock);
-}
-
 void *zs_receiver_run(void *context) {
     struct zs_link *link = context;
     while (!atomic_load(&link->stopping))
@@ -405,7 +395,6 @@ void *zs_receiver_run(void *context) {
     // Stop: what is in flight ends, and what is done is acked; what is held is not, and goes back to the queue.
     if (link->positioned)
         zs_fast_land(link);
-    write_down_place(link);
     zs_client_drain(&link->client);
     zs_intake_ack_done(link);
     link->feedback.due = true;

@@ -379,6 +379,8 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
                 link->names.link, (uint64_t)found->zxid, (uint64_t)link->durable);
     if (back || found->zxid >= link->position) {
         link->position = found->zxid;
+        if (back || !link->counters.effective)
+            link->counters.effective = found->zxid;
         link->clock = found->clock;
     } // else: what had no effect has been done since, and need not be done again
     link->durable = found->zxid;
@@ -391,6 +393,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->marker.since = found->since;
         link->marker.session = found->session;
         link->marker.passed = found->passed;
+        link->marker.reborn = found->reborn;
     } else {
         link->marker = *found;
     }

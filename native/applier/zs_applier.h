@@ -34,6 +34,8 @@ struct zs_apply_status {
     enum zs_apply_state state;
     char detail[512]; // why it is in this state, for an operator; "" if there is nothing to say
     int64_t applied;  // the last origin zxid in effect here
+    int64_t
+        effective; // the newest up to there that had an effect; since the start, or what the marker then said
     int64_t received; // the last origin zxid that was decoded: more may wait
     int64_t
         heard_ms; // time since the last batch (a heartbeat is one): grows while the origin is silent; -1: none yet

@@ -623,6 +623,21 @@ static void go_on_after(struct fake *fake, int64_t zxid) {
     fake->head.clock_prev = (zs_clock)zxid;
 }
 
+static void who_starts_asks_for_what_follows_and_counts_no_gap(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    fake_open_link(&fake, &store);
+    struct zs_op ops[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/a")};
+    const int64_t begin = fake.zxid;
+    go_on_after(&fake, begin + 2);
+    fake_deliver_ops(&fake, ops, 1);
+    fake_turn(&fake);
+    assert_true(fake.link->gap);
+    assert_int_equal(fake.link->counters.gaps, 0);
+    fake_close_link(&fake);
+}
+
 static void what_was_admitted_before_does_not_close_a_gap(void **state) {
     (void)state;
     struct store store = {.marker = false};
@@ -787,6 +802,7 @@ int main(void) {
         cmocka_unit_test(the_clock_is_exact_wherever_the_link_stands),
         cmocka_unit_test(a_stream_far_ahead_of_our_clock_is_not_taken_until_it_is_not),
         cmocka_unit_test(silence_is_told_and_counts_as_lag),
+        cmocka_unit_test(who_starts_asks_for_what_follows_and_counts_no_gap),
         cmocka_unit_test(what_was_admitted_before_does_not_close_a_gap),
         cmocka_unit_test(a_txn_of_very_many_deletes_is_admitted),
         cmocka_unit_test(deliveries_are_bounded_in_bytes),
