@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 from kazoo.client import KazooClient
 
-from helpers import QUICK, eventually, log_moves, wait_live, wait_seen
+from helpers import QUICK, eventually, log_moves, plugin_link, wait_live, wait_seen
 from zoosites import maven
 from zoosites.zk import Ensemble
 
@@ -39,8 +39,27 @@ def admin(ensemble, command, body=None):
         return answer.read()
 
 
-def restore(site, snapshot):
+def rest(world):
+    """No image is under way, and none is asked for: links that stream can say what stops them."""
+    def at_rest():
+        links = [link["state"] for site in world.sites for link in site.applier.status().get("links", [])]
+        sent = [plugin_link(site, other.name).get("state") for site in world.sites for other in world.sites if other is not site]
+        return set(links) == set(sent) == {"LIVE"} and not any(wished(site) for site in world.sites)
+    eventually(at_rest, 120, what="links that stream, and no wish for an image")
+
+
+def wished(site):
+    client = site.client()
+    try:
+        return client.get_children("/zoospan/resync")
+    finally:
+        client.stop()
+        client.close()
+
+
+def restore(world, site, snapshot):
     """Until every link has said so, though nothing is written."""
+    rest(world)
     before = {other: log_moves(site, f"{site.name}->{other}: LIVE -> GAP: this server's tree was exchanged") for other in ("bj", "gz")}
     admin(site.zk, "restore", snapshot)
     for other, count in before.items():
@@ -62,7 +81,7 @@ def test_an_older_state(world, judge, sh, bj):
     wait_seen(bj, "/before", b"2")
     bj.create("/of-bj", b"1")  # what the other site had written comes back
     wait_seen(sh, "/of-bj")
-    restore(site, snapshot)
+    restore(world, site, snapshot)
     judge.renew()
     client = site.client()
     assert client.exists("/lost") is None and client.get("/before")[0] == b"1", "nothing was restored"
@@ -96,7 +115,7 @@ def seed(world):
 
 def test_seeded_by_the_snapshot_of_another_ensemble(world, judge, seed):
     """With it went ZooSpan's own nodes, and came none: the appliers make them anew."""
-    restore(world["sh"], seed)
+    restore(world, world["sh"], seed)
     judge.renew()
     wait_seen(judge.clients["bj"], "/seed/19", timeout_s=120)
     tree = judge.wait_equal(120)["sh"]
