@@ -381,13 +381,10 @@ static bool merge_item(struct zs_link *link, struct item *item) {
     if (!parent && !is_here(item))
         return true; // the root is there, and does not let us look
     link->image.nodes += !item->bare;
-    if (item->bare) {
-        if (parent->state == ZS_BRANCH_OLD)
-            zs_branch_mark(parent, strrchr(path, '/') + 1);
-        return merge_bare(link, item);
-    }
     if (parent && parent->state == ZS_BRANCH_OLD)
         zs_branch_mark(parent, strrchr(path, '/') + 1);
+    if (item->bare)
+        return merge_bare(link, item);
     return is_here(item) ? merge_present(link, item) : merge_absent(link, item->node);
 }
 
