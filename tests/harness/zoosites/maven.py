@@ -1,5 +1,6 @@
 """Other versions of ZooKeeper than Debian's, from Maven Central."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -14,10 +15,17 @@ def zookeeper_jars(version):
     its jars in the classpath."""
     folder = os.path.join(build.ROOT, "build", "maven")
     jars = {artifact: os.path.join(folder, f"{artifact}-{version}.jar") for artifact in ARTIFACTS}
-    for artifact, jar in jars.items():
-        if not os.path.exists(jar):
-            if not shutil.which("mvn"):
-                raise SystemExit(f"{jar} has to be fetched, and mvn is missing: apt-get install maven")
-            subprocess.run(["mvn", "-q", "-B", "dependency:copy", f"-DoutputDirectory={folder}",
-                            f"-Dartifact=org.apache.zookeeper:{artifact}:{version}"], stdin=subprocess.DEVNULL, check=True, timeout=600)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Maven's own store is not made for two at once
+        for artifact, jar in jars.items():
+            if not os.path.exists(jar):
+                fetch(artifact, version, jar, folder)
     return list(jars.values())
+
+
+def fetch(artifact, version, jar, folder):
+    if not shutil.which("mvn"):
+        raise SystemExit(f"{jar} has to be fetched, and mvn is missing: apt-get install maven")
+    subprocess.run(["mvn", "-q", "-B", "dependency:copy", f"-DoutputDirectory={folder}",
+                    f"-Dartifact=org.apache.zookeeper:{artifact}:{version}"], stdin=subprocess.DEVNULL, check=True, timeout=600)
