@@ -12,8 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 usage() { sed -n '2,6s/^# //p' test.sh; }
 
 case ${1:-all} in
-all) tests/harness/install.sh || exit 1 ;;
-long) tests/harness/install.sh maven || exit 1 ;;
+all | long) tests/harness/install.sh maven || exit 1 ;;
 unit | lint | fuzz | e2e | chaos) ;;
 -h | --help | help) usage && exit 0 ;;
 *) usage >&2 && exit 2 ;;
