@@ -13,7 +13,7 @@ from .ports import free_port
 from .processes import Process, StartError, stop_all, wait_for
 
 TICK_MS = 500
-JVM_FLAGS = ["-Xmx192m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+JVM_FLAGS = ["-Xmx320m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
              "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError",
              # Containers and TTL nodes expire within a second or so, not within a minute: so it can be watched.
              "-Dznode.container.checkIntervalMs=1000"]
