@@ -117,27 +117,37 @@ const char *cli_problem(const struct zs_request *request) {
     return zs_rc_text(request->rc);
 }
 
-bool cli_put_node(struct cli *cli, const char *path, struct zs_slice data) {
-    if (!cli_make_node(cli, path))
-        return false;
-    struct zs_step step = {.type = ZS_STEP_SET, .path = path, .data = data, .version = -1};
-    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
-    bool fine = cli_ask(cli, &request) == ZS_DONE;
+// One step, with ZooKeeper's answer. True: it is done, or the answer is the expected one; else all is said.
+static bool ask_step(struct cli *cli, const struct zs_step *step, const char *verb, int expected, int *rc) {
+    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = step, .step_count = 1};
+    enum zs_outcome outcome = cli_ask(cli, &request);
+    *rc = outcome == ZS_DONE ? ZOK : request.rc;
+    bool fine = outcome == ZS_DONE || (outcome == ZS_REFUSED && request.rc == expected);
     if (!fine)
-        cli_fail("cannot write %s: %s", path, cli_problem(&request));
+        cli_fail("cannot %s %s: %s", verb, step->path, cli_problem(&request));
     zs_request_clear(&request);
     return fine;
 }
 
+static bool create_node(struct cli *cli, const char *path, struct zs_slice data, int *rc) {
+    const struct zs_step step = {
+        .type = ZS_STEP_CREATE, .path = path, .data = data, .acls = zs_marker_acls(cli->protected)};
+    return ask_step(cli, &step, "create", ZNODEEXISTS, rc);
+}
+
+bool cli_put_node(struct cli *cli, const char *path, struct zs_slice data) {
+    const struct zs_step set = {.type = ZS_STEP_SET, .path = path, .data = data, .version = -1};
+    int rc;
+    do { // whom it is for may take away the one that is there, at any moment
+        if (!create_node(cli, path, data, &rc) ||
+            (rc == ZNODEEXISTS && !ask_step(cli, &set, "write", ZNONODE, &rc)))
+            return false;
+    } while (rc == ZNONODE);
+    return true;
+}
+
 bool cli_make_node(struct cli *cli, const char *path) {
-    struct zs_acls acls = zs_marker_acls(cli->protected);
-    struct zs_step step = {
-        .type = ZS_STEP_CREATE, .path = path, .data = {(const uint8_t *)"", 0}, .acls = acls};
-    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
-    enum zs_outcome outcome = cli_ask(cli, &request);
-    bool fine = outcome == ZS_DONE || (outcome == ZS_REFUSED && request.rc == ZNODEEXISTS);
-    if (!fine)
-        cli_fail("cannot create %s: %s", path, cli_problem(&request));
-    zs_request_clear(&request);
-    return fine;
+    static const struct zs_slice empty = {.at = (const uint8_t *)"", .len = 0};
+    int rc;
+    return create_node(cli, path, empty, &rc);
 }
