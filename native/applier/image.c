@@ -73,6 +73,7 @@ void zs_image_forget(struct zs_link *link) {
     image->rules = NULL;
     image->run = image->passed = 0;
     image->doubtful = false;
+    image->shown = false;
     image->received = image->nodes = image->created = image->set = image->deleted = image->kept = 0;
 }
 

@@ -79,6 +79,7 @@ struct zs_taking {
     struct zs_position vector[ZS_VECTOR_MAX];
     struct zs_filter *rules; // the origin's
     struct zs_image_stand stand;
+    bool shown;       // a node has come of which there is a branch
     int64_t restored; // up to here this site's tree may be from before a restoration
     struct zs_branch *top;
     char **extras; // paths whose parents are in the image, and they are not
@@ -150,6 +151,7 @@ struct zs_branch {
     struct zs_request kids;     // OLD: its names, sorted
     bool *seen;                 // ... which of them the image has
     struct zs_record_node node; // WAITING; a copy in `memory`
+    bool bare;                  // WAITING: not carried; only its ACL is the origin's
     void *memory;
 };
 

@@ -287,7 +287,7 @@ static bool find_all(struct extras *x) {
     bool fine = true;
     // The origin has nothing of the subtree. Where it has a node beneath it, a root that did not come is not
     // carried, and the branches have noted what is extra.
-    if (!image->nodes && image->path[1])
+    if (!image->shown && image->path[1])
         fine = add(x, image->path, NONE);
     for (size_t i = 0; fine && i < image->extra_count; i++)
         fine = add(x, image->extras[i], NONE);

@@ -143,6 +143,19 @@ static bool set(struct zs_link *link, const struct zs_record_node *node, int32_t
     return put(link, &step, &op, node);
 }
 
+// Gives what we have closed the ACL that it has at the origin. One that the servers here do not take leaves it closed.
+static bool open_up(struct zs_link *link, const struct zs_record_node *node) {
+    const struct zs_op op = op_of(ZS_OP_SET_ACL, node);
+    const struct zs_step step = zs_plan_step(&op);
+    struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
+    if (!zs_image_flush(link))
+        return false;
+    const enum zs_outcome outcome = zs_client_ask(&link->client, &request);
+    link->image.set += outcome == ZS_DONE;
+    zs_request_clear(&request);
+    return outcome != ZS_UNKNOWN;
+}
+
 static bool set_acl(struct zs_link *link, const struct zs_record_node *node) {
     const struct zs_op op = op_of(ZS_OP_SET_ACL, node);
     link->image.set++;
@@ -312,10 +325,14 @@ static bool create_waiting(struct zs_link *link, struct zs_branch *branch) {
         return false;
     *node = branch->node; // the branch outlives the flush no more than what is beneath it ...
     branch->state = ZS_BRANCH_NEW;
+    const bool closed = branch->bare && link->closed.makes_nodes;
+    if (closed)
+        node->acls = link->closed.acls;
     const struct zs_op op = op_of(ZS_OP_CREATE, node);
     const struct zs_step step = zs_plan_step(&op);
     link->image.created++;
-    return put(link, &step, &op, node) && zs_image_flush(link); // ... so nothing of it may wait
+    return put(link, &step, &op, node) && zs_image_flush(link) && // ... so nothing of it may wait
+           (!closed || open_up(link, &branch->node));
 }
 
 // When the parent's children changed: what is listed there and was not found has just been deleted, or made.
@@ -350,12 +367,13 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
 }
 
 // Whether it has the ACL that we give what we close (closed.c). Of `auth` the servers have made the id of our user.
-static bool stands_closed(const struct zs_link *link, const struct zs_acls *here) {
-    const struct zs_acls *closed = &link->closed.acls;
+static bool stands_closed(const struct zs_link *link, const struct item *item) {
+    const struct zs_acls *here = &item->about.acls, *closed = &link->closed.acls;
     if (here->count != 1 || closed->count != 1)
         return false;
     const struct zs_acl *is = here->entries, *ours = closed->entries;
-    const bool own = strcmp(ours->scheme, "auth") == 0 && strcmp(is->scheme, "digest") == 0;
+    const bool own = strcmp(ours->scheme, "auth") == 0 && strcmp(is->scheme, "digest") == 0 &&
+                     zs_journal_holds(link, item->data.changed);
     return is->perms == ours->perms &&
            (own || (strcmp(is->scheme, ours->scheme) == 0 && strcmp(is->id, ours->id) == 0));
 }
@@ -363,12 +381,20 @@ static bool stands_closed(const struct zs_link *link, const struct zs_acls *here
 // What the rules do not carry is this site's own, but for the ACL of what we have made ourselves, while it was not known.
 static bool merge_bare(struct zs_link *link, struct item *item) {
     const struct zs_record_node *node = item->node;
-    if (!is_here(item))
-        return (item->maybe && item->data.rc != ZNONODE) || zs_branch_push_waiting(link, node) != NULL;
-    if (zs_owner_is_session(item->data.owner))
+    if (link->image.top->state == ZS_BRANCH_BARRED ||
+        (is_here(item) && zs_owner_is_session(item->data.owner)))
         return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
-    const bool closed = stands_closed(link, &item->about.acls);
-    if (closed && !zs_acls_equal(&item->about.acls, &node->acls) && !set_acl(link, node))
+    if (!is_here(item) && item->maybe && item->data.rc != ZNONODE)
+        return true; // it does not let us look
+    if (!is_here(item)) {
+        struct zs_record_node without_data = *node;
+        without_data.data = (struct zs_slice){.at = (const uint8_t *)"", .len = 0};
+        struct zs_branch *branch = zs_branch_push_waiting(link, &without_data);
+        if (branch)
+            branch->bare = true;
+        return branch != NULL;
+    }
+    if (stands_closed(link, item) && !zs_acls_equal(&item->about.acls, &node->acls) && !open_up(link, node))
         return false;
     return zs_branch_push_old(link, node->path, &item->data, &item->kids) != NULL;
 }
@@ -381,6 +407,7 @@ static bool merge_item(struct zs_link *link, struct item *item) {
     if (!parent && !is_here(item))
         return true; // the root is there, and does not let us look
     link->image.nodes += !item->bare;
+    link->image.shown = true;
     if (parent && parent->state == ZS_BRANCH_OLD)
         zs_branch_mark(parent, strrchr(path, '/') + 1);
     if (item->bare)

@@ -309,6 +309,7 @@ static bool admit_txn(struct zs_link *link, struct zs_held *held, const struct z
     uint32_t count = txn->op_count;
     if (!zs_ahead_leave_out(&link->image.ahead, txn->zxid, held->rewrite, &ops, &count))
         return zs_fail(e, ZS_FATAL, "out of memory for a batch");
+    unit->shown = count < txn->op_count;
     if (!zs_copies_rewrite(link->copies, ops, count, link->settings.filter, held->rewrite, &unit->ops,
                            &unit->op_count, e))
         return false;
@@ -612,7 +613,7 @@ void zs_intake_finish(struct zs_link *link, const struct zs_unit *last) {
             take_over(link, unit->mark);
         zs_link_whole_until(link, unit->time_ms);
         link->counters.txns += unit->op_count > 0;
-        if (unit->op_count && unit->zxid > link->counters.effective)
+        if ((unit->op_count || unit->shown) && unit->zxid > link->counters.effective)
             link->counters.effective = unit->zxid;
         link->first = unit->next;
         if (link->planned == unit)

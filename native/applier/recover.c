@@ -378,9 +378,9 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
                 ": was this site's ZooKeeper restored?",
                 link->names.link, (uint64_t)found->zxid, (uint64_t)link->durable);
     if (back || found->zxid >= link->position) {
+        if (back || !link->counters.effective || found->zxid > link->position)
+            link->counters.effective = found->zxid; // others may have written, or what we did not hear of
         link->position = found->zxid;
-        if (back || !link->counters.effective)
-            link->counters.effective = found->zxid;
         link->clock = found->clock;
     } // else: what had no effect has been done since, and need not be done again
     link->durable = found->zxid;

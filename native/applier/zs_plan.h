@@ -18,6 +18,7 @@ struct zs_unit {
     const struct zs_record *mark; // MARK or HEARTBEAT: what it tells is taken over when the unit is done
     const struct zs_op *ops;      // what is left to do here, after filter and ephemeral policy
     uint32_t op_count;
+    bool shown; // ops of it were left out, because an image has brought what they did
     bool ends_batch;
     bool checkpoint; // the marker is written, though nothing else is
     // Must go by itself: something in it cannot ride in a multi, or has to be looked at first, or it is too

@@ -71,10 +71,11 @@ static void tell_done(const struct cli *cli, const char *origin, const struct wi
             break;
         wait_a_moment();
     }
-    if (!*before->state || now.images <= before->images) // or the applier has been started anew
+    if (!*before->state || !*now.state ||
+        now.images <= before->images) // or the applier has been started anew
         puts("done");
-    else if (!now.nodes && !now.deleted)
-        printf("done: %s has no node %s that is carried, and this site has none either\n", origin,
+    else if (!now.nodes && !now.deleted && !now.kept)
+        printf("done: %s has no node %s that is carried, and nothing was to be done here\n", origin,
                wish->path);
     else
         printf("done: %" JSON_INTEGER_FORMAT " nodes at %s; here %" JSON_INTEGER_FORMAT
