@@ -381,7 +381,8 @@ static bool stands_closed(const struct zs_link *link, const struct item *item) {
 // What the rules do not carry is this site's own, but for the ACL of what we have made ourselves, while it was not known.
 static bool merge_bare(struct zs_link *link, struct item *item) {
     const struct zs_record_node *node = item->node;
-    if (link->image.top->state == ZS_BRANCH_BARRED ||
+    const struct zs_branch *parent = link->image.top;
+    if ((parent && parent->state == ZS_BRANCH_BARRED) ||
         (is_here(item) && zs_owner_is_session(item->data.owner)))
         return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
     if (!is_here(item) && item->maybe && item->data.rc != ZNONODE)
