@@ -16,6 +16,7 @@ from zoosites import build
 
 LIVE = "^unit[.]applier_live"
 MINUTE = 60  # seconds
+CHAOS_NOT_JUDGED = 3  # exit status of tests/chaos/run
 SOUND_ZOOKEEPER = "3.8.6"  # with 3.8.0 a storm may end with servers of one ensemble that differ (tests/chaos/run says why)
 
 
@@ -91,7 +92,15 @@ class Run:
         self.some_of("fuzz", "-j", "2")
 
     def chaos(self):
-        sh("tests/chaos/run", *(self.arguments or ["--minutes", "1.5", "--seed", "1", "--zookeeper", SOUND_ZOOKEEPER]))
+        """A storm after which ZooKeeper's own servers differ says nothing of us: another one is tried, twice at most."""
+        for seed in (1, 2, 3):
+            argv = self.arguments or ["--minutes", "1.5", "--seed", str(seed), "--zookeeper", SOUND_ZOOKEEPER]
+            code = subprocess.run(["tests/chaos/run", *argv], cwd=build.ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+            if code == 0:
+                return
+            if code != CHAOS_NOT_JUDGED or self.arguments:
+                break
+        raise Failed("failed: tests/chaos/run")
 
     @staticmethod
     def storm(seed):
@@ -228,7 +237,7 @@ LINT = Step("lint", Run.lint, minutes=30, nice=5)
 TSAN = Step("unit, threads (TSan)", Run.tsan, nice=5)
 FUZZ = Step("fuzz (bounded)", Run.fuzz, nice=5)
 LIVE_STEP = Step("applier, live (ASan + UBSan)", Run.live, after=ASAN.name, minutes=25)
-CHAOS = Step("chaos (random faults)", Run.chaos, after=RELEASE.name)
+CHAOS = Step("chaos (random faults)", Run.chaos, after=RELEASE.name, minutes=30)
 E2E = Step("end to end", Run.e2e, after=RELEASE.name, minutes=35)
 
 # What takes long, one after the other. tests/chaos/RUNS.md keeps what came of it.

@@ -100,7 +100,17 @@ class Server:
         return [self.java, *JVM_FLAGS, *LOG_FLAGS, *self.jvm, "-cp", ":".join(jars),
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.config]
 
+    def drop_empty_logs(self):
+        """ZooKeeper before 3.9 does not start with a log that has no header yet, which a kill may leave (ZOOKEEPER-1621): an
+        operator removes it. There is nothing in it."""
+        folder = os.path.join(self.log_dir, "version-2")
+        for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            path = os.path.join(folder, name)
+            if name.startswith("log.") and os.path.getsize(path) == 0:
+                os.remove(path)
+
     def start(self):
+        self.drop_empty_logs()
         if self.plugin and not os.path.exists(build.plugin_jar()):
             raise StartError(f"{build.plugin_jar()} is missing: run tests/harness/build.sh release")
         self.process = Process.spawn(self.argv(), self.log, env={**os.environ, **self.environment}, cwd=self.dir)
