@@ -17,7 +17,7 @@ from zoosites import build
 LIVE = "^unit[.]applier_live"
 MINUTE = 60  # seconds
 CHAOS_NOT_JUDGED = 3  # exit status of tests/chaos/run
-SOUND_ZOOKEEPER = "3.8.6"  # with 3.8.0 a storm may end with servers of one ensemble that differ (tests/chaos/run says why)
+SOUND_ZOOKEEPER = "3.9.3"  # with 3.8 a storm may end with servers of one ensemble that differ (tests/chaos/run says why)
 
 
 class Failed(Exception):
