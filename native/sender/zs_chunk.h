@@ -1,8 +1,9 @@
 // The bytes in which a walk hands over what it has seen (big-endian; a text is an int length and UTF-8 bytes). Made by
 // io.zoospan.Walk, never leaves the process:
 //   HEAD   u8 0; long zxid of the tree before the walk; long number of nodes in it; int count of markers, each:
-//          text site, text data; text data of /zoospan/history; text data of /zoospan/restored; int count of the applier's journals, each: text
-//          site, text data of its folder; int count of its nodes, each: long mzxid, text data
+//          text site, text data; text data of /zoospan/history; text data of /zoospan/restored; int count of the
+//          applier's journals, each: text site, text data of its folder; int count of its nodes, each: long mzxid,
+//          text data
 //   NODES  u8 1; until the chunk's end nodes (with those that the link does not carry and that stand above some that it does: with
 //          their ACL, and without data), each: text path; int length of data, -1 for null, bytes; int count of ACL
 //          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;

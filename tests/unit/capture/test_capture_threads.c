@@ -202,7 +202,7 @@ static void two_writers_cannot_corrupt_it(void **state) {
     }
     for (int i = 0; i < 50; i++) {
         usleep(10000);
-        zs_backlog_begin(b, zs_backlog_bounds(b).last, i % 2 ? 1 : 0);
+        zs_backlog_begin(b, zs_backlog_bounds(b).last, i % 2 ? ZS_CHAIN_CONTIGUOUS : ZS_CHAIN_ANEW);
     }
     atomic_store(&over, true);
     for (int i = 0; i < 4; i++)

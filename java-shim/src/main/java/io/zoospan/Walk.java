@@ -298,9 +298,7 @@ final class Walk implements Runnable {
         }
         acl(seen);
         kind(path, seen.owner);
-        out.writeLong(seen.mzxid);
-        out.writeLong(seen.czxid);
-        out.writeLong(seen.mtime);
+        times(seen);
         // What was created is there, as a rule: then a copy of the node counts the same.
         out.writeInt(seen.created > seen.children.length ? seen.created : 0);
     }
@@ -312,10 +310,14 @@ final class Walk implements Runnable {
         acl(seen);
         out.writeByte(0);
         out.writeLong(0);
+        times(seen);
+        out.writeInt(0);
+    }
+
+    private void times(ZooSpanHooks.Seen seen) throws IOException {
         out.writeLong(seen.mzxid);
         out.writeLong(seen.czxid);
         out.writeLong(seen.mtime);
-        out.writeInt(0);
     }
 
     private void acl(ZooSpanHooks.Seen seen) throws IOException {
