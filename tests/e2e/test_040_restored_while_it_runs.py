@@ -11,7 +11,7 @@ from helpers import QUICK, eventually, log_moves, plugin_link, wait_live, wait_s
 from zoosites import maven
 from zoosites.zk import Ensemble
 
-VERSION = "3.9.3"
+VERSION = maven.SOUND_ZOOKEEPER
 
 
 def be_newer(ensemble):

@@ -12,12 +12,11 @@ import time
 import xml.etree.ElementTree
 
 from supervise import Part
-from zoosites import build
+from zoosites import build, maven
 
 LIVE = "^unit[.]applier_live"
 MINUTE = 60  # seconds
 CHAOS_NOT_JUDGED = 3  # exit status of tests/chaos/run
-SOUND_ZOOKEEPER = "3.9.3"  # with 3.8 a storm may end with servers of one ensemble that differ (tests/chaos/run says why)
 
 
 class Failed(Exception):
@@ -94,7 +93,7 @@ class Run:
     def chaos(self):
         """A storm after which ZooKeeper's own servers differ says nothing of us: another one is tried, twice at most."""
         for seed in (1, 2, 3):
-            argv = self.arguments or ["--minutes", "1.5", "--seed", str(seed), "--zookeeper", SOUND_ZOOKEEPER]
+            argv = self.arguments or ["--minutes", "1.5", "--seed", str(seed), "--zookeeper", maven.SOUND_ZOOKEEPER]
             code = subprocess.run(["tests/chaos/run", *argv], cwd=build.ROOT, stdin=subprocess.DEVNULL, check=False).returncode
             if code == 0:
                 return
@@ -105,7 +104,7 @@ class Run:
     @staticmethod
     def storm(seed):
         """Half an hour of it."""
-        return lambda self: sh("tests/chaos/run", "--minutes", str(STORM_MINUTES), "--seed", str(seed), "--zookeeper", SOUND_ZOOKEEPER,
+        return lambda self: sh("tests/chaos/run", "--minutes", str(STORM_MINUTES), "--seed", str(seed), "--zookeeper", maven.SOUND_ZOOKEEPER,
                                "--kinds", ",".join(STORM_KINDS), *self.arguments)
 
     def thousands(self):
