@@ -11,6 +11,7 @@ ARTIFACTS = ("zookeeper", "zookeeper-jute")
 # A storm leaves its servers equal. Not so 3.8.0 (ZOOKEEPER-4394, -4785), 3.8.6 and 3.9.3: who has rejoined by a DIFF has a hole in
 # its committed log, and, once it leads, tells others to truncate what was in it (ZOOKEEPER-4925).
 SOUND_ZOOKEEPER = "3.9.5"
+FORGETS_ZOOKEEPER = "3.9.3"
 
 
 def zookeeper_jars(version):

@@ -3,6 +3,7 @@ package io.zoospan;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertTrue;
 
 import java.io.ByteArrayOutputStream;
@@ -63,6 +64,28 @@ public class WalkTest {
         taker.end();
         walk.join();
         return taker;
+    }
+
+    // --- what is not the ensemble's tree ---------------------------------------------------------------------------
+
+    @Test
+    public void aTreeThatZooKeeperFoundWrongIsNotSent() throws Exception {
+        create(chain.tree(), "/a", acl("one:x"));
+        CaptureProcessor before = chain.tap();
+        chain.tree().reportDigestMismatch(0x100000007L);
+        chain.tree().reportDigestMismatch(0x100000008L);
+        assertNotSame("a new role over the same tree", before, chain.tap());
+        assertFalse(walk().ended);
+        assertEquals(1, taker.brokenOff);
+        assertTrue(taker.why, taker.why.contains("first at zxid 0x100000007"));
+    }
+
+    @Test
+    public void itIsForgottenWithTheTree() throws Exception {
+        chain.tree().reportDigestMismatch(0x100000007L);
+        loadAFuzzySnapshot();
+        taker.carried.put("/b", 0);
+        assertTrue(walk().ended);
     }
 
     // --- what cannot be read ---------------------------------------------------------------------------------------

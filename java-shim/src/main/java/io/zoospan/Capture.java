@@ -118,7 +118,8 @@ final class Capture {
     CaptureProcessor begin(ZooKeeperServer zks, RequestProcessor next) {
         DataTree tree = zks.getZKDatabase().getDataTree();
         long base = tree.lastProcessedZxid;
-        CaptureProcessor tap = new CaptureProcessor(this, zks, next, tree, base);
+        KnownTree known = current != null && current.tree.is(tree) ? current.tree : new KnownTree(tree);
+        CaptureProcessor tap = new CaptureProcessor(this, zks, next, known, base);
         synchronized (lock) {
             begin(zks, tree, base, wasRestored(tap) ? Sink.OTHER_TREE
                 : continues(zks, tree, base) ? Sink.CONTIGUOUS : Sink.ANEW);
@@ -146,7 +147,7 @@ final class Capture {
     }
 
     private boolean continues(ZooKeeperServer zks, DataTree tree, long base) {
-        return current != null && current.tree.get() == tree && starting.get() == zks && startingTree.get() == tree
+        return current != null && current.tree.is(tree) && starting.get() == zks && startingTree.get() == tree
             && startingZxid == last && (base == last || beginsEpochAfter(base, last));
     }
 
@@ -181,9 +182,15 @@ final class Capture {
         long at = tree.lastProcessedZxid;
         if (isExchanged(tap)) {
             exchange(tap);
-        } else if (tap.tree.get() != tree || (first && !tap.exchanged && at != tap.base && at != (zxid & ~COUNTER))) {
-            tap.tree = new WeakReference<>(tree);
+        } else if (!tap.tree.is(tree) || (first && !tap.exchanged && at != tap.base && at != (zxid & ~COUNTER))) {
+            know(tap, tree);
             begin(tap.zks, tree, at, Sink.ANEW);
+        }
+    }
+
+    private static void know(CaptureProcessor tap, DataTree tree) {
+        if (!tap.tree.is(tree)) {
+            tap.tree = new KnownTree(tree);
         }
     }
 
@@ -196,7 +203,7 @@ final class Capture {
         DataTree tree = database.getDataTree();
         tap.exchanged = true;
         tap.database = new WeakReference<>(database);
-        tap.tree = new WeakReference<>(tree);
+        know(tap, tree);
         begin(tap.zks, tree, last, Sink.OTHER_TREE);
     }
 

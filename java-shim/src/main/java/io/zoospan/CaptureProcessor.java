@@ -18,8 +18,8 @@ final class CaptureProcessor implements RequestProcessor {
     final TxnBytes bytes = new TxnBytes();
     /** The zxid of the tree when the chain began; everything above it comes through here. */
     final long base;
-    /** Which tree the server had at the last txn. Weak, because a tree is large. */
-    WeakReference<DataTree> tree;
+    /** Which tree the server had at the last txn. */
+    volatile KnownTree tree;
     /** Where the server keeps it, when somebody looked last: only a restore takes another one. */
     volatile WeakReference<ZKDatabase> database;
     /** Whether a txn has come through already. */
@@ -32,11 +32,11 @@ final class CaptureProcessor implements RequestProcessor {
     private final Capture capture;
     private final RequestProcessor next;
 
-    CaptureProcessor(Capture capture, ZooKeeperServer zks, RequestProcessor next, DataTree tree, long base) {
+    CaptureProcessor(Capture capture, ZooKeeperServer zks, RequestProcessor next, KnownTree tree, long base) {
         this.capture = capture;
         this.zks = zks;
         this.next = next;
-        this.tree = new WeakReference<>(tree);
+        this.tree = tree;
         this.database = new WeakReference<>(zks.getZKDatabase());
         this.base = base;
         this.applied = base;

@@ -16,6 +16,7 @@ import org.apache.zookeeper.server.DataTree;
 import org.apache.zookeeper.server.EphemeralType;
 import org.apache.zookeeper.server.ZKDatabase;
 import org.apache.zookeeper.server.ZooSpanHooks;
+import org.apache.zookeeper.server.quorum.ZooSpanQuorumHooks;
 
 /**
  * Walks the live tree for links that have to send an image of it, and hands over what it sees, in chunks whose form
@@ -28,13 +29,15 @@ import org.apache.zookeeper.server.ZooSpanHooks;
  * put its own in its place ({@link Copies}).
  *
  * <p>A node that is there and cannot be read is no node that is gone: the walk breaks off and names it, because whoever takes
- * the image deletes what is not in it.
+ * the image deletes what is not in it. So does a walk of a tree that ZooKeeper itself has found wrong ({@link KnownTree}).
  *
  * <p>A walk waits for its link as long as that takes, and holds up no other: there are as many of these threads as links.
  */
 final class Walk implements Runnable {
     private static final int CHUNK_BYTES = 256 * 1024;
     private static final int WAIT_MS = 1000;
+    private static final int COMPARISON_LOOKS = 30;
+    private static final int COMPARISON_LOOK_MS = 100;
     private static final int HEAD = 0;
     private static final int NODES = 1;
     private static final int END = 2;
@@ -71,12 +74,16 @@ final class Walk implements Runnable {
         }
     }
 
-    /** A node that is there and cannot be read. */
+    /** A node that is there and cannot be read, or a whole tree that is known to be wrong. */
     static final class UnreadableException extends Exception {
         private static final long serialVersionUID = 1;
 
         UnreadableException(String path, RuntimeException cause) {
             super("node " + path + " cannot be read: " + cause, cause);
+        }
+
+        UnreadableException(String why) {
+            super(why);
         }
     }
 
@@ -99,6 +106,7 @@ final class Walk implements Runnable {
     private void walk(byte[][] names) {
         try {
             CaptureProcessor tap = serving.get();
+            awaitComparison(tap);
             if (tap == null || !walk(tap, tap.zks.getZKDatabase().getDataTree(), Engine.text(names[0]), Engine.text(names[1]))) {
                 breakOff(MOVED, "this server does not serve, or its tree was exchanged");
             }
@@ -106,6 +114,13 @@ final class Walk implements Runnable {
             breakOff(UNREADABLE, e.getMessage());
         } catch (Throwable t) {
             breakOff(MOVED, t.toString());
+        }
+    }
+
+    /** The first txn of a chain tells whether its tree is the leader's. Where nobody writes there is none, so not for long. */
+    private static void awaitComparison(CaptureProcessor tap) throws InterruptedException {
+        for (int i = 0; tap != null && tap.applied == tap.base && ZooSpanQuorumHooks.isLearner(tap.zks) && i < COMPARISON_LOOKS; i++) {
+            Thread.sleep(COMPARISON_LOOK_MS);
         }
     }
 
@@ -201,7 +216,11 @@ final class Walk implements Runnable {
         }
     }
 
-    private boolean moved(CaptureProcessor tap, DataTree tree) {
+    private boolean moved(CaptureProcessor tap, DataTree tree) throws UnreadableException {
+        String fault = tap.tree.fault();
+        if (fault != null) {
+            throw new UnreadableException(fault);
+        }
         ZKDatabase database = tap.zks.getZKDatabase();
         return serving.get() != tap || database.getDataTree() != tree || tap.database.get() != database;
     }

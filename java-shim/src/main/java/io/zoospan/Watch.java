@@ -14,8 +14,8 @@ import org.apache.zookeeper.server.quorum.ZooSpanQuorumHooks;
 
 /**
  * Looks after the server once a second, off its own threads: whether it serves, with the tap really in its chain (said
- * once per role), what the site's history is and how far its markers are, and whether txns could not be captured (said
- * once a minute at most).
+ * once per role), what the site's history is and how far its markers are, whether txns could not be captured (said
+ * once a minute at most), and whether ZooKeeper has found the tree wrong (said once per tree).
  *
  * <p>Nothing else notices that a chain has ended. A server that is cut off from its ensemble keeps its JVM, its
  * connections to RabbitMQ and with them the right to publish; so the links are told, and another server of the site
@@ -41,6 +41,9 @@ final class Watch implements Runnable {
     private long saidFailure = System.nanoTime() - REPEAT_NANOS;
     private volatile String role = NO_ROLE;
     private volatile boolean attached;
+    /** What is known to be wrong with the tree, and of which tree that was said. */
+    private volatile String fault;
+    private KnownTree saidFault;
 
     Watch(Settings settings, Engine engine, Capture capture, MBeanRegistry beans, List<ServerCnxnFactory> factories) {
         this.settings = settings;
@@ -83,6 +86,7 @@ final class Watch implements Runnable {
         }
         see(zks);
         if (attached) {
+            sayFault();
             for (Watched node : watched) {
                 node.look(path -> ZooSpanHooks.data(zks, path));
             }
@@ -157,12 +161,22 @@ final class Watch implements Runnable {
         }
     }
 
+    private void sayFault() {
+        CaptureProcessor tap = capture.newest();
+        fault = tap == null ? null : tap.tree.fault();
+        if (fault != null && tap.tree != saidFault) {
+            saidFault = tap.tree;
+            Log.shout(fault + ". Until then it sends no image", null);
+        }
+    }
+
     /** For AdminServer; the rest of the answer is the native side's. */
     Map<String, Object> status() {
         Map<String, Object> status = new LinkedHashMap<>();
         status.put("role", role);
         status.put("attached", attached);
         status.put("capture_failures", capture.failures());
+        status.put("tree_fault", fault);
         return status;
     }
 

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.Version;
 import org.apache.zookeeper.data.ACL;
@@ -74,6 +75,14 @@ public final class ZooSpanHooks {
         synchronized (root) {
             return root.stat.getVersion() == 0 && root.stat.getAversion() == 0 && OURS.containsAll(root.getChildren());
         }
+    }
+
+    /**
+     * Tells the zxid of every txn, from now on, after which the tree's digest is not the one that the leader had. Throws
+     * LinkageError where ZooKeeper does not compare them: before 3.6.
+     */
+    public static void onDigestMismatch(DataTree tree, LongConsumer told) {
+        tree.addDigestWatcher(told::accept);
     }
 
     /** Where the server writes its txn log: dataLogDir's version-2; null if this version does not tell. */

@@ -33,6 +33,11 @@ public final class ZooSpanQuorumHooks {
         return zks instanceof LeaderZooKeeperServer || zks instanceof LearnerZooKeeperServer;
     }
 
+    /** Its tree is made of what its leader sends. */
+    public static boolean isLearner(ZooKeeperServer zks) {
+        return zks instanceof LearnerZooKeeperServer;
+    }
+
     /**
      * Leaders and followers log proposals, which may come to nothing; the others log what is committed. A standalone server
      * that was one of an ensemble once, as its files tell, has that one's log.
