@@ -30,6 +30,12 @@ static bool is_first_better(const struct zs_image_stand *stand, const struct zs_
     return (here->old || !is_borrowed(stand, node)) && origin_is_later(stand, node, here);
 }
 
+// Whether the origin has a copy of what this site had in a former life. To the origin what stands here is of a new life, and it goes by
+// the same two times.
+static bool is_of_former_life(const struct zs_image_stand *stand, const struct zs_record_node *node) {
+    return node->copy && !stand->copies_of_us;
+}
+
 // Whether the image shows a write that is news here, where it is not known what the origin has seen.
 static bool is_news(const struct zs_image_stand *stand, const struct zs_record_node *node,
                     const struct zs_image_here *here) {
@@ -37,7 +43,8 @@ static bool is_news(const struct zs_image_stand *stand, const struct zs_record_n
     case ZS_LIFE_FOLLOWED:
         return !is_borrowed(stand, node) && node->zxid > stand->applied && origin_is_later(stand, node, here);
     case ZS_LIFE_FIRST:
-        return is_first_better(stand, node, here);
+        return is_first_better(stand, node, here) ||
+               (is_of_former_life(stand, node) && origin_is_later(stand, node, here));
     case ZS_LIFE_NEW:
         break;
     }

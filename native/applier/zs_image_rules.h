@@ -16,6 +16,9 @@
 // of several others, what a client wrote at its own site replaces the copy of it that came with another one's
 // image.
 //
+// A site that was restored does not know exactly what its clients have written since, and the others have copies of what it has lost: of
+// those two the later one stays, at both sites, though a copy bears the time of the copying.
+//
 // What was known of a tree ends with the tree. An origin that was wiped or restored has another history than
 // the one that we have followed, and holds what it has got back from others and old copies, but nothing can
 // be said of what it lacks. So only what its clients have written since is taken; nothing is deleted, and

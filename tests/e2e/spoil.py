@@ -113,10 +113,6 @@ def zero_a_page(name, offset, _):
     return name, start, overwrite(name, start, bytes(PAGE))
 
 
-def voters(site):
-    return [server for server in site.zk.servers if not server.observer]
-
-
 @contextlib.contextmanager
 def sends_snapshots(leader):
     """Who misses more than COMMIT_LOG_COUNT txns is sent a snapshot by a server that leads and has no log to read: it is as if what
@@ -140,7 +136,7 @@ def logged(server, root):
 def write_tail(site, leader, root, count=20):
     """Has the leader log txns that no other server has seen: its followers stand still, and are killed with all they have
     not read. Nothing of this was acknowledged. Returns the followers."""
-    followers = [server for server in voters(site) if server is not leader]
+    followers = [server for server in site.zk.voters() if server is not leader]
     client = site.client(hosts=f"127.0.0.1:{leader.client_port}")
     for server in followers:
         server.process.freeze()

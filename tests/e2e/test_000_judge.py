@@ -15,7 +15,8 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from helpers import eventually, frozen
 from zoosites import effects, faults, storm, txnlog, workload
-from zoosites.judge import Judge, Node, differences
+from zoosites.judge import Judge, differences
+from zoosites.tree import Node
 from zoosites.site import Site
 from zoosites.txnlog import Op, Txn
 

@@ -79,7 +79,7 @@ def test_quorum_is_lost_and_comes_back(world, judge, clients):
     """A server that does not serve lets its link go, so that another could have it, and goes on when it serves again."""
     site = world["sh"]
     clients(site).create("/before-the-quorum-was-lost", b"x")
-    voters = [server for server in site.zk.servers if not server.observer][:2]
+    voters = site.zk.voters()[:2]
     for server in voters:
         server.kill()
     link = wait_state(site, "bj", "DOWN", 60)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from helpers import QUICK, active, bring_back, check_idle, eventually, frozen, judged, log_moves, plugin_link, wait_seen
-from spoil import voters, write_tail
+from spoil import write_tail
 from zoosites import faults, txnlog
 
 STREAMS = ("LIVE", "LOG")
@@ -39,7 +39,7 @@ def without_gap(world):
 
 
 def another_leads(site, old):
-    return eventually(lambda: next((server for server in voters(site) if server is not old and
+    return eventually(lambda: next((server for server in site.zk.voters() if server is not old and
                                     server.mode() == "leader"), None), 40, what="another leader")
 
 

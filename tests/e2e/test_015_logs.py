@@ -12,7 +12,7 @@ import pytest
 import helpers
 from helpers import QUICK, bring_back, eventually, frozen, marker, purge, wait_seen, wait_state
 from spoil import (COMMIT_LOG_COUNT, SENDS_TXNS, Refusals, damaged, fall_behind, fill, flip_a_bit, holes, overwrite,
-                   sends_snapshots, voters, zero_a_page)
+                   sends_snapshots, zero_a_page)
 from zoosites import build, txnlog
 
 SNAP_COUNT = 100  # a new file every 50 to 100 txns
@@ -133,7 +133,7 @@ def test_purged(world, judge, ours):
 
 def test_rejoins_by_a_snapshot_of_the_leader(world, judge, ours):
     """What it missed is in its tree and not in its log; the other server's log has it."""
-    count, (leader,) = 2 * COMMIT_LOG_COUNT, voters(world["sh"])
+    count, (leader,) = 2 * COMMIT_LOG_COUNT, world["sh"].zk.voters()
 
     def sent_a_snapshot():
         world["bj"].applier.stop()

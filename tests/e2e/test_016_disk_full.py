@@ -61,7 +61,8 @@ def test_the_disk_of_the_txn_log(world, judge, disks, name):
             bring_back(server)
         else:
             server.wait_serving()
-    judged(world, judge, log_disk_full, name=f"{name}-log-disk-full")
+    # A disk that is full may tear a txn in sh's log, and what stands behind it proves nothing.
+    judged(world, judge, log_disk_full, images=name == "sh", name=f"{name}-log-disk-full")
 
 
 def test_the_disk_of_rabbitmq(world, judge, disks, clients):

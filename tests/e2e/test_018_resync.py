@@ -272,12 +272,14 @@ def test_an_ensemble_is_restored_from_an_older_snapshot(world, judge, clients):
     """Its zxids are given out a second time: nobody may take the new writes for old ones. What it had lost comes back."""
     site = world["sh"]
     sh = clients(site)
+    site.applier.stop()  # which writes its markers: what comes now is behind all of them
     sh.create("/in-the-snapshot", b"1")
     wait_seen(clients(world["bj"]), "/in-the-snapshot")
     site.zk.stop()
     for server in site.zk.servers:
         shutil.copytree(server.data_dir, server.data_dir + ".old")
     start_again(site)
+    site.applier.start()
     wait_live(world, 90)
     sh = clients(site)
     sh.create("/behind-the-snapshot", b"2")
@@ -286,10 +288,15 @@ def test_an_ensemble_is_restored_from_an_older_snapshot(world, judge, clients):
         sh.create_async(f"/of-sh/later-{number}", b"x")
     wait_seen(clients(world["bj"]), "/of-sh/later-2999", timeout_s=60)
     site.zk.stop()
+    world["bj"].applier.stop()  # so that sh takes an image first: of a site that knows its former life alone
     for server in site.zk.servers:
         shutil.rmtree(server.data_dir)
         os.rename(server.data_dir + ".old", server.data_dir)
+    taken = lambda: site.applier.read_log().count("the image of / is taken")
+    before = taken()
     start_again(site)
+    eventually(lambda: taken() > before, 120, what="an image of bj")
+    world["bj"].applier.start()
     sh = clients(site)
     sh.create("/in-the-second-life", b"4")
     wait_seen(clients(world["bj"]), "/in-the-second-life", timeout_s=120)

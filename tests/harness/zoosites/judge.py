@@ -1,62 +1,11 @@
 """The judge: at rest, all sites hold the same tree: path, data and ACL of every node. What kind a node is differs by
 rule (an ephemeral, a container or a node with a TTL is a persistent copy elsewhere), so that is the scenarios' to say."""
 
-import contextlib
 import time
 
-from kazoo.exceptions import NoNodeError
-
+from . import wire
+from .tree import read
 from .txnlog import beneath
-from . import wire  # it also teaches kazoo to read the names that Java writes
-
-LEFT_OUT = ("/zookeeper", "/zoospan")
-WINDOW = 200
-
-
-class Node:
-    __slots__ = ("data", "acl", "kind")
-
-    def __init__(self, data, acl, kind):
-        self.data, self.acl, self.kind = data, acl, kind
-
-    @property
-    def essence(self):
-        return (self.data, self.acl)
-
-    def __repr__(self):
-        data = self.data if self.data is None or len(self.data) <= 40 else self.data[:40] + b"..."
-        return f"{self.kind} {data!r} ({len(self.data or b'')} bytes) acl {self.acl}"
-
-
-def _acl(entries):
-    return tuple((entry.perms, entry.id.scheme, entry.id.id) for entry in entries)
-
-
-def _left_out(path):
-    return any(path == top or path.startswith(top + "/") for top in LEFT_OUT)
-
-
-def read_tree(client, root="/", timeout_s=120):
-    """path -> Node for everything beneath root, pipelined. Nodes that vanish meanwhile are left out. Raises KazooTimeoutError
-    when it is not read in time."""
-    deadline = time.monotonic() + timeout_s
-    answer = lambda result: result.get(timeout=max(0.001, deadline - time.monotonic()))
-    answer(client.sync_async(root))
-    tree, todo = {}, [root]
-    while todo:
-        batch, todo = todo[:WINDOW], todo[WINDOW:]
-        parents = []
-        for path, data, acls in [(path, client.get_async(path), client.get_acls_async(path)) for path in batch]:
-            with contextlib.suppress(NoNodeError):
-                (value, stat), (acl, _) = answer(data), answer(acls)
-                tree[path] = Node(value, _acl(acl), "ephemeral" if stat.ephemeralOwner else "persistent")
-                if stat.numChildren:
-                    parents.append(path)
-        for path, children in [(path, client.get_children_async(path)) for path in parents]:
-            with contextlib.suppress(NoNodeError):
-                below = path.rstrip("/") + "/"
-                todo += [below + name for name in answer(children) if not _left_out(below + name)]
-    return tree
 
 
 def differences(trees, limit=20):
@@ -105,11 +54,11 @@ class Judge:
     def trees(self, root="/", timeout_s=120):
         """Raises Unread for a site whose tree cannot be had."""
         deadline, found = time.monotonic() + timeout_s, {}
-        for name, client in self.clients.items():
+        for site in self.sites:
             try:
-                found[name] = read_tree(client, root, deadline - time.monotonic())
+                found[site.name] = read(site, root, deadline - time.monotonic())
             except wire.INTERRUPTED as error:
-                raise Unread(f"{name} cannot be read: {error!r}") from error
+                raise Unread(f"{site.name} cannot be read: {error!r}") from error
         return found
 
     def wait_equal(self, timeout_s=60, root="/"):

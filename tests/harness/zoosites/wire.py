@@ -34,7 +34,7 @@ class Handler(SequentialThreadingHandler):
         return _Answer(self)
 
 
-def _read_string(buffer, offset):
+def read_string(buffer, offset):
     """Java writes a character beyond U+FFFF as two encoded surrogates, which Python's decoder refuses."""
     length = struct.unpack_from("!i", buffer, offset)[0]
     offset += 4
@@ -46,7 +46,7 @@ def _read_string(buffer, offset):
     return text, offset + length
 
 
-kz.read_string = _read_string
+kz.read_string = read_string
 
 
 class CreateContainer(kz.Create2):

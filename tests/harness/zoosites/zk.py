@@ -190,8 +190,11 @@ class Ensemble:
     @property
     def connect_string(self):
         """For clients: the voting servers, so that the observer's work is the plugin's alone."""
-        voters = [s for s in self.servers if not s.observer] or self.servers
-        return ",".join(f"127.0.0.1:{s.client_port}" for s in voters)
+        return ",".join(f"127.0.0.1:{server.client_port}" for server in self.voters())
+
+    def voters(self):
+        """A standalone server is one."""
+        return [server for server in self.servers if not server.observer]
 
     def write_config(self):
         super_digest = digest("super", self.super_password)

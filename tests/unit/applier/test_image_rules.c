@@ -69,7 +69,9 @@ static void both_have_the_node(void **state) {
         {"they meet, the origin's is later", MEET(.seen = 0), 1, 9, 7, 1, TAKE, TAKE, false},
         {"they meet, ours is later", MEET(.seen = 0), 1, 1, 7, 9, STAYS, STAYS, false},
         {"they meet: a copy of what we had, however late", MEET(.seen = 0), 1, 9, 7, 1, STAYS, STAYS, true},
-        {"we begin anew: a copy, and a client's write here", FIRST(.life = ZS_LIFE_FIRST), 1, 9, 7, 1, STAYS,
+        {"a copy of what our former life had, later", FIRST(.life = ZS_LIFE_FIRST), 1, 9, 7, 1, TAKE, STAYS,
+         true},
+        {"a copy of what our former life had, earlier", FIRST(.life = ZS_LIFE_FIRST), 1, 1, 7, 9, STAYS,
          STAYS, true},
         {"a client of a wiped origin, later", WIPED, 1, 9, 7, 1, TAKE, TAKE, false},
         {"a client of a wiped origin, earlier", WIPED, 1, 1, 7, 9, STAYS, STAYS, false},
@@ -124,11 +126,9 @@ static void a_site_that_begins_anew(void **state) {
         bool copy = bits & 1, copied = bits & 2, old = bits & 4, later = bits & 8;
         const struct zs_record_node node = {.zxid = 5, .copy = copy, .time_ms = later ? 9 : 1};
         const struct zs_image_here here = {.changed = 5, .changed_ms = 5, .copied = copied, .old = old};
-        bool expected = copied && !copy ? true  // written there, and here only copied
-                        : !old && copy  ? false // nothing is known of either time
-                                        : later;
-        assert_int_equal(zs_image_judge_data(&stand, &node, &here).take, expected);
-        assert_int_equal(zs_image_judge_acl(&stand, &node, &here).take, expected);
+        bool better = copied && !copy; // written there, and here only copied
+        assert_int_equal(zs_image_judge_data(&stand, &node, &here).take, better || later);
+        assert_int_equal(zs_image_judge_acl(&stand, &node, &here).take, better || (later && (old || !copy)));
     }
 }
 
@@ -328,6 +328,25 @@ static void both_sites_decide_alike(void **state) {
     }
 }
 
+// A site that was restored takes an image of another one, which holds copies of what was lost, and that one takes an image of it. Of
+// what the restored site's clients wrote it is not known whether that was before: so both go by the times.
+static void a_restored_site_and_another_decide_alike(void **state) {
+    (void)state;
+    for (int times = 0; times < MOST * MOST; times++) {
+        const int64_t restored_ms = times / MOST + 1, copied_ms = times % MOST + 1;
+        const struct zs_image_stand at_restored = {.life = ZS_LIFE_FIRST},
+                                    at_other = {.life = ZS_LIFE_NEW, .walked_from = 9, .origin_first = true};
+        const struct zs_record_node copy = {.zxid = 5, .copy = true, .time_ms = copied_ms},
+                                    write = {.zxid = 5, .time_ms = restored_ms};
+        const struct zs_image_here of_restored = {.changed = 5, .changed_ms = restored_ms},
+                                   of_other = {.changed = 5, .changed_ms = copied_ms, .ours = true};
+        assert_true(zs_image_judge_data(&at_restored, &copy, &of_restored).take !=
+                    zs_image_judge_data(&at_other, &write, &of_other).take);
+        assert_true(zs_image_judge_acl(&at_restored, &copy, &of_restored).take !=
+                    zs_image_judge_acl(&at_other, &write, &of_other).take);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_have_the_node),
@@ -342,6 +361,7 @@ int main(void) {
         cmocka_unit_test(a_wiped_origin_changes_nothing_by_what_it_got_back),
         cmocka_unit_test(no_clock_decides_where_zxids_tell),
         cmocka_unit_test(both_sites_decide_alike),
+        cmocka_unit_test(a_restored_site_and_another_decide_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
