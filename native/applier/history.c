@@ -7,6 +7,10 @@
 // marker where it is, whenever the other site has more than its newest write gave. Seldom, but at once after a connect,
 // because the ensemble can only have been restored while it was down.
 //
+// An ensemble that elects a few leaders before we write has higher zxids again. But a marker is never written at a lower zxid than
+// before. A server that lags, or that ZooKeeper has lost txns at, may show it so; if a multi that expects the version found there lands,
+// the whole ensemble has it so.
+//
 // Then the history gets a new id, and in the same multi all markers lose their places: what this site had is
 // an older state of everything, so it takes the others' images as a new site does, and they take its image.
 // To them only what clients have written since the restoration is news; where that begins is not known
@@ -127,12 +131,15 @@ bool zs_history_renew(struct zs_client *client, const struct zs_history *broken,
 
 static void begin_new_history(struct zs_link *link) {
     struct zs_error e;
+    char has[64] = "the marker had been written at";
+    if (!link->marker_back)
+        snprintf(has, sizeof has, "%s has its txns up to", link->settings.origin);
     zs_logf(link->log, ZS_LEVEL_ERROR,
-            "%s: this site's ensemble is at 0x%" PRIx64 ", but %s has its txns up to 0x%" PRIx64
+            "%s: this site's ensemble is at 0x%" PRIx64 ", but %s 0x%" PRIx64
             ": it was restored from an older snapshot. Gives it a new history, and asks the other sites for "
             "images",
-            link->names.link, (uint64_t)link->history_broken_at, link->settings.origin,
-            (uint64_t)link->origin_seen.zxid);
+            link->names.link, (uint64_t)link->history_broken_at, has,
+            (uint64_t)(link->marker_back ? link->marker_newest : link->origin_seen.zxid));
     zs_arena_reset(link->scratch);
     const struct zs_siblings *siblings = &link->settings.siblings;
     const int64_t found = siblings->found ? siblings->found(siblings->self) : link->marker_found;
@@ -155,8 +162,16 @@ bool zs_history_proven(const struct zs_link *link) {
 
 void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid) {
     link->marker_changed = zxid;
-    if (zxid <= theirs)
+    if (zxid <= theirs || link->marker_back)
         link->history_broken_at = zxid;
+    else if (zxid > link->marker_newest)
+        link->marker_newest = zxid;
+}
+
+void zs_history_found(struct zs_link *link, bool marker_exists) {
+    link->marker_back = marker_exists && link->marker_changed < link->marker_newest;
+    if (marker_exists && link->marker_changed > link->marker_newest)
+        link->marker_newest = link->marker_changed;
 }
 
 // Writes the marker where it is, to see which zxid that gives.
@@ -170,7 +185,8 @@ static void look(struct zs_link *link) {
 
 void zs_history_tick(struct zs_link *link) {
     const int64_t now = zs_mono_ms();
-    bool look_due = !link->first && !zs_history_proven(link) && now >= link->look_backoff.until_ms;
+    bool doubted = link->marker_back || !zs_history_proven(link);
+    bool look_due = !link->first && doubted && now >= link->look_backoff.until_ms;
     bool renew_due = link->history_broken_at && now >= link->renew_backoff.until_ms;
     if (!link->positioned || !link->receive || !link->marker_exists || !(look_due || renew_due))
         return;

@@ -263,6 +263,8 @@ struct zs_link {
     uint64_t connects;               // of the session, when we found our place last
     struct zs_backoff look_backoff;  // between looks, since that connect
     struct zs_backoff renew_backoff; // while a broken history cannot be renewed
+    int64_t marker_newest;           // the marker's newest write that we know of in own_history
+    bool marker_back;                // what was found of it is older, and nothing has been written since
     // The zxid of a write of ours that the origin says to have had before it was made: own_history is broken. 0: none.
     int64_t history_broken_at;
 
@@ -388,6 +390,8 @@ int64_t zs_history_theirs(const struct zs_link *link);
 // Whether this history of the site has come as far as that: the marker's newest write has no lower zxid. (The same at rest: the
 // origin has that write too.)
 bool zs_history_proven(const struct zs_link *link);
+// own_history and the marker have been read.
+void zs_history_found(struct zs_link *link, bool marker_exists);
 // The marker was written with this zxid, when the origin had said `theirs`.
 void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid);
 // Looks, where nothing else is written, whether this history has come as far as the origin says. Every turn.

@@ -420,7 +420,7 @@ static bool read_own_history(struct zs_link *link, struct zs_error *e) {
     if (!fine)
         return false;
     if (!zs_history_equal(&found, &link->own_history)) { // what was broken was another one
-        link->history_broken_at = 0;
+        link->history_broken_at = link->marker_newest = 0;
         zs_backoff_reset(&link->renew_backoff);
     }
     link->own_history = found;
@@ -450,6 +450,7 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
         link->marker_found = link->marker_changed;
     if (!read_own_history(link, e))
         return false;
+    zs_history_found(link, exists);
     ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))
         return false;

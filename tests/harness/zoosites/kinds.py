@@ -32,6 +32,7 @@ class Kind:
 
     def __init__(self, world, seed, say):
         self.world, self.random, self.say = world, random.Random(f"{type(self).__name__}/{seed}"), say
+        self.of_all = random.Random(seed)  # the same for every kind
 
     def prepare(self):
         """Before anything is started."""
@@ -315,8 +316,8 @@ class Rising:
 
     NODES, PER_S = 40, 20
 
-    def __init__(self, site):
-        self.site, self.root = site, f"/rising-{site.name}"
+    def __init__(self, site, root):
+        self.site, self.root = site, root
         self.complaints, self.stop_asked = [], threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True, name=self.root)
 
@@ -352,13 +353,14 @@ class Rising:
 
 class Loss(Kind):
     """A site loses its past, between two parts of the storm, after all that it had has reached the others. At those nothing goes
-    back, not for a moment, and the site has everything again at the end."""
+    back, not for a moment, and the site has everything again at the end. Of several such kinds in one storm it is the same site."""
 
     acts = True
 
     def begin(self, seconds):
-        self.site = self.random.choice(self.world.sites)
-        self.rising = [Rising(site).start() for site in self.world.sites if site is not self.site]
+        self.site = self.of_all.choice(self.world.sites)
+        self.rising = [Rising(site, f"/rising-{type(self).__name__}-{site.name}").start() for site in self.world.sites
+                       if site is not self.site]
 
     def end(self):
         self.found = [line for one in self.rising for line in one.end()]

@@ -56,7 +56,8 @@ static void do_step(struct store *store, const struct zs_step *step) {
 }
 
 static void do_steps(struct store *store, struct zs_request *request) {
-    int32_t version = store->marker_version;
+    const int32_t before = store->marker_version;
+    int32_t version = before;
     for (uint32_t i = 0; i < request->step_count; i++) {
         request->rc = check_step(store, &request->steps[i], version);
         request->failed_step = i;
@@ -67,6 +68,8 @@ static void do_steps(struct store *store, struct zs_request *request) {
     for (uint32_t i = 0; i < request->step_count; i++)
         do_step(store, &request->steps[i]);
     request->changed = ++store->zxid;
+    if (store->marker_version != before)
+        store->marker_changed = store->zxid;
 }
 
 // The sessions 1, 2, ... as names, or what each has: %2F1, %2F2, ...
@@ -125,7 +128,8 @@ static void answer(struct fake *fake, struct zs_request *request) {
         request->rc = ZNONODE;
     } else if (request->type == ZS_REQUEST_READ) {
         request->rc = store->marker ? ZOK : ZNONODE;
-        request->version = store->marker_version;
+        request->version = store->marker_version - store->lags;
+        request->changed = store->marker_changed - store->lags;
         request->memory = malloc(store->json_len + 1);
         assert_non_null(request->memory);
         memcpy(request->memory, store->json, store->json_len);

@@ -23,7 +23,8 @@ struct store { // what both appliers of a test share
     char paths[PATHS_MAX][32]; // nodes that exist
     int sets[PATHS_MAX];       // how often each was set
     int path_count, writes;
-    int64_t zxid;
+    int64_t zxid, marker_changed;
+    int32_t lags;          // so many of the marker's writes are not seen by who reads
     const char *history;   // what the history's node holds; NULL: there is none
     int sessions, records; // of the origin that have records, and how many each
     int32_t busy; // not 0: counts the reads of versions, all of which a client outdates before they are used

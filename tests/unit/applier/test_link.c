@@ -117,6 +117,58 @@ static void every_write_with_the_marker_tells_of_a_broken_history(void **state) 
     }
 }
 
+// A fake with a link that has set /a, and `older`, the store before that.
+static void open_with_two_writes(struct fake *fake, struct store *store, struct store *older) {
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    fake_open_link(fake, store);
+    fake_deliver_ops(fake, &create, 1);
+    fake_turn_until_done(fake);
+    *older = *store;
+    fake_deliver_ops(fake, &set, 1);
+    fake_turn_until_done(fake);
+}
+
+static void find_the_place_again(struct fake *fake) {
+    zs_link_lose_place(fake->link);
+    fake->link->recover_backoff.until_ms = 0;
+    assert_true(zs_recover(fake->link));
+}
+
+// Leaders were elected since, so that zxids tell nothing.
+static void a_marker_that_has_gone_back_is_of_another_life(void **state) {
+    (void)state;
+    struct store store = {.history = HISTORY}, older;
+    struct fake fake;
+    open_with_two_writes(&fake, &store, &older);
+    store = older;
+    store.zxid += 1LL << 32;
+    find_the_place_again(&fake);
+    assert_true(zs_history_proven(fake.link) && fake.link->marker_back);
+    assert_int_equal(fake.link->history_broken_at, 0);
+    fake.link->registered = false;
+    assert_true(zs_recover_register(fake.link));
+    assert_int_equal(fake.link->history_broken_at, store.zxid);
+    fake_close_link(&fake);
+}
+
+static void a_server_that_lags_is_no_other_life(void **state) {
+    (void)state;
+    struct store store = {.history = HISTORY}, older;
+    struct fake fake;
+    open_with_two_writes(&fake, &store, &older);
+    store.lags = 1;
+    find_the_place_again(&fake);
+    assert_true(fake.link->marker_back);
+    fake.link->registered = false;
+    assert_false(zs_recover_register(fake.link));
+    store.lags = 0;
+    find_the_place_again(&fake);
+    assert_false(fake.link->marker_back);
+    assert_true(zs_recover_register(fake.link));
+    assert_int_equal(fake.link->history_broken_at, 0);
+    fake_close_link(&fake);
+}
+
 static void an_op_that_does_not_fit_takes_the_slow_path(void **state) {
     (void)state;
     struct store store = {.marker = false};
@@ -810,6 +862,8 @@ int main(void) {
         cmocka_unit_test(who_takes_over_shuts_out_all_that_is_under_way),
         cmocka_unit_test(a_new_history_shuts_out_all_that_is_under_way),
         cmocka_unit_test(every_write_with_the_marker_tells_of_a_broken_history),
+        cmocka_unit_test(a_marker_that_has_gone_back_is_of_another_life),
+        cmocka_unit_test(a_server_that_lags_is_no_other_life),
         cmocka_unit_test(an_op_that_does_not_fit_takes_the_slow_path),
         cmocka_unit_test(an_unknown_outcome_is_looked_up),
         cmocka_unit_test(what_has_no_effect_writes_a_checkpoint_only),
