@@ -6,6 +6,7 @@
 
 #include "link.h"
 #include "zs_failpoint.h"
+#include "zs_left_out.h"
 
 enum {
     TELL_MS = 5000,
@@ -271,6 +272,9 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
         return false;
     if (!find_seen(link, begin, &seen) || !read_restored(link))
         return false;
+    const int64_t left_out = zs_left_out_of(begin->exclude);
+    if (left_out)
+        zs_link_pass_over(link, left_out); // the origin must not take us for one who has it
     image->stand = stand_of(link, head, begin, seen);
     if (image->stand.life == ZS_LIFE_FIRST && !zs_journal_load_others(link))
         return false;

@@ -143,10 +143,9 @@ static bool set(struct zs_link *link, const struct zs_record_node *node, int32_t
     return put(link, &step, &op, node);
 }
 
-// Gives what we have closed the ACL that it has at the origin. One that the servers here do not take leaves it closed.
-static bool open_up(struct zs_link *link, const struct zs_record_node *node) {
-    const struct zs_op op = op_of(ZS_OP_SET_ACL, node);
-    const struct zs_step step = zs_plan_step(&op);
+// By itself, and nobody keeps a book of it. One that the servers here do not take changes nothing.
+static bool put_acl(struct zs_link *link, const char *path, const struct zs_acls *acls) {
+    const struct zs_step step = {.type = ZS_STEP_SET_ACL, .path = path, .acls = *acls, .version = -1};
     struct zs_request request = {.type = ZS_REQUEST_BARE, .steps = &step, .step_count = 1};
     if (!zs_image_flush(link))
         return false;
@@ -154,6 +153,11 @@ static bool open_up(struct zs_link *link, const struct zs_record_node *node) {
     link->image.set += outcome == ZS_DONE;
     zs_request_clear(&request);
     return outcome != ZS_UNKNOWN;
+}
+
+// Gives what we have closed the ACL that it has at the origin.
+static bool open_up(struct zs_link *link, const struct zs_record_node *node) {
+    return put_acl(link, node->path, &node->acls);
 }
 
 static bool set_acl(struct zs_link *link, const struct zs_record_node *node) {
@@ -251,19 +255,20 @@ static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
                                        .ours = zs_journal_holds(link, item->data.changed),
                                        .copied = zs_journal_others_hold(link, item->data.changed),
                                        .old = item->data.changed <= link->image.restored};
+    struct zs_image_verdict data = {.take = false}, acl = {.take = false};
     if (!same_data(&node->data, &item->data.data)) {
-        struct zs_image_verdict verdict = zs_image_judge_data(stand, node, &here);
-        weigh(link, node->path, &verdict);
-        if (verdict.take && !set(link, node, item->data.version))
-            return false;
+        data = zs_image_judge_data(stand, node, &here);
+        weigh(link, node->path, &data);
     }
     if (!zs_acls_equal(&node->acls, &item->about.acls)) {
-        struct zs_image_verdict verdict = zs_image_judge_acl(stand, node, &here);
-        weigh(link, node->path, &verdict);
-        if (verdict.take && !set_acl(link, node))
-            return false;
+        acl = zs_image_judge_acl(stand, node, &here);
+        weigh(link, node->path, &acl);
     }
-    return true;
+    // Neither may the new data be read by whom the old ACL lets, nor the old data by whom the new one does. ZooKeeper changes no ACL
+    // in a multi.
+    if (data.take && acl.take && link->closed.makes_nodes && !put_acl(link, node->path, &link->closed.acls))
+        return false;
+    return (!data.take || set(link, node, item->data.version)) && (!acl.take || set_acl(link, node));
 }
 
 // The image has an ephemeral, and here is a node that is not its copy. As a node that is not in the image it

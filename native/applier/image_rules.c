@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "zs_image_rules.h"
 
 static const struct zs_image_verdict TAKE = {.take = true}, KEEP = {.take = false};
@@ -10,6 +12,13 @@ static bool origin_is_later(const struct zs_image_stand *stand, const struct zs_
 
 static bool unseen(const struct zs_image_stand *stand, int64_t zxid) {
     return zxid > stand->seen && zxid > stand->floor;
+}
+
+// What the origin's applier has made where a parent of one of our nodes was missing, as it makes such nodes (closed.c): empty and closed.
+// Nobody wrote that.
+static bool is_stand_in(const struct zs_record_node *node) {
+    return node->copy && node->data.len == 0 && node->acls.count == 1 &&
+           (node->acls.entries->perms == 0 || strcmp(node->acls.entries->scheme, "digest") == 0);
 }
 
 // Whether the origin itself has it from somebody else, or from before it was restored. What it was told while the tree was
@@ -54,6 +63,8 @@ static bool is_news(const struct zs_image_stand *stand, const struct zs_record_n
 struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
                                             const struct zs_record_node *node,
                                             const struct zs_image_here *here) {
+    if (is_stand_in(node))
+        return KEEP;
     if (stand->life == ZS_LIFE_NEW)
         return is_news(stand, node, here) ? TAKE : KEEP;
     if (here->ours)
@@ -75,6 +86,8 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here) {
     bool later = here->ours || origin_is_later(stand, node, here);
+    if (is_stand_in(node))
+        return KEEP;
     if (stand->life == ZS_LIFE_NEW)
         return later && !is_borrowed(stand, node) ? TAKE : KEEP;
     if (!stand->seen_known)

@@ -413,20 +413,6 @@ static enum written write_run(struct work *w, const struct zs_step *steps, uint3
     return write_fenced(w, steps, count);
 }
 
-// The node has an ACL at the origin that the servers here do not take: it must not stand more open than there.
-static enum written close_instead(struct work *w, const struct zs_step *refused) {
-    const struct problem why = w->problem;
-    struct zs_step step = *refused;
-    if (!zs_closed_know(w->link))
-        return LOST;
-    step.acls = w->link->closed.acls;
-    enum written result = write_bare(w, &step, 1);
-    if (result == LOST || result == AGAIN)
-        return result;
-    w->problem = why;
-    return NEVER;
-}
-
 static enum written write_settled(struct work *w) {
     const struct zs_step *steps = w->settled.steps;
     uint32_t count = w->settled.step_count;
@@ -444,8 +430,6 @@ static enum written write_settled(struct work *w) {
         result = fence(w);
         if (result == WRITTEN)
             result = write_bare(w, &steps[i], 1);
-        if (result == NEVER && w->problem.class == ZS_QUARANTINE_ACL)
-            result = close_instead(w, &steps[i]);
         i++;
     }
     if (result == WRITTEN && !w->marked)
@@ -527,6 +511,65 @@ static enum written write_record(struct work *w, const struct problem *why, size
     return result;
 }
 
+// Whether the unit was to give a node that stands here another ACL: by a setACL, or by another node in its place.
+static bool changes_acl(const struct zs_unit *unit, uint32_t number) {
+    const struct zs_op *op = &unit->ops[number];
+    bool replaces = false, goes = false;
+    for (uint32_t i = 0; i < unit->op_count; i++) {
+        if (unit->ops[i].type == ZS_OP_DELETE && strcmp(unit->ops[i].path, op->path) == 0) {
+            replaces = replaces || i < number;
+            goes = i > number;
+        }
+    }
+    return !goes && !zs_path_covers(ZS_ROOT, op->path) &&
+           (op->type == ZS_OP_SET_ACL || (op->type == ZS_OP_CREATE && replaces));
+}
+
+static enum written set_acl(struct work *w, const char *path, const struct zs_acls *acls) {
+    const struct zs_step step = {.type = ZS_STEP_SET_ACL, .path = path, .acls = *acls, .version = -1};
+    return write_bare(w, &step, 1);
+}
+
+// An applier that may not change the ACL may still be let put another node there, with the same data.
+static enum written replace_by_closed(struct work *w, const char *path) {
+    struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
+    enum written result = LOST;
+    if (zs_client_ask(&w->link->client, &read) != ZS_UNKNOWN) {
+        const struct zs_step steps[] = {
+            {.type = ZS_STEP_DELETE, .path = path, .version = read.outcome == ZS_DONE ? read.version : -1},
+            {.type = ZS_STEP_CREATE, .path = path, .data = read.data, .acls = w->link->closed.acls}};
+        result = write_bare(w, steps, 2);
+    }
+    zs_request_clear(&read);
+    return result;
+}
+
+// What is set next at a node must not be read by whom its ACL at the origin shuts out: each one that the unit was to give another
+// ACL gets that, or stands closed if the servers here do not take it.
+static enum written leave_nothing_open(struct work *w) {
+    const struct zs_unit *unit = w->unit;
+    enum written result = WRITTEN;
+    w->fenced = false;
+    for (uint32_t i = 0; i < unit->op_count && result != LOST; i++) {
+        const struct zs_op *op = &unit->ops[i];
+        if (!changes_acl(unit, i))
+            continue;
+        zs_arena_reset(w->link->scratch);
+        result = zs_closed_know(w->link) ? fence(w) : LOST;
+        if (result == WRITTEN)
+            result = set_acl(w, op->path, &op->acls);
+        if (result == NEVER && w->problem.class == ZS_QUARANTINE_ACL)
+            result = set_acl(w, op->path, &w->link->closed.acls);
+        if (result == NEVER && w->problem.class == ZS_QUARANTINE_DENIED)
+            result = replace_by_closed(w, op->path);
+        if (result == NEVER)
+            zs_logf(w->link->log, ZS_LEVEL_ERROR,
+                    "%s: %s may stand more open here than at the origin: the applier may not close it (%s)",
+                    w->link->names.link, op->path, w->problem.text);
+    }
+    return result == LOST ? LOST : WRITTEN;
+}
+
 // It never wedges the stream: the marker moves past the unit, if need be without its data in the record, or without a
 // record, when not even that can be written.
 static enum written put_in_quarantine(struct work *w) {
@@ -534,6 +577,8 @@ static enum written put_in_quarantine(struct work *w) {
     struct zs_link *link = w->link;
     zs_link_pass_over(link, w->unit->zxid);
     size_t most = link->settings.limits.request_max - 2 * (size_t)ZS_PLAN_MARKER_ROOM;
+    if (leave_nothing_open(w) == LOST)
+        return LOST;
     for (int i = 0; i < 4; i++) {
         zs_arena_reset(link->scratch);
         enum written result = write_record(w, &why, i >= 2 ? RECORD_BYTES_SMALL : most);

@@ -16,6 +16,10 @@
 // of several others, what a client wrote at its own site replaces the copy of it that came with another one's
 // image.
 //
+// Where a site's client deletes a leaf while another site's client creates a child beneath it, the applier makes a node that stands in
+// for the one that was deleted, empty and closed, and asks for an image of the true one. That image is of use; one of the
+// stand-in is not.
+//
 // A site that was restored does not know exactly what its clients have written since, and the others have copies of what it has lost: of
 // those two the later one stays, at both sites, though a copy bears the time of the copying.
 //

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "zs_chunk.h"
+#include "zs_left_out.h"
 #include "zs_link.h"
 
 enum {
@@ -52,6 +53,7 @@ static void forget_left_out(struct zs_image *image) {
     zs_patterns_free(image->left_out_patterns);
     image->left_out_patterns = NULL;
     image->left_out_count = 0;
+    image->left_out_zxid = 0;
 }
 
 void zs_image_free(struct zs_image *image) {
@@ -274,6 +276,8 @@ static bool leave_out(struct zs_sender *s, struct zs_error *e) {
             s->names.link, image->large_path, s->outgoing.message.len, s->message_bytes_max);
     if (image->left_out_count++)
         zs_put_bytes(&image->left_out, ",", 1);
+    if (!image->left_out_zxid || image->large_zxid < image->left_out_zxid)
+        image->left_out_zxid = image->large_zxid;
     put_pattern(&image->left_out, image->large_path);
     zs_put_u8(&image->left_out, 0);
     if (image->left_out.failed)
@@ -297,7 +301,10 @@ static const char *exclude_of(struct zs_sender *s, struct zs_buffer *scratch) {
     zs_put_bytes(scratch, exclude, strlen(exclude));
     if (*exclude)
         zs_put_bytes(scratch, ",", 1);
-    zs_put_bytes(scratch, image->left_out.at, image->left_out.len + 1); // with its NUL
+    char lacks[1 + ZS_LEFT_OUT_TEXT] = ",";
+    zs_left_out_format(image->left_out_zxid, lacks + 1);
+    zs_put_bytes(scratch, image->left_out.at, image->left_out.len);
+    zs_put_bytes(scratch, lacks, strlen(lacks) + 1); // with its NUL
     return scratch->failed ? NULL : (const char *)scratch->at;
 }
 
@@ -309,6 +316,7 @@ static void note_size(struct zs_sender *s) {
     free(image->large_path);
     image->large_path = strdup(image->node.path);
     image->large_bytes = bytes;
+    image->large_zxid = image->node.zxid;
 }
 
 // Each batch says what it belongs to.

@@ -75,10 +75,12 @@ struct zs_image {
     struct zs_checkpoint at;      // where the walk began: Z0
     struct zs_checkpoint goes_on; // where the stream goes on behind it
     int64_t tip;                  // where the walk ended
-    char *large_path;             // of the largest node in the open batch; NULL: none is large
+    int64_t large_zxid;
+    char *large_path; // of the largest node in the open batch; NULL: none is large
     size_t large_bytes;
     struct zs_buffer left_out; // patterns: nodes that RabbitMQ does not take, and what is beneath them
     uint32_t left_out_count;
+    int64_t left_out_zxid; // of the oldest write among them
     struct zs_patterns *left_out_patterns;
     uint64_t tree;           // which tree was walked, as zs_sender.tree
     bool needs_one_too;      // goes although this site needs an image of the destination, too

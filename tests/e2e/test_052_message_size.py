@@ -25,8 +25,8 @@ def world(make_world):
     return world
 
 
-def resync(world, path):
-    return subprocess.run([build.cli_program(), "--config", world["bj"].applier.config, "resync", "sh", "--path", path],
+def resync(world, path, site="bj", origin="sh"):
+    return subprocess.run([build.cli_program(), "--config", world[site].applier.config, "resync", origin, "--path", path],
                           capture_output=True, text=True, timeout=90)
 
 
@@ -67,6 +67,15 @@ def test_what_cannot_be_sent_is_said_and_holds_up_nothing(world, sh, bj):
     assert "cannot be sent: a message of" in log() and "image: /grows is left out" in log()
     # What is left out stays as it was there, with all beneath it.
     assert bj.get("/grows")[0] == b"small" and bj.exists("/grows/beneath")
+    # And as it is here: who has not got it is not taken for one who has.
+    sh.create("/large", os.urandom(200_000))
+    sh.create("/behind-that", b"x")
+    wait_seen(bj, "/behind-that", timeout_s=90)
+    bj.create("/from-bj", b"x")
+    wait_seen(sh, "/from-bj")
+    done = resync(world, "/", "sh", "bj")
+    assert done.returncode == 0, done
+    assert sh.exists("/large") and len(sh.get("/grows")[0]) == 200_000
     sh.set("/grows", b"small again")
     wait_seen(bj, "/grows", b"small again", timeout_s=60)
     eventually(lambda: site.live_links() == {"bj"}, 60, what="a link that streams")

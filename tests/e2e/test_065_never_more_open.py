@@ -5,7 +5,7 @@ import os
 
 import pytest
 from kazoo.exceptions import NoAuthError, NoNodeError
-from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, make_digest_acl
+from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, make_acl, make_digest_acl
 
 from helpers import QUICK, eventually, wait_live, wait_seen
 from zoosites import files
@@ -110,6 +110,34 @@ def test_an_acl_that_cannot_be_set(world, sh, bj, clients):
     # The node is opened again as soon as its ACL is one that can be set.
     sh.set_acls("/set", OPEN_ACL_UNSAFE)
     eventually(lambda: acl_of(bj, "/set") == OPEN_ACL_UNSAFE, what="the ACL")
+
+
+def test_a_multi_puts_a_closed_node_in_its_place(world, sh, bj, clients):
+    nobody = clients(world["bj"])
+    sh.create("/replaced", b"open")
+    wait_seen(bj, "/replaced")
+    multi = sh.transaction()
+    multi.delete("/replaced")
+    multi.create("/replaced", b"secret", acl=SASL)
+    multi.commit()
+    sh.set("/replaced", b"secret too")
+    sh.create("/behind-that", b"")
+    wait_seen(bj, "/behind-that")
+    assert is_closed(nobody, "/replaced")
+
+
+def test_the_applier_may_not_change_the_acl(world, sh, bj, alice, clients):
+    nobody, writer = clients(world["bj"]), alice("sh")
+    writer.create("/denied", b"open", acl=[make_acl("world", "anyone", read=True, write=True, create=True, delete=True), *ALICES])
+    wait_seen(bj, "/denied")
+    writer.set_acls("/denied", ALICES)
+    sh.create("/behind-the-acl", b"")
+    wait_seen(bj, "/behind-the-acl")
+    assert bj.get("/denied")[0] == b"open" and is_closed(nobody, "/denied")
+    writer.set("/denied", b"secret")
+    sh.create("/behind-the-set", b"")
+    wait_seen(bj, "/behind-the-set")
+    assert is_closed(nobody, "/denied")
 
 
 def test_it_was_created_with_one_that_cannot_be_set(world, sh, bj, clients):

@@ -328,6 +328,22 @@ static void both_sites_decide_alike(void **state) {
     }
 }
 
+// Both sites' appliers have made one for what the other site still has: neither may take it for the true one.
+static void a_stand_in_is_no_news(void **state) {
+    (void)state;
+    struct all all;
+    struct zs_acl closed[] = {{.perms = 0, .scheme = "world", .id = "anyone"},
+                              {.perms = 31, .scheme = "digest", .id = "applier:x"}};
+    for (int number = 0; next(&all, &number);) {
+        all.stand.life = (enum zs_image_life)(number % 3);
+        all.here.ours = number % 2;
+        all.node.copy = true;
+        all.node.acls = (struct zs_acls){.count = 1, .entries = &closed[number % 2]};
+        assert_int_equal(verdict_of(zs_image_judge_data(&all.stand, &all.node, &all.here)), STAYS);
+        assert_int_equal(verdict_of(zs_image_judge_acl(&all.stand, &all.node, &all.here)), STAYS);
+    }
+}
+
 // A site that was restored takes an image of another one, which holds copies of what was lost, and that one takes an image of it. Of
 // what the restored site's clients wrote it is not known whether that was before: so both go by the times.
 static void a_restored_site_and_another_decide_alike(void **state) {
@@ -362,6 +378,7 @@ int main(void) {
         cmocka_unit_test(no_clock_decides_where_zxids_tell),
         cmocka_unit_test(both_sites_decide_alike),
         cmocka_unit_test(a_restored_site_and_another_decide_alike),
+        cmocka_unit_test(a_stand_in_is_no_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
