@@ -82,7 +82,7 @@ static void fill_report(struct zs_link *link) {
     report->format = ZS_BATCH_VERSION;
     report->need = link->gap ? ZS_NEED_FROM : ZS_NEED_NONE;
     zs_image_fill_report(link, report);
-    if (link->ahead)
+    if (link->ahead || link->own_stream)
         report->need = ZS_NEED_NONE; // what would come is not taken either
     zs_dictionaries_fill_report(link, report);
 }

@@ -161,14 +161,12 @@ static bool lower_seen(struct zs_link *link, const char *origin, int64_t has, in
     const int64_t as_of = siblings->as_of ? siblings->as_of(siblings->self, origin, has) : -1;
     char path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 2];
     struct zs_marker marker;
-    if (as_of < 0)
-        return true;
     snprintf(path, sizeof path, "%s/%.15s", ZS_APPLIED_PATH, origin);
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
     const enum zs_outcome outcome = zs_client_ask(&link->client, &read);
     if (outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL) &&
         zs_history_known(&marker.history) && marker.zxid > (has < 0 ? 0 : has) && as_of < *seen)
-        *seen = as_of;
+        *seen = as_of < 0 ? 0 : as_of; // of a site that this one follows no more nobody knows when what came
     zs_request_clear(&read);
     return outcome != ZS_UNKNOWN;
 }
@@ -206,6 +204,12 @@ static bool read_restored(struct zs_link *link) {
     return fine;
 }
 
+// The origin's zxid up to which all its txns have come here: what was passed over never did.
+static int64_t whole_up_to(const struct zs_link *link) {
+    const int64_t passed = link->marker.passed;
+    return passed && passed <= link->position ? passed - 1 : link->position;
+}
+
 // How image and site stand to each other. `seen`: 0 if what the image has of others is not known for any
 // moment.
 static struct zs_image_stand stand_of(const struct zs_link *link, const struct zs_batch_head *head,
@@ -219,7 +223,7 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
                                            : followed ? ZS_LIFE_NEW
                                                       : ZS_LIFE_FIRST,
                                    .walked_from = begin->zxid,
-                                   .applied = same ? link->position : 0,
+                                   .applied = same ? whole_up_to(link) : 0,
                                    .copies_of_us = of_us,
                                    .seen_known = of_us && (seen > 0 || begin->seen == 0),
                                    .seen = seen,
@@ -272,10 +276,10 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
         return false;
     if (!find_seen(link, begin, &seen) || !read_restored(link))
         return false;
+    image->stand = stand_of(link, head, begin, seen);
     const int64_t left_out = zs_left_out_of(begin->exclude);
     if (left_out)
         zs_link_pass_over(link, left_out); // the origin must not take us for one who has it
-    image->stand = stand_of(link, head, begin, seen);
     if (image->stand.life == ZS_LIFE_FIRST && !zs_journal_load_others(link))
         return false;
     if (!zs_history_equal(&head->history, &link->marker.history))

@@ -8,7 +8,7 @@
 
 enum {
     READS_AT_ONCE = 512,
-    AT_ONCE = 1024, // steps
+    DELETES_AT_ONCE = 32, // few, so that little time goes by between the read and the delete
 };
 static const uint32_t NONE = UINT32_MAX;
 
@@ -17,6 +17,7 @@ struct extra {
     char *path;
     uint32_t parent;
     int32_t version;
+    int64_t created; // czxid
     bool remove;
     bool leaves; // it is not here any more, or goes as the copy of an ephemeral
 };
@@ -236,6 +237,7 @@ static void judge(struct extras *x, struct extra *extra, const struct zs_request
     struct zs_image_verdict verdict = zs_image_judge_extra(&link->image.stand, &here);
     extra->remove = verdict.take;
     extra->version = about->version;
+    extra->created = about->created;
     link->image.kept += !verdict.take;
     if (verdict.doubt)
         zs_image_doubt(link, extra->path);
@@ -332,23 +334,41 @@ static bool brake_holds(struct extras *x) {
     return true;
 }
 
-static bool delete_extras(struct extras *x) {
-    struct zs_link *link = x->link;
+// Some of what goes, children before parents. All was read a while ago: what a client of this site has made anew since has the same
+// version as a rule, and another czxid.
+static bool delete_some(struct zs_link *link, const struct extra *const *some, uint32_t count) {
     zs_image_begin_steps(link);
+    struct zs_request *reads = zs_arena_take(link->image.arena, count, sizeof *reads);
+    bool fine = reads != NULL;
+    for (uint32_t i = 0; fine && i < count; i++) {
+        reads[i] = (struct zs_request){.type = ZS_REQUEST_STAT, .path = some[i]->path};
+        zs_client_submit(&link->client, &reads[i]);
+    }
+    zs_client_drain(&link->client);
+    for (uint32_t i = 0; fine && i < count; i++) {
+        const bool same = reads[i].outcome == ZS_DONE && reads[i].created == some[i]->created;
+        fine =
+            reads[i].outcome != ZS_UNKNOWN && (!same || zs_image_end(link, some[i]->path, some[i]->version));
+        link->image.deleted += same;
+        link->image.kept += !same && reads[i].outcome == ZS_DONE;
+    }
+    zs_image_alive(link);
+    return fine && zs_image_flush(link);
+}
+
+static bool delete_extras(struct extras *x) {
+    const struct extra *some[DELETES_AT_ONCE];
+    uint32_t count = 0;
     bool fine = true;
     for (uint32_t i = x->count; fine && i-- > 0;) {
-        const struct extra *extra = &x->all[i];
-        if (!extra->remove)
-            continue;
-        fine = zs_image_end(link, extra->path, extra->version);
-        link->image.deleted++;
-        if (fine && link->image.step_count >= AT_ONCE) {
-            fine = zs_image_flush(link);
-            zs_image_begin_steps(link);
-            zs_image_alive(link);
+        if (x->all[i].remove)
+            some[count++] = &x->all[i];
+        if (count == DELETES_AT_ONCE || (i == 0 && count)) {
+            fine = delete_some(x->link, some, count);
+            count = 0;
         }
     }
-    return fine && zs_image_flush(link);
+    return fine;
 }
 
 // The record of a path goes, and with it the node, as read, if that is its copy.

@@ -468,11 +468,18 @@ static bool is_ahead(struct zs_link *link, const struct zs_batch_head *head) {
     return link->ahead;
 }
 
+// zoospan.zookeeper names the origin's own ensemble, or this one was made of a copy of its data. What would be written would be the
+// origin's own nodes once more. As above, nothing is lost.
+static bool is_own(struct zs_link *link, const struct zs_batch_head *head) {
+    link->own_stream = zs_link_is_own(link, &head->history);
+    return link->own_stream;
+}
+
 // Takes the first fresh batch out of `fresh`. False: it stays there (the place was lost; it is looked at again when we
 // have recovered), or it was rejected and the place is lost.
 static bool admit(struct zs_link *link, struct zs_held *held) {
     const struct zs_batch_head *head = &held->batch.head;
-    if (is_ahead(link, head)) {
+    if (is_ahead(link, head) || is_own(link, head)) {
         discard(link, held);
         return true;
     }

@@ -81,6 +81,14 @@ void zs_link_set_flow_state(struct zs_link *link) {
                  "clocks here and of the servers there",
                  link->settings.origin, link->settings.clock_ahead_ms / 1000);
         zs_link_set_state(link, ZS_APPLY_AHEAD, reason);
+    } else if (link->own_stream) {
+        snprintf(
+            reason, sizeof reason,
+            "what zoospan.zookeeper names has the history of %s itself, so nothing is taken: if it is the "
+            "ensemble of %s, correct that; if it was made of a copy of its data, run 'zoospan history "
+            "renew' here",
+            link->settings.origin, link->settings.origin);
+        zs_link_set_state(link, ZS_APPLY_TARGET, reason);
     } else if (image->braked) {
         snprintf(reason, sizeof reason,
                  "an image of %.150s would delete %" PRIu64 " of %" PRIu64

@@ -237,6 +237,7 @@ struct zs_link {
     bool positioned, marker_exists, registered;
     bool gap;
     bool goes_on;           // something has been admitted since the start
+    bool own_stream;        // what came last is of the very ensemble that we are to write to
     bool ahead;             // what came last has a clock too far ahead of ours
     bool hears_others;      // what was decoded last is no batch of this link
     int32_t marker_version; // that the next multi expects

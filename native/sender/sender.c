@@ -113,9 +113,19 @@ static void share_status(struct zs_sender *s) {
     pthread_mutex_unlock(&s->shared);
 }
 
+// Whether what this site applies of the destination gets on. Who waits for an image notes that again and again, and goes nowhere; one
+// that is taken writes all the time.
+static bool has_moved(const struct zs_sender *s) {
+    enum { OFTEN_MS = 10 * 1000 }; // the wish comes every 20 s
+    const struct zs_marker *was = &s->marker, *is = &s->told_marker;
+    if (s->has_marker != s->told_has_marker || was->zxid != is->zxid || was->image != is->image)
+        return true;
+    return is->time_ms != was->time_ms && is->time_ms - was->time_ms < OFTEN_MS;
+}
+
 static void hear_what_is_told(struct zs_sender *s) {
     pthread_mutex_lock(&s->shared);
-    if (s->has_marker != s->told_has_marker || s->marker.time_ms != s->told_marker.time_ms)
+    if (has_moved(s))
         s->marker_moved_at = zs_mono_ms();
     s->has_marker = s->told_has_marker;
     s->marker = s->told_marker;
