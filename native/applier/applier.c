@@ -90,7 +90,7 @@ static bool start_zookeeper(struct zs_applier *applier, struct zs_error *e) {
 }
 
 static uint32_t positions_of_others(void *self, const char *except,
-                                    struct zs_position out[static ZS_VECTOR_MAX]) {
+                                    struct zs_position out[static ZS_VECTOR_MAX], struct zs_history *lives) {
     struct zs_applier *applier = self;
     struct zs_apply_status status;
     uint32_t count = 0;
@@ -100,6 +100,8 @@ static uint32_t positions_of_others(void *self, const char *except,
         if (strcmp(status.origin, except) == 0)
             continue;
         memcpy(out[count].site, status.origin, sizeof out[count].site);
+        if (lives)
+            lives[count] = status.follows;
         out[count++].zxid = status.effective; // what follows, up to status.applied, has left nothing
     }
     pthread_mutex_unlock(&applier->links_lock);

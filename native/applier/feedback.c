@@ -78,7 +78,7 @@ static void fill_report(struct zs_link *link) {
     const struct zs_siblings *siblings = &link->settings.siblings;
     report->tells_peers = siblings->positions != NULL;
     if (report->tells_peers)
-        report->peer_count = siblings->positions(siblings->self, link->settings.origin, report->peers);
+        report->peer_count = siblings->positions(siblings->self, link->settings.origin, report->peers, NULL);
     report->format = ZS_BATCH_VERSION;
     report->need = link->gap ? ZS_NEED_FROM : ZS_NEED_NONE;
     zs_image_fill_report(link, report);

@@ -9,7 +9,8 @@
 //
 // An ensemble that elects a few leaders before we write has higher zxids again. But a marker is never written at a lower zxid than
 // before. A server that lags, or that ZooKeeper has lost txns at, may show it so; if a multi that expects the version found there lands,
-// the whole ensemble has it so.
+// the whole ensemble has it so. (Not so while it goes on to serve: then a snapshot was restored into the running servers, which is
+// no other life: zxids go on, and the plugin has seen it.)
 //
 // Then the history gets a new id, and in the same multi all markers lose their places: what this site had is
 // an older state of everything, so it takes the others' images as a new site does, and they take its image.
@@ -168,9 +169,10 @@ void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid) {
         link->marker_newest = zxid;
 }
 
-void zs_history_found(struct zs_link *link, bool marker_exists) {
-    link->marker_back = marker_exists && link->marker_changed < link->marker_newest;
-    if (marker_exists && link->marker_changed > link->marker_newest)
+void zs_history_found(struct zs_link *link, bool marker_exists, bool connected_anew) {
+    connected_anew = connected_anew || link->marker_back; // nothing has been written since that was found
+    link->marker_back = connected_anew && marker_exists && link->marker_changed < link->marker_newest;
+    if (marker_exists && !link->marker_back)
         link->marker_newest = link->marker_changed;
 }
 

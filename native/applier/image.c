@@ -104,12 +104,15 @@ static void note_others(struct zs_link *link) {
     struct zs_taking *image = &link->image;
     const struct zs_siblings *siblings = &link->settings.siblings;
     struct zs_position all[ZS_VECTOR_MAX];
+    struct zs_history lives[ZS_VECTOR_MAX];
     uint32_t count =
-        siblings->positions ? siblings->positions(siblings->self, link->settings.origin, all) : 0;
+        siblings->positions ? siblings->positions(siblings->self, link->settings.origin, all, lives) : 0;
     image->other_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (all[i].zxid > 0)
-            image->others[image->other_count++] = all[i];
+        if (all[i].zxid <= 0)
+            continue;
+        image->lives[image->other_count] = lives[i];
+        image->others[image->other_count++] = all[i];
     }
 }
 
@@ -490,4 +493,5 @@ void zs_image_fill_report(const struct zs_link *link, struct zs_report *report) 
     report->image_run = image->run;
     report->other_count = image->other_count;
     memcpy(report->others, image->others, sizeof image->others);
+    memcpy(report->lives, image->lives, sizeof image->lives);
 }

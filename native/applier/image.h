@@ -63,6 +63,7 @@ struct zs_taking {
     uint32_t other_count;  // what this site has of other origins, as of the wish
     int64_t fence;
     struct zs_position others[ZS_VECTOR_MAX];
+    struct zs_history lives[ZS_VECTOR_MAX]; // of the others
     int64_t note_again_at; // monotonic: a marker that stands still is taken for one that nobody tends
     int64_t looked_at;     // monotonic: when to look for a request
     int64_t turn_at;       // monotonic: the stream goes on until then; 0: it need not

@@ -86,7 +86,7 @@ void zs_link_set_flow_state(struct zs_link *link) {
             reason, sizeof reason,
             "what zoospan.zookeeper names has the history of %s itself, so nothing is taken: if it is the "
             "ensemble of %s, correct that; if it was made of a copy of its data, run 'zoospan history "
-            "renew' here",
+            "renew --restored' here",
             link->settings.origin, link->settings.origin);
         zs_link_set_state(link, ZS_APPLY_TARGET, reason);
     } else if (image->braked) {
@@ -198,6 +198,7 @@ void zs_link_publish_status(struct zs_link *link) {
     now->lag_ms = lag_of(link);
     show_skew(link);
     now->seen = zs_journal_seen(link);
+    now->follows = link->marker.history;
     now->marker_found = link->marker_found;
     pthread_mutex_lock(&link->status_lock);
     link->status = *now;

@@ -55,9 +55,10 @@
 #include "zs_report.h"
 
 // What a link has to know of all links of its site. `positions`: the other origins that this site has a link
-// from, and how far it has come with each (0: nothing yet). Thread: any.
+// from, how far it has come with each (0: nothing yet), and of which history that is (may be NULL). Thread: any.
 struct zs_siblings {
-    uint32_t (*positions)(void *self, const char *except, struct zs_position out[static ZS_VECTOR_MAX]);
+    uint32_t (*positions)(void *self, const char *except, struct zs_position out[static ZS_VECTOR_MAX],
+                          struct zs_history *lives);
     // The newest own zxid at which no more of an origin than `position` was in this site's tree; 0: not
     // known; -1: there is no link from that origin.
     int64_t (*as_of)(void *self, const char *origin, int64_t position);
@@ -392,7 +393,7 @@ int64_t zs_history_theirs(const struct zs_link *link);
 // origin has that write too.)
 bool zs_history_proven(const struct zs_link *link);
 // own_history and the marker have been read.
-void zs_history_found(struct zs_link *link, bool marker_exists);
+void zs_history_found(struct zs_link *link, bool marker_exists, bool connected_anew);
 // The marker was written with this zxid, when the origin had said `theirs`.
 void zs_history_wrote(struct zs_link *link, int64_t theirs, int64_t zxid);
 // Looks, where nothing else is written, whether this history has come as far as the origin says. Every turn.

@@ -445,12 +445,12 @@ static bool recover(struct zs_link *link, struct zs_error *e) {
     bool exists;
     if (!read_marker(link, &found, &exists, e))
         return false;
-    link->connects = target.connects;
     if (anew)
         link->marker_found = link->marker_changed;
     if (!read_own_history(link, e))
         return false;
-    zs_history_found(link, exists);
+    zs_history_found(link, exists, anew);
+    link->connects = target.connects;
     ZS_FAILPOINT("applier_recover");
     if (!load_records(link, e))
         return false;

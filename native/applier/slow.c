@@ -562,7 +562,8 @@ static enum written leave_nothing_open(struct work *w) {
             result = set_acl(w, op->path, &w->link->closed.acls);
         if (result == NEVER && w->problem.class == ZS_QUARANTINE_DENIED)
             result = replace_by_closed(w, op->path);
-        if (result == NEVER)
+        const bool stands = result == NEVER || (result == AGAIN && w->problem.code != ZNONODE);
+        if (stands)
             zs_logf(w->link->log, ZS_LEVEL_ERROR,
                     "%s: %s may stand more open here than at the origin: the applier may not close it (%s)",
                     w->link->names.link, op->path, w->problem.text);

@@ -50,8 +50,9 @@ struct zs_apply_status {
     uint64_t quarantined, gaps, rejected, fenced, reconnects;
     uint64_t images; // taken to their end
     uint64_t image_nodes, image_created, image_set, image_deleted,
-        image_kept; // of the one at hand, or the last one
-    int64_t seen;   // zs_journal_seen
+        image_kept;            // of the one at hand, or the last one
+    int64_t seen;              // zs_journal_seen
+    struct zs_history follows; // of the origin; all zero: none yet
     int64_t marker_found;
     uint64_t copies; // nodes held here for ephemerals of the origin
 };

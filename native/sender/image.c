@@ -141,8 +141,9 @@ static void read_markers(struct zs_sender *s, const struct zs_chunk_head *head) 
             image->has_marker = true;
             image->marker = marker;
         }
-        if (!zs_ready_counts(&marker))
-            continue;
+        if (!zs_ready_counts(&marker) ||
+            zs_report_of_other_life(&s->report, head->markers[i].site, &marker.history))
+            continue; // nobody can compare how far that is
         struct zs_position *position = &image->vector[image->vector_count];
         memcpy(position->site, head->markers[i].site, sizeof position->site);
         position->zxid = marker.zxid;

@@ -26,10 +26,21 @@ static bool add_vector(json_t *object, const char *name, uint32_t count, const s
     return added;
 }
 
+static bool add_lives(json_t *object, const struct zs_report *report) {
+    json_t *lives = json_object();
+    bool added = json_object_set_new(object, "lives", lives) == 0;
+    for (uint32_t i = 0; added && i < report->other_count; i++) {
+        if (zs_history_known(&report->lives[i]))
+            added = json_object_set_new(lives, report->others[i].site, history_value(&report->lives[i])) == 0;
+    }
+    return added;
+}
+
 static json_t *need_image(const struct zs_report *report) {
     json_t *need = json_pack("{s:s, s:s, s:o, s:o}", "kind", "image", "path", report->image_path, "fence",
                              hex((uint64_t)report->fence), "run", hex((uint64_t)report->image_run));
-    if (need && (!report->other_count || add_vector(need, "others", report->other_count, report->others)))
+    if (need && (!report->other_count || (add_vector(need, "others", report->other_count, report->others) &&
+                                          add_lives(need, report))))
         return need;
     json_decref(need);
     return NULL;
@@ -163,6 +174,17 @@ static bool read_run(const json_t *need, int64_t *out, struct zs_error *e) {
     return read;
 }
 
+// An earlier version tells none.
+static bool read_lives(const json_t *need, struct zs_report *out, struct zs_error *e) {
+    const json_t *lives = json_object_get(need, "lives");
+    bool read = true;
+    for (uint32_t i = 0; read && i < out->other_count; i++) {
+        if (json_object_get(lives, out->others[i].site))
+            read = zs_json_read_history(lives, out->others[i].site, &out->lives[i], e);
+    }
+    return read;
+}
+
 static bool read_need(const json_t *object, struct zs_report *out, struct zs_error *e) {
     const json_t *need = json_object_get(object, "need");
     const char *kind = json_string_value(json_object_get(need, "kind"));
@@ -183,7 +205,16 @@ static bool read_need(const json_t *object, struct zs_report *out, struct zs_err
            (zs_path_valid(out->image_path) || zs_fail(e, ZS_CORRUPT, "the image's path is malformed")) &&
            zs_json_read_zxid(need, "fence", &out->fence, e) && read_run(need, &out->image_run, e) &&
            (!json_object_get(need, "others") ||
-            read_vector(need, "others", &out->other_count, out->others, e));
+            (read_vector(need, "others", &out->other_count, out->others, e) && read_lives(need, out, e)));
+}
+
+bool zs_report_of_other_life(const struct zs_report *report, const char *site,
+                             const struct zs_history *history) {
+    for (uint32_t i = 0; i < report->other_count; i++) {
+        if (strcmp(report->others[i].site, site) == 0)
+            return zs_history_known(&report->lives[i]) && !zs_history_equal(&report->lives[i], history);
+    }
+    return false;
 }
 
 bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, struct zs_error *e) {

@@ -42,10 +42,11 @@ struct zs_report {
     // ZS_NEED_IMAGE: what an image should contain to be exact. `fence`: the destination's zxid of the newest write that it
     // made for this origin (0: none); the origin should have applied the destination up to there before the walk, or
     // these writes look like the destination's own. `others`: what the destination has applied of other sites; the origin
-    // should have as much, or what it lacks looks deleted.
+    // should have as much, or what it lacks looks deleted. `lives`: the history of each that this is counted in; all zero: not told.
     int64_t fence;
     uint32_t other_count;
     struct zs_position others[ZS_VECTOR_MAX];
+    struct zs_history lives[ZS_VECTOR_MAX];
     int64_t image_run; // ZS_NEED_IMAGE: the run that the destination is taking; 0: none
 };
 
@@ -53,6 +54,10 @@ struct zs_report {
 bool zs_report_encode(const struct zs_report *report, struct zs_buffer *out, struct zs_error *e);
 // Strict: wrong types, unknown need, too many entries: ZS_CORRUPT. Unknown members are ignored (a newer peer).
 bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, struct zs_error *e);
+
+// Whether `history` of that site is known to be another one than the destination counts in: zxids of the two tell nothing of each other.
+bool zs_report_of_other_life(const struct zs_report *report, const char *site,
+                             const struct zs_history *history);
 
 struct zs_marker {
     struct zs_history history;

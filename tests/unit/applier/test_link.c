@@ -128,8 +128,9 @@ static void open_with_two_writes(struct fake *fake, struct store *store, struct 
     fake_turn_until_done(fake);
 }
 
-static void find_the_place_again(struct fake *fake) {
+static void find_the_place_again(struct fake *fake, bool connected_anew) {
     zs_link_lose_place(fake->link);
+    fake->link->connects -= connected_anew; // as it was before
     fake->link->recover_backoff.until_ms = 0;
     assert_true(zs_recover(fake->link));
 }
@@ -142,12 +143,27 @@ static void a_marker_that_has_gone_back_is_of_another_life(void **state) {
     open_with_two_writes(&fake, &store, &older);
     store = older;
     store.zxid += 1LL << 32;
-    find_the_place_again(&fake);
+    find_the_place_again(&fake, true);
     assert_true(zs_history_proven(fake.link) && fake.link->marker_back);
     assert_int_equal(fake.link->history_broken_at, 0);
     fake.link->registered = false;
     assert_true(zs_recover_register(fake.link));
     assert_int_equal(fake.link->history_broken_at, store.zxid);
+    fake_close_link(&fake);
+}
+
+static void a_snapshot_that_is_restored_while_it_runs_is_no_other_life(void **state) {
+    (void)state;
+    struct store store = {.history = HISTORY}, older;
+    struct fake fake;
+    open_with_two_writes(&fake, &store, &older);
+    const int64_t goes_on = store.zxid;
+    store = older;
+    store.zxid = goes_on;
+    find_the_place_again(&fake, false);
+    fake.link->registered = false;
+    assert_true(zs_recover_register(fake.link));
+    assert_int_equal(fake.link->history_broken_at, 0);
     fake_close_link(&fake);
 }
 
@@ -157,12 +173,12 @@ static void a_server_that_lags_is_no_other_life(void **state) {
     struct fake fake;
     open_with_two_writes(&fake, &store, &older);
     store.lags = 1;
-    find_the_place_again(&fake);
+    find_the_place_again(&fake, true);
     assert_true(fake.link->marker_back);
     fake.link->registered = false;
     assert_false(zs_recover_register(fake.link));
     store.lags = 0;
-    find_the_place_again(&fake);
+    find_the_place_again(&fake, true);
     assert_false(fake.link->marker_back);
     assert_true(zs_recover_register(fake.link));
     assert_int_equal(fake.link->history_broken_at, 0);
@@ -863,6 +879,7 @@ int main(void) {
         cmocka_unit_test(a_new_history_shuts_out_all_that_is_under_way),
         cmocka_unit_test(every_write_with_the_marker_tells_of_a_broken_history),
         cmocka_unit_test(a_marker_that_has_gone_back_is_of_another_life),
+        cmocka_unit_test(a_snapshot_that_is_restored_while_it_runs_is_no_other_life),
         cmocka_unit_test(a_server_that_lags_is_no_other_life),
         cmocka_unit_test(an_op_that_does_not_fit_takes_the_slow_path),
         cmocka_unit_test(an_unknown_outcome_is_looked_up),

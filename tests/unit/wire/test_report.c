@@ -31,6 +31,7 @@ static void reports_go_round(void **state) {
                                .peers = {{"gz", 0}},
                                .other_count = 1,
                                .others = {{"gz", 0x400000002}},
+                               .lives = {{{7}}},
                                .image_run = -2,
                                .own = {{9}},
                                .takes_images = true,
@@ -52,6 +53,10 @@ static void reports_go_round(void **state) {
             fail_msg("%s", e.text);
         assert_memory_equal(&back.history, &report.history, sizeof back.history);
         assert_memory_equal(&back.own, &report.own, sizeof back.own);
+        const struct zs_history same = {{7}}, other = {{8}};
+        assert_false(zs_report_of_other_life(&back, "gz", &same) ||
+                     zs_report_of_other_life(&back, "hk", &other));
+        assert_int_equal(zs_report_of_other_life(&back, "gz", &other), need == ZS_NEED_IMAGE);
         assert_string_equal(back.origin, "sh");
         assert_string_equal(back.destination, "bj");
         assert_int_equal(back.applied, INT64_MAX);
@@ -161,7 +166,8 @@ static void bad_reports(void **state) {
         "{\"origin\":\"sh\",\"destination\":\"bj\",\"history\":\"" HISTORY_TEXT
         "\",\"applied\":\"0x1\",\"clock\":\"0x2\","
         "\"time\":3,\"vector\":{\"hk\":\"0x4\"},\"sessions\":[\"0x5\"],\"need\":{\"kind\":"
-        "\"image\",\"path\":\"/a\",\"fence\":\"0x7\",\"run\":\"0x8\",\"others\":{\"gz\":\"0x9\"}},"
+        "\"image\",\"path\":\"/"
+        "a\",\"fence\":\"0x7\",\"run\":\"0x8\",\"others\":{\"gz\":\"0x9\"},\"lives\":{\"gz\":null}},"
         "\"dictionaries\":[\"0xd\"]}";
     const struct change changes[] = {
         {"[\"0xd\"]", "\"0xd\""},
@@ -193,6 +199,8 @@ static void bad_reports(void **state) {
         {"[\"0x5\"]", "[5]"},
         {"[\"0x5\"]", "null"},
         {"\"gz\"", "\"GZ\""},
+        {"{\"gz\":null}", "{\"gz\":\"x\"}"},
+        {"{\"gz\":null}", "{\"gz\":5}"},
         {"\"0x9\"", "9"},
         {"\"image\"", "\"cake\""},
         {"\"image\"", "7"},
