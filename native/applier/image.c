@@ -164,6 +164,8 @@ static bool lower_seen(struct zs_link *link, const char *origin, int64_t has, in
     const int64_t as_of = siblings->as_of ? siblings->as_of(siblings->self, origin, has) : -1;
     char path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 2];
     struct zs_marker marker;
+    if (as_of < 0 && has < 0)
+        return true; // a site that neither follows
     snprintf(path, sizeof path, "%s/%.15s", ZS_APPLIED_PATH, origin);
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
     const enum zs_outcome outcome = zs_client_ask(&link->client, &read);

@@ -207,9 +207,7 @@ enum zs_progress zs_extra_delete(struct zs_link *link);
 void zs_ahead_free(struct zs_ahead *ahead); // forgets all
 // A node in a state that the stream has not come to yet.
 void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node);
-// Whether an op of the stream is in what was shown.
-bool zs_ahead_holds(const struct zs_ahead *ahead, const struct zs_op *op, int64_t zxid);
-// Leaves such ops of a txn out; what is left lives in the arena. False: no memory.
+// Leaves out the ops of a txn that are in what was shown; what is left lives in the arena. False: no memory.
 bool zs_ahead_leave_out(struct zs_ahead *ahead, int64_t zxid, struct zs_arena *arena,
                         const struct zs_op **ops, uint32_t *count);
 

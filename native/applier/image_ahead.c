@@ -3,6 +3,9 @@
 // that state, and has written since, would find an older one upon its own. So what is in effect by an image
 // is left out of the stream, op by op.
 //
+// A server applies a multi node by node, and the walk may see a node between two of its ops, which bear the same zxid: so the multi that
+// a node is of is applied once more.
+//
 // It is only remembered: who is restarted meanwhile applies all of it, as it comes.
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +63,8 @@ void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node) {
     ahead->until = node->zxid > ahead->until ? node->zxid : ahead->until;
 }
 
-bool zs_ahead_holds(const struct zs_ahead *ahead, const struct zs_op *op, int64_t zxid) {
+// `multi`: the op is one of several.
+static bool is_shown(const struct zs_ahead *ahead, const struct zs_op *op, int64_t zxid, bool multi) {
     if (!op->path || !ahead->count)
         return false;
     const struct zs_shown *shown = slot_of(ahead->slots, ahead->size, op->path);
@@ -69,7 +73,7 @@ bool zs_ahead_holds(const struct zs_ahead *ahead, const struct zs_op *op, int64_
     switch (op->type) {
     case ZS_OP_CREATE:
     case ZS_OP_SET:
-        return zxid <= shown->changed;
+        return zxid < shown->changed || (zxid == shown->changed && !multi);
     case ZS_OP_DELETE:
         return zxid < shown->created;
     case ZS_OP_SET_ACL: // a node does not tell when its ACL was set
@@ -81,11 +85,12 @@ bool zs_ahead_holds(const struct zs_ahead *ahead, const struct zs_op *op, int64_
 
 bool zs_ahead_leave_out(struct zs_ahead *ahead, int64_t zxid, struct zs_arena *arena,
                         const struct zs_op **ops, uint32_t *count) {
+    const bool multi = *count > 1;
     uint32_t left = 0;
     if (ahead->count && zxid > ahead->until)
         zs_ahead_free(ahead);
     for (uint32_t i = 0; i < *count; i++)
-        left += !zs_ahead_holds(ahead, &(*ops)[i], zxid);
+        left += !is_shown(ahead, &(*ops)[i], zxid, multi);
     if (left == *count)
         return true;
     struct zs_op *kept = zs_arena_take(arena, left + 1, sizeof *kept);
@@ -93,7 +98,7 @@ bool zs_ahead_leave_out(struct zs_ahead *ahead, int64_t zxid, struct zs_arena *a
         return false;
     left = 0;
     for (uint32_t i = 0; i < *count; i++) {
-        if (!zs_ahead_holds(ahead, &(*ops)[i], zxid))
+        if (!is_shown(ahead, &(*ops)[i], zxid, multi))
             kept[left++] = (*ops)[i];
     }
     *ops = kept;

@@ -237,10 +237,11 @@ struct zs_link {
     // our place
     bool positioned, marker_exists, registered;
     bool gap;
-    bool goes_on;           // something has been admitted since the start
-    bool own_stream;        // what came last is of the very ensemble that we are to write to
-    bool ahead;             // what came last has a clock too far ahead of ours
-    bool hears_others;      // what was decoded last is no batch of this link
+    bool goes_on;      // something has been admitted since the start
+    bool own_stream;   // what came last is of the very ensemble that we are to write to
+    bool ahead;        // what came last has a clock too far ahead of ours
+    bool marker_back;  // what was found of the marker is older than marker_newest; nothing was written since
+    bool hears_others; // what was decoded last is no batch of this link
     int32_t marker_version; // that the next multi expects
     struct zs_backoff recover_backoff;
     struct zs_marker marker; // as we last wrote or read it
@@ -266,7 +267,6 @@ struct zs_link {
     struct zs_backoff look_backoff;  // between looks, since that connect
     struct zs_backoff renew_backoff; // while a broken history cannot be renewed
     int64_t marker_newest;           // the marker's newest write that we know of in own_history
-    bool marker_back;                // what was found of it is older, and nothing has been written since
     // The zxid of a write of ours that the origin says to have had before it was made: own_history is broken. 0: none.
     int64_t history_broken_at;
 

@@ -185,6 +185,28 @@ static void a_server_that_lags_is_no_other_life(void **state) {
     fake_close_link(&fake);
 }
 
+// The walk sees a node between two ops of a multi, which both bear its zxid.
+static void a_multi_may_have_been_shown_half_done(void **state) {
+    (void)state;
+    struct zs_arena *arena = zs_arena_new(1 << 16);
+    const struct zs_op all[] = {fake_op(ZS_OP_CREATE, "/a"), fake_op(ZS_OP_SET, "/a")};
+    const struct zs_record_node node = {.path = "/a", .zxid = 5, .created = 5};
+    const struct {
+        int64_t zxid;
+        uint32_t count, left;
+    } rows[] = {{4, 2, 0}, {5, 2, 2}, {5, 1, 0}, {6, 2, 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct zs_ahead ahead = {.size = 0};
+        const struct zs_op *ops = all;
+        uint32_t count = rows[i].count;
+        zs_ahead_note(&ahead, &node);
+        assert_true(zs_ahead_leave_out(&ahead, rows[i].zxid, arena, &ops, &count));
+        assert_int_equal(count, rows[i].left);
+        zs_ahead_free(&ahead);
+    }
+    zs_arena_free(arena);
+}
+
 static void an_op_that_does_not_fit_takes_the_slow_path(void **state) {
     (void)state;
     struct store store = {.marker = false};
@@ -881,6 +903,7 @@ int main(void) {
         cmocka_unit_test(a_marker_that_has_gone_back_is_of_another_life),
         cmocka_unit_test(a_snapshot_that_is_restored_while_it_runs_is_no_other_life),
         cmocka_unit_test(a_server_that_lags_is_no_other_life),
+        cmocka_unit_test(a_multi_may_have_been_shown_half_done),
         cmocka_unit_test(an_op_that_does_not_fit_takes_the_slow_path),
         cmocka_unit_test(an_unknown_outcome_is_looked_up),
         cmocka_unit_test(what_has_no_effect_writes_a_checkpoint_only),
