@@ -76,6 +76,7 @@ def test_what_cannot_be_sent_is_said_and_holds_up_nothing(world, sh, bj):
     done = resync(world, "/", "sh", "bj")
     assert done.returncode == 0, done
     assert sh.exists("/large") and len(sh.get("/grows")[0]) == 200_000
+    eventually(lambda: site.live_links() == {"bj"}, 60, what="a link that streams")
     sh.set("/grows", b"small again")
     wait_seen(bj, "/grows", b"small again", timeout_s=60)
     eventually(lambda: site.live_links() == {"bj"}, 60, what="a link that streams")
