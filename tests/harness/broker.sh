@@ -82,11 +82,14 @@ start() {
     echo "$amqp $mgmt $tls $(cat "$dir/pid")" >"$dir/ports"
 }
 
+# A pid alone may be somebody else's by now.
+is_ours() { [ -n "$1" ] && tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF "$dir/home"; }
+
 stop() {
     [ -e "$dir/env" ] || return 0
     local pid
     pid=$(cat "$dir/pid" 2>/dev/null || true)
-    if [ -n "$pid" ] && kill -CONT "$pid" 2>/dev/null; then
+    if is_ours "$pid" && kill -CONT "$pid" 2>/dev/null; then
         kill "$pid"
         for _ in $(seq 100); do
             kill -0 "$pid" 2>/dev/null || break

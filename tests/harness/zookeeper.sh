@@ -58,10 +58,13 @@ start() {
     exit 1
 }
 
+# A pid alone may be somebody else's by now.
+is_ours() { [ -n "$1" ] && tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF "$dir/zoo.cfg"; }
+
 crash() {
     local pid
     pid=$(cat "$dir/pid" 2>/dev/null || true)
-    if [ -n "$pid" ]; then
+    if is_ours "$pid"; then
         kill -KILL "$pid" 2>/dev/null || true
         while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done # its port is free when it has gone
     fi
