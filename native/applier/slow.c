@@ -514,15 +514,16 @@ static enum written write_record(struct work *w, const struct problem *why, size
 // Whether the unit was to give a node that stands here another ACL: by a setACL, or by another node in its place.
 static bool changes_acl(const struct zs_unit *unit, uint32_t number) {
     const struct zs_op *op = &unit->ops[number];
-    bool replaces = false, goes = false;
+    bool replaces = op->type == ZS_OP_SET_ACL, goes = false;
+    if ((op->type != ZS_OP_SET_ACL && op->type != ZS_OP_CREATE) || zs_path_covers(ZS_ROOT, op->path))
+        return false;
     for (uint32_t i = 0; i < unit->op_count; i++) {
         if (unit->ops[i].type == ZS_OP_DELETE && strcmp(unit->ops[i].path, op->path) == 0) {
             replaces = replaces || i < number;
             goes = i > number;
         }
     }
-    return !goes && !zs_path_covers(ZS_ROOT, op->path) &&
-           (op->type == ZS_OP_SET_ACL || (op->type == ZS_OP_CREATE && replaces));
+    return replaces && !goes;
 }
 
 static enum written set_acl(struct work *w, const char *path, const struct zs_acls *acls) {

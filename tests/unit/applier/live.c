@@ -459,7 +459,6 @@ void live_expect_applied(struct live *live) {
              (unsigned long long)live_counter(live, 0, "applied"), (unsigned long long)live->zxid);
 }
 
-// Nobody sends heartbeats here: who is LIVE is SILENT after a while, which on a busy machine is soon over.
 static bool is_state(const char *found, const char *wanted) {
     return strcmp(found, wanted) == 0 || (strcmp(wanted, "LIVE") == 0 && strcmp(found, "SILENT") == 0);
 }

@@ -81,6 +81,7 @@ void live_expect_applied(struct live *live);
 // second old.
 int64_t live_counter(struct live *live, int which, const char *name);
 void live_expect_counter(struct live *live, int which, const char *name, int64_t value); // soon
+// "LIVE" is SILENT too: nobody sends heartbeats here.
 void live_expect_state(struct live *live, int which, const char *name);
 void live_next_report(struct live *live, struct zs_report *out); // in their order: it may be an old one
 // The newest report that fits: waits until `need` is what the newest one says.
