@@ -77,7 +77,9 @@ def test_the_disk_of_rabbitmq(world, judge, disks, clients):
             client.create(f"/broker-disk-full-{number}", os.urandom(20000))
         client.stop()
         client.close()
-        eventually(lambda: "enospc" in site.broker.read_log(), 60, what="RabbitMQ's word that it has no room")
+        # RabbitMQ may need more than a minute to print what it crashed with: the link tells sooner.
+        eventually(lambda: "RabbitMQ confirms nothing" in site.zk.carriers[0].read_log()
+                   or "enospc" in site.broker.read_log(), 120, what="a RabbitMQ that has no room")
         disks["broker"].free()
         bring_back_broker(site.broker, disks["broker"])
         world["bj"].applier.start()
