@@ -66,14 +66,6 @@ static void shorten(char *path, size_t len) {
     }
 }
 
-// Up to the parent, until it holds both.
-static void climb(char *path, const char *other) {
-    while (!zs_path_covers(path, other)) {
-        char *slash = strrchr(path, '/');
-        slash[slash == path] = '\0';
-    }
-}
-
 enum zs_outcome zs_closed_request(struct zs_link *link, const char *path, struct zs_step *out, bool *needed) {
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = link->resync_path};
     char other[ZS_IMAGE_PATH];
@@ -89,7 +81,7 @@ enum zs_outcome zs_closed_request(struct zs_link *link, const char *path, struct
         shorten(top, strlen(top));
     if (top && there && zs_resync_decode(read.data.at, read.data.len, other, sizeof other, &allowed, NULL)) {
         *needed = !zs_path_covers(other, top);
-        climb(top, other);
+        zs_path_climb(top, other);
     }
     // What an operator has allowed for one path is not allowed for another one.
     bool fine = top && zs_resync_encode(top, false, &json, &e);

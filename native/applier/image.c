@@ -80,7 +80,8 @@ void zs_image_forget(struct zs_link *link) {
 
 void zs_image_free(struct zs_link *link) {
     zs_image_forget(link);
-    zs_ahead_free(&link->image.ahead);
+    zs_ahead_forget(&link->image.ahead);
+    zs_node_notes_free(&link->image.closed);
     zs_arena_free(link->image.arena);
 }
 
@@ -129,7 +130,11 @@ static void note_wish(struct zs_link *link) {
     ZS_FAILPOINT("applier_image_wish");
     if (!zs_recover_register(link))
         return;
-    image->fence = link->marker_fence;
+    if (!image->noted) {
+        image->wishes++;
+        image->wish_zxid = link->marker_changed;
+    }
+    image->fence = image->closed.count ? image->wish_zxid : link->marker_fence;
     note_others(link);
     image->noted = true;
     image->note_again_at = zs_mono_ms() + NOTE_AGAIN_MS;
@@ -139,11 +144,22 @@ static void note_wish(struct zs_link *link) {
 
 // --- every turn ------------------------------------------------------------------------------------------------------
 
+// What was kept closed until the origin has heard of what was done here: see look_later.
+static void look_now(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    if (!image->later[0] || image->wanted || zs_journal_seen(link) < image->later_zxid)
+        return;
+    if (!zs_image_request_again(link, image->later))
+        zs_link_lose_place(link);
+    image->later[0] = '\0';
+}
+
 void zs_image_tick(struct zs_link *link) {
     struct zs_taking *image = &link->image;
     // Only who consumes: an applier that stands by changes nothing.
     if (!link->positioned || !link->receive)
         return;
+    look_now(link);
     zs_image_look_for_request(link);
     if (image->turn_at && zs_mono_ms() >= image->turn_at) {
         image->turn_at = 0;
@@ -271,7 +287,7 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
     image->begun_at = zs_mono_ms();
     image->turn_at = 0;
     image->part = 0;
-    image->zxid = begin->zxid;
+    image->zxid = image->as_of = begin->zxid;
     image->clock = head->clock_last;
     image->history = head->history;
     image->vector_count = begin->vector_count;
@@ -288,7 +304,7 @@ static bool begin_run(struct zs_link *link, const struct zs_batch_head *head,
     if (image->stand.life == ZS_LIFE_FIRST && !zs_journal_load_others(link))
         return false;
     if (!zs_history_equal(&head->history, &link->marker.history))
-        zs_ahead_free(&image->ahead);
+        zs_ahead_forget(&image->ahead);
     image->told_at = zs_mono_ms() + TELL_MS;
     zs_copies_begin_meeting(link->copies, is_carried, link);
     link->feedback.due = true;
@@ -314,10 +330,7 @@ void zs_image_doubt(struct zs_link *link, const char *path) {
             snprintf(image->doubt, sizeof image->doubt, "/");
         return;
     }
-    while (!zs_path_covers(image->doubt, path)) { // up to the parent, until it holds both
-        char *slash = strrchr(image->doubt, '/');
-        slash[slash == image->doubt] = '\0';
-    }
+    zs_path_climb(image->doubt, path);
 }
 
 void zs_image_alive(struct zs_link *link) {
@@ -364,6 +377,15 @@ static bool move_place(struct zs_link *link) {
     return true;
 }
 
+// What was not let open waits for an origin that has heard of all that was done here: its applier may be away.
+static void look_later(struct zs_taking *image) {
+    image->later_zxid = image->wish_zxid;
+    if (image->later[0])
+        zs_path_climb(image->later, image->doubt);
+    else
+        snprintf(image->later, sizeof image->later, "%s", image->doubt);
+}
+
 // The request that this image has served goes; what was in doubt is asked for again, in its place. False: the place is lost.
 static bool settle_doubt(struct zs_link *link) {
     struct zs_taking *image = &link->image;
@@ -378,6 +400,10 @@ static bool settle_doubt(struct zs_link *link) {
                 "lacks another site's writes; compare, and ask for an image once that has settled",
                 link->names.link, image->doubt, ROUNDS_MAX);
     image->rounds = 0;
+    if (!image->doubtful)
+        zs_node_notes_free(&image->closed);
+    else if (image->closed.count && zs_journal_seen(link) < image->wish_zxid)
+        look_later(image);
     return zs_image_request_done(link);
 }
 

@@ -7,6 +7,7 @@
 //   image_write.c   the changes, in multis with the marker
 //   image_extra.c   what is here and not in the image
 //   image_ahead.c   what the image has shown of txns that the stream will repeat
+//   node_notes.c    what is remembered of single nodes
 //
 //   1. An image is wanted if the origin says that it cannot go on (BROKEN), follows another history, or it is requested. The
 //      wish is noted in the marker, by a write without effect: this site's own plugin tells the origin (CHECKPOINT), which
@@ -25,6 +26,7 @@
 #ifndef ZS_IMAGE_H
 #define ZS_IMAGE_H
 
+#include "node_notes.h"
 #include "zs_filter.h"
 #include "zs_image_rules.h"
 #include "zs_report.h"
@@ -42,11 +44,9 @@ enum {
     ZS_IMAGE_SLICE_BYTES = 4 * 1024 * 1024,
 };
 
-struct zs_shown;
 struct zs_ahead {
-    struct zs_shown *slots;
-    uint32_t size, count;
-    int64_t until; // the newest zxid that was shown: behind it all is forgotten
+    struct zs_node_notes nodes; // by the origin's zxids
+    int64_t until;              // the newest that was shown: behind it all is forgotten
 };
 
 struct zs_taking {
@@ -68,11 +68,15 @@ struct zs_taking {
     int64_t looked_at;     // monotonic: when to look for a request
     int64_t turn_at;       // monotonic: the stream goes on until then; 0: it need not
     char path[ZS_IMAGE_PATH];
+    char later
+        [ZS_IMAGE_PATH]; // what to ask for once the origin has seen us up to `later_zxid`; empty: nothing
+    int64_t later_zxid;
     uint64_t brake_deletes, brake_nodes; // what the brake holds back, and of how many
 
     // the run that is being taken
     int64_t run;      // 0: none
     int64_t begun_at; // monotonic
+    int64_t as_of;    // of the node at hand: how far the origin's tree was when it was read, at least
     int64_t zxid;     // where its walk began, and the origin's clock there
     zs_clock clock;
     struct zs_history history;
@@ -92,6 +96,9 @@ struct zs_taking {
     uint64_t nodes, created, set, deleted, kept;
 
     struct zs_ahead ahead; // also of earlier runs
+    // Nodes that an image would have opened: by our czxid and aversion, as of the number of the wish (zs_image_rules.h).
+    struct zs_node_notes closed;
+    int64_t wishes, wish_zxid; // how many there were, and our zxid of the newest
 
     struct zs_arena *arena; // of the nodes at hand; the next ones empty it
     // what is collected for the next multis; in the arena, as all that it points to and the batch does not hold
@@ -204,9 +211,9 @@ enum zs_progress zs_extra_delete(struct zs_link *link);
 
 // --- image_ahead.c ---------------------------------------------------------------------------------------------------
 
-void zs_ahead_free(struct zs_ahead *ahead); // forgets all
-// A node in a state that the stream has not come to yet.
-void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node);
+void zs_ahead_forget(struct zs_ahead *ahead);
+// A node, read when the origin's tree was at `as_of` or behind that. `stream`: from where on the stream goes on.
+void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node, int64_t as_of, int64_t stream);
 // Leaves out the ops of a txn that are in what was shown; what is left lives in the arena. False: no memory.
 bool zs_ahead_leave_out(struct zs_ahead *ahead, int64_t zxid, struct zs_arena *arena,
                         const struct zs_op **ops, uint32_t *count);

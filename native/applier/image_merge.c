@@ -10,6 +10,7 @@ enum { NONE = UINT32_MAX };
 // A node of the image, and what was found here in its place.
 struct item {
     const struct zs_record_node *node;
+    int64_t as_of;   // how far the origin's tree was when it was read, at least
     uint32_t parent; // in the slice, or NONE
     uint32_t level;  // how many of its ancestors are in the slice
     bool bare;       // it is not carried, and only stands above what is
@@ -240,6 +241,36 @@ static bool same_data(const struct zs_slice *a, const struct zs_slice *b) {
            (!a->at || a->len == 0 || memcmp(a->at, b->at, a->len) == 0);
 }
 
+// Whether it has the ACL that we give what we close (closed.c). Of `auth` the servers have made the id of our user.
+static bool stands_closed(const struct zs_link *link, const struct item *item) {
+    const struct zs_acls *here = &item->about.acls, *closed = &link->closed.acls;
+    if (here->count != 1 || closed->count != 1)
+        return false;
+    const struct zs_acl *is = here->entries, *ours = closed->entries;
+    const bool own = strcmp(ours->scheme, "auth") == 0 && strcmp(is->scheme, "digest") == 0 &&
+                     zs_journal_holds(link, item->data.changed);
+    return is->perms == ours->perms &&
+           (own || (strcmp(is->scheme, ours->scheme) == 0 && strcmp(is->id, ours->id) == 0));
+}
+
+// Whether our ACL is the one that an earlier image was not let open, and the origin has seen all that was done here until that was
+// asked for which comes now.
+static bool is_settled(const struct zs_link *link, const struct item *item) {
+    const struct zs_taking *image = &link->image;
+    const struct zs_node_note *note = zs_node_notes_find(&image->closed, item->node->path);
+    return note && note->created == item->about.created && note->changed == item->about.aversion &&
+           note->as_of < image->wishes && image->stand.seen >= image->wish_zxid;
+}
+
+static void note_closed(struct zs_link *link, const struct item *item) {
+    struct zs_node_note *note = zs_node_notes_put(&link->image.closed, item->node->path);
+    if (!note)
+        return; // it stays closed, and in doubt
+    note->created = item->about.created;
+    note->changed = item->about.aversion;
+    note->as_of = link->image.wishes;
+}
+
 static void weigh(struct zs_link *link, const char *path, const struct zs_image_verdict *verdict) {
     link->image.kept += !verdict->take;
     if (verdict->doubt)
@@ -249,24 +280,32 @@ static void weigh(struct zs_link *link, const char *path, const struct zs_image_
 static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
     const struct zs_image_stand *stand = &link->image.stand;
     const struct zs_record_node *node = item->node;
+    const struct zs_acls *theirs = &node->acls, *ours = &item->about.acls;
     const struct zs_image_here here = {.created = item->data.created,
                                        .changed = item->data.changed,
                                        .changed_ms = item->data.changed_ms,
                                        .ours = zs_journal_holds(link, item->data.changed),
                                        .copied = zs_journal_others_hold(link, item->data.changed),
-                                       .old = item->data.changed <= link->image.restored};
+                                       .old = item->data.changed <= link->image.restored,
+                                       .opens = !zs_acls_within(theirs, ours),
+                                       .settled = is_settled(link, item),
+                                       .closed = stands_closed(link, item)};
     struct zs_image_verdict data = {.take = false}, acl = {.take = false};
+    const bool other_acl = !zs_acls_equal(theirs, ours);
     if (!same_data(&node->data, &item->data.data)) {
         data = zs_image_judge_data(stand, node, &here);
         weigh(link, node->path, &data);
     }
-    if (!zs_acls_equal(&node->acls, &item->about.acls)) {
+    if (other_acl) {
         acl = zs_image_judge_acl(stand, node, &here);
         weigh(link, node->path, &acl);
+        if (!acl.take && acl.doubt && here.opens)
+            note_closed(link, item);
     }
     // Neither may the new data be read by whom the old ACL lets, nor the old data by whom the new one does. ZooKeeper changes no ACL
-    // in a multi.
-    if (data.take && acl.take && link->closed.makes_nodes && !put_acl(link, node->path, &link->closed.acls))
+    // in a multi. Where the new one is in doubt the next image opens the node again.
+    const bool closes = data.take && (acl.take || (acl.doubt && !zs_acls_within(ours, theirs)));
+    if (closes && link->closed.makes_nodes && !put_acl(link, node->path, &link->closed.acls))
         return false;
     return (!data.take || set(link, node, item->data.version)) && (!acl.take || set_acl(link, node));
 }
@@ -371,18 +410,6 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
            zs_branch_push(link, node->path, ZS_BRANCH_NEW) != NULL;
 }
 
-// Whether it has the ACL that we give what we close (closed.c). Of `auth` the servers have made the id of our user.
-static bool stands_closed(const struct zs_link *link, const struct item *item) {
-    const struct zs_acls *here = &item->about.acls, *closed = &link->closed.acls;
-    if (here->count != 1 || closed->count != 1)
-        return false;
-    const struct zs_acl *is = here->entries, *ours = closed->entries;
-    const bool own = strcmp(ours->scheme, "auth") == 0 && strcmp(is->scheme, "digest") == 0 &&
-                     zs_journal_holds(link, item->data.changed);
-    return is->perms == ours->perms &&
-           (own || (strcmp(is->scheme, ours->scheme) == 0 && strcmp(is->id, ours->id) == 0));
-}
-
 // What the rules do not carry is this site's own, but for the ACL of what we have made ourselves, while it was not known.
 static bool merge_bare(struct zs_link *link, struct item *item) {
     const struct zs_record_node *node = item->node;
@@ -430,8 +457,8 @@ static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count
     fine = fine && zs_image_flush(link);
     const int64_t stream = link->image.path[1] ? link->position : link->image.zxid; // goes on behind it
     for (uint32_t i = 0; fine && i < count; i++) {
-        if (!items[i].bare && items[i].node->zxid > stream)
-            zs_ahead_note(&link->image.ahead, items[i].node);
+        if (!items[i].bare)
+            zs_ahead_note(&link->image.ahead, items[i].node, items[i].as_of, stream);
     }
     for (uint32_t i = 0; i < count; i++) {
         zs_request_clear(&items[i].data);
@@ -454,6 +481,8 @@ static const struct zs_record_node *next_node(struct zs_link *link, struct curso
             const struct zs_record *record = &batch->records[at->record++];
             if (record->type == ZS_RECORD_SEQUENCE && zs_image_carries(link, record->sequence.path))
                 zs_lift_see_sequence(link, &record->sequence);
+            if (record->type == ZS_RECORD_AS_OF)
+                link->image.as_of = record->as_of.zxid;
             if (record->type != ZS_RECORD_NODE)
                 continue;
             *bare = !zs_image_carries(link, record->node.path);
@@ -482,6 +511,7 @@ bool zs_image_merge(struct zs_link *link, const struct zs_held *held, uint32_t b
         size_t bytes = 0;
         while (count < ZS_IMAGE_SLICE_NODES && bytes < ZS_IMAGE_SLICE_BYTES &&
                (node = next_node(link, &at, &items[count].bare)) != NULL) {
+            items[count].as_of = link->image.as_of;
             items[count++].node = node;
             bytes += node->data.len;
         }

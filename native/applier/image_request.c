@@ -85,14 +85,6 @@ bool zs_image_request_done(struct zs_link *link) {
     return fine;
 }
 
-// The smallest path that holds both; in `path`.
-static void climb(char *path, const char *other) {
-    while (!zs_path_covers(path, other)) {
-        char *slash = strrchr(path, '/');
-        slash[slash == path] = '\0';
-    }
-}
-
 // One that nobody has looked at yet is not lost: the new one then holds both, and allows no more than that
 // one did.
 static enum zs_outcome replace(struct zs_link *link, const char *path, const struct zs_request *read,
@@ -104,7 +96,7 @@ static enum zs_outcome replace(struct zs_link *link, const char *path, const str
     snprintf(both, sizeof both, "%s", path);
     if (there && !served && read->data.len &&
         zs_resync_decode(read->data.at, read->data.len, other, sizeof other, &allowed, NULL)) {
-        climb(both, other);
+        zs_path_climb(both, other);
         allowed = allowed && strcmp(both, other) == 0;
     }
     struct zs_error e;

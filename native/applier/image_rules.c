@@ -21,6 +21,11 @@ static bool is_stand_in(const struct zs_record_node *node) {
            (node->acls.entries->perms == 0 || strcmp(node->acls.entries->scheme, "digest") == 0);
 }
 
+// What the origin's applier has closed: it could not set the ACL that our clients gave it.
+static bool is_closed_there(const struct zs_record_node *node) {
+    return node->copy && node->acls.count == 1 && node->acls.entries->perms == 0;
+}
+
 // Whether the origin itself has it from somebody else, or from before it was restored. What it was told while the tree was
 // walked is not known as a copy yet; if a client wrote it, the stream brings it.
 static bool is_borrowed(const struct zs_image_stand *stand, const struct zs_record_node *node) {
@@ -86,7 +91,7 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here) {
     bool later = here->ours || origin_is_later(stand, node, here);
-    if (is_stand_in(node))
+    if (is_stand_in(node) || is_closed_there(node))
         return KEEP;
     if (stand->life == ZS_LIFE_NEW)
         return later && !is_borrowed(stand, node) ? TAKE : KEEP;
@@ -95,7 +100,8 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                                            : later && !is_borrowed(stand, node))
                    ? TAKE
                    : KEEP;
-    bool take = !stand->acls_stay && (here->ours || here->changed <= stand->seen);
+    bool known = here->ours || here->changed <= stand->seen;
+    bool take = here->closed || (!stand->acls_stay && known && (!here->opens || here->settled));
     return (struct zs_image_verdict){.take = take, .doubt = true};
 }
 

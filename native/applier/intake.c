@@ -116,6 +116,7 @@ static const char *record_problem(const struct zs_batch *batch) {
             break;
         case ZS_RECORD_NODE:
         case ZS_RECORD_SEQUENCE:
+        case ZS_RECORD_AS_OF:
         case ZS_RECORD_SNAPSHOT_END:
             if (!image)
                 return mixed;

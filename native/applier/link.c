@@ -275,6 +275,8 @@ bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, i
     link->marker.zxid = zxid;
     link->marker.clock = clock;
     link->marker.fence = fence;
+    if (zxid >= link->marker.bare.zxid)
+        link->marker.bare = (struct zs_bare){.zxid = 0};
     link->marker.time_ms = zs_wall_ms();
     zs_buffer_clear(&link->marker_json);
     if (!zs_marker_encode(&link->marker, &link->marker_json))

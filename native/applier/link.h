@@ -415,6 +415,14 @@ enum zs_outcome zs_slow_write_marker(struct zs_link *link, int64_t zxid, zs_cloc
 // found out now; nothing may be sent. For who has nothing planned or in flight.
 bool zs_limit_look(struct zs_link *link);
 
+// --- bare.c ----------------------------------------------------------------------------------------------------------
+
+// How the node of a txn stands that is one set or setACL, for the marker that stands before its write; none of any other. `view`: of its
+// nodes, as they were read, and not settled yet.
+struct zs_bare zs_bare_of(const struct zs_link *link, const struct zs_unit *unit, const struct zs_view *view);
+// Whether that write, which the marker tells of, has been done since. `now`: as it stands now.
+bool zs_bare_has_landed(const struct zs_link *link, const struct zs_bare *now);
+
 // --- closed.c --------------------------------------------------------------------------------------------------------
 
 // Fills link->closed for this session. False: the place is not known any more.

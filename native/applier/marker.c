@@ -5,7 +5,6 @@
 #include <sys/random.h>
 #include <zookeeper/zookeeper.h>
 
-static const struct zs_acl open_entry = {.perms = 31, .scheme = "world", .id = "anyone"};
 static const struct zs_acl own_entries[] = {
     {.perms = 31,
      .scheme = "auth",
@@ -14,7 +13,7 @@ static const struct zs_acl own_entries[] = {
 };
 
 struct zs_acls zs_marker_acls(bool protected) {
-    return (struct zs_acls){.count = 1, .entries = protected ? own_entries : &open_entry};
+    return protected ? (struct zs_acls){.count = 1, .entries = own_entries} : zs_acls_open;
 }
 
 static bool fail_rc(const struct zs_request *request, const char *path, struct zs_error *e) {

@@ -402,7 +402,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->whole_at = 0;
         link->gap = false;
         link->doubt = (struct zs_doubt){.zxid = 0};
-        zs_ahead_free(&link->image.ahead);
+        zs_ahead_forget(&link->image.ahead);
         zs_intake_drop_all(link);
         link->receive_failed = link->receive != NULL; // what was dropped is to be delivered again
         zs_fail(&link->receive_error, ZS_RETRY, "the marker went back");

@@ -237,7 +237,6 @@ static void settle_delete(struct settling *s, struct zs_node *node) {
 
 uint32_t zs_settle_guard(const char *path, struct zs_arena *arena,
                          struct zs_step steps[static ZS_GUARD_STEPS]) {
-    static const struct zs_acl anyone = {.perms = 31, .scheme = "world", .id = "anyone"};
     static const char name[] = "/zoospan";
     const size_t len = strlen(path);
     char *child = zs_arena_take(arena, len + sizeof name, 1);
@@ -248,7 +247,7 @@ uint32_t zs_settle_guard(const char *path, struct zs_arena *arena,
     steps[0] = (struct zs_step){.type = ZS_STEP_CREATE,
                                 .path = child,
                                 .data = {.at = (const uint8_t *)"", .len = 0},
-                                .acls = {.count = 1, .entries = &anyone},
+                                .acls = zs_acls_open,
                                 .guard = true};
     steps[1] =
         (struct zs_step){.type = ZS_STEP_DELETE, .path = child, .version = -1, .guard = true, .joined = true};

@@ -37,6 +37,7 @@ struct work {
     struct zs_view *view;
     struct zs_request *reads;
     struct zs_settled settled;
+    struct zs_bare stands; // the node of a write that may have to go bare
     bool fenced, marked;
     bool careful;   // expects the versions that were read
     bool unguarded; // no guards, see zs_settle_guard: this server refuses them
@@ -259,6 +260,15 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
     return result;
 }
 
+static void note_bare(const struct work *w) {
+    if (!w->fenced)
+        w->link->marker.bare = w->stands;
+}
+
+static void forget_bare(const struct work *w) {
+    w->link->marker.bare = (struct zs_bare){.zxid = 0};
+}
+
 // A write without the marker. It takes the journal along if that fits; else an image may one day take it for a client's.
 static enum written write_bare(struct work *w, const struct zs_step *steps, uint32_t count) {
     struct zs_link *link = w->link;
@@ -280,6 +290,8 @@ static enum written write_bare(struct work *w, const struct zs_step *steps, uint
     ZS_FAILPOINT("applier_bare_written");
     uint32_t failed = request.failed_step;
     enum written result = failed < count ? judge_steps(w, &request, steps) : LOST;
+    if (result != LOST && result != WRITTEN)
+        forget_bare(w); // it is known not to be done
     if (result == WRITTEN)
         note_copies(w, steps, count, request.changed);
     if (noted && result == WRITTEN)
@@ -326,6 +338,7 @@ static enum written write_fenced(struct work *w, const struct zs_step *steps, ui
         set_problem(w, ZS_QUARANTINE_CONTENDED, 0, "clients of this site keep changing it", steps->path);
         return AGAIN;
     }
+    note_bare(w);
     enum written result = fence(w);
     return result == WRITTEN ? write_bare(w, steps, count) : result;
 }
@@ -427,6 +440,7 @@ static enum written write_settled(struct work *w) {
             i += length;
             continue;
         }
+        note_bare(w);
         result = fence(w);
         if (result == WRITTEN)
             result = write_bare(w, &steps[i], 1);
@@ -551,6 +565,7 @@ static enum written leave_nothing_open(struct work *w) {
     const struct zs_unit *unit = w->unit;
     enum written result = WRITTEN;
     w->fenced = false;
+    forget_bare(w); // what is closed here is none of what the unit asked for
     for (uint32_t i = 0; i < unit->op_count && result != LOST; i++) {
         const struct zs_op *op = &unit->ops[i];
         if (!changes_acl(unit, i))
@@ -712,6 +727,9 @@ static enum written try_unit(struct work *w) {
     enum written result = read_view(w);
     if (result != WRITTEN)
         return result;
+    w->stands = zs_bare_of(w->link, w->unit, w->view);
+    if (zs_bare_has_landed(w->link, &w->stands))
+        return write_with_marker(w, NULL, 0, w->zxid, w->clock);
     if (!w->careful)
         forget_versions(w);
     result = settle(w);

@@ -31,7 +31,11 @@
 // A walk takes a while, and a client of this site may undo here what the image still shows. So a verdict may be in doubt: then
 // the part of the tree that it belongs to is asked for once more when all this has settled.
 //
-// A change of an ACL leaves no zxid behind. Where both sites take each other's image at the same time, each takes the other's
+// A change of an ACL leaves no zxid behind: whether a client of this site has just closed a node, or one of the origin has opened it,
+// cannot be told. An image that would open a node is in doubt, and the next one decides, if ours has stood still since, and the
+// origin has seen all that was done here until then.
+//
+// Where both sites take each other's image at the same time, each takes the other's
 // ACL, and they only change places: so when it is asked for once more, the site whose name sorts first keeps its own for two
 // rounds (`acls_stay`), in case the other one takes them.
 #ifndef ZS_IMAGE_RULES_H
@@ -65,6 +69,11 @@ struct zs_image_here {
     bool ours;                // this link changed it last
     bool copied; // another link of this site did; only looked for where nothing of the origin was here
     bool old;    // this site was restored, and it may be from before that
+    // For the ACL alone:
+    bool opens; // the image's lets somebody do what ours does not
+    bool
+        settled; // ours stands since before the image was asked for, and the origin has seen all that was done here until then
+    bool closed; // ours is what an applier gives a node whose ACL is not known (closed.c)
 };
 
 struct zs_image_verdict {

@@ -71,6 +71,13 @@ bool zs_path_covers(const char *top, const char *path) {
     return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
+void zs_path_climb(char *path, const char *other) {
+    while (!zs_path_covers(path, other)) {
+        char *slash = strrchr(path, '/');
+        slash[slash == path] = '\0';
+    }
+}
+
 static int64_t clock_ms(clockid_t id) {
     struct timespec now;
     clock_gettime(id, &now);

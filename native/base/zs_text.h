@@ -25,6 +25,8 @@ void zs_history_format(const struct zs_history *history, char out[static ZS_UUID
 
 // Whether `path` is `top` or lies beneath it; both are absolute paths.
 bool zs_path_covers(const char *top, const char *path);
+// Shortens `path`, parent by parent, until it covers the other one.
+void zs_path_climb(char *path, const char *other);
 
 // The value of a hexadecimal digit of either case; -1 if it is none.
 int zs_hex_digit(char c);

@@ -183,6 +183,11 @@ bool zs_chunk_broken_off(struct zs_reader *in, struct zs_error *e) {
                    (int)(why.len < 400 ? why.len : 400), (const char *)why.at);
 }
 
+bool zs_chunk_as_of(struct zs_reader *in, int64_t *zxid, struct zs_error *e) {
+    *zxid = zs_read_i64(in);
+    return (!in->failed && *zxid >= 0) || malformed(e);
+}
+
 bool zs_chunk_end(struct zs_reader *in, int64_t *zxid, struct zs_error *e) {
     *zxid = zs_read_i64(in);
     return (!in->failed && zs_read_left(in) == 0) || malformed(e);

@@ -73,7 +73,7 @@ void zs_image_drop(struct zs_sender *s) {
     image->chunk = NULL;
     image->wish = 0;
     image->begun = image->ended = image->finished = image->node_waits = image->sequence_waits =
-        image->batch_open = image->in_flight = image->again = false;
+        image->as_of_waits = image->batch_open = image->in_flight = image->again = false;
     image->nodes = image->part = 0;
 }
 
@@ -384,6 +384,15 @@ static bool add_sequence(struct zs_sender *s, bool *full, struct zs_error *e) {
     return true;
 }
 
+static bool add_as_of(struct zs_sender *s, bool *full, struct zs_error *e) {
+    struct zs_image *image = &s->image;
+    const struct zs_record record = {.type = ZS_RECORD_AS_OF, .as_of = {.zxid = image->as_of}};
+    if (!add(s, &record, full, e))
+        return false;
+    image->as_of_waits = *full;
+    return true;
+}
+
 static bool add_end(struct zs_sender *s, bool *full, struct zs_error *e) {
     struct zs_image *image = &s->image;
     const struct zs_record record = {.type = ZS_RECORD_SNAPSHOT_END,
@@ -414,7 +423,8 @@ static bool next_chunk(struct zs_sender *s, struct zs_error *e) {
         image->ended = true;
         return zs_chunk_end(&image->in, &image->tip, e);
     }
-    return true;
+    image->as_of_waits = true;
+    return zs_chunk_as_of(&image->in, &image->as_of, e);
 }
 
 // Takes the next node into the open batch, or whatever else the walk has. `*idle`: nothing is there at the moment.
@@ -425,6 +435,8 @@ static bool take_next(struct zs_sender *s, bool *idle, bool *full, struct zs_err
         return add_node(s, full, e);
     if (image->sequence_waits)
         return add_sequence(s, full, e);
+    if (image->as_of_waits)
+        return add_as_of(s, full, e);
     if (image->ended)
         return add_end(s, full, e);
     if (!image->chunk || zs_read_left(&image->in) == 0) {

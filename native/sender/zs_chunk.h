@@ -4,7 +4,7 @@
 //          text site, text data; text data of /zoospan/history; text data of /zoospan/restored; int count of the
 //          applier's journals, each: text site, text data of its folder; int count of its nodes, each: long mzxid,
 //          text data
-//   NODES  u8 1; until the chunk's end nodes (with those that the link does not carry and that stand above some that it does: with
+//   NODES  u8 1; long zxid of the tree before the first of them was read; until the chunk's end nodes (with those that the link does not carry and that stand above some that it does: with
 //          their ACL, and without data), each: text path; int length of data, -1 for null, bytes; int count of ACL
 //          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;
 //          long mzxid; long czxid; long mtime; int how many children it ever had, or 0 if these are there
@@ -40,6 +40,8 @@ bool zs_chunk_head(struct zs_reader *in, struct zs_chunk_head *out, struct zs_er
 // says. `of_site`: what was written for that site; `of_others`: for the others.
 bool zs_chunk_written(struct zs_reader *in, const char *site, struct zs_zxids *of_site,
                       struct zs_zxids *of_others, struct zs_error *e);
+// Behind the type of NODES.
+bool zs_chunk_as_of(struct zs_reader *in, int64_t *zxid, struct zs_error *e);
 // One node; what it points to lives in the arena or in the chunk. An error names it. `created`: how many children it ever had; 0:
 // not more than it has.
 bool zs_chunk_node(struct zs_reader *in, struct zs_arena *arena, struct zs_record_node *out,

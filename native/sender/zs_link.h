@@ -64,8 +64,10 @@ struct zs_image {
     bool node_waits;             // `node` did not fit the open batch
     uint32_t created;            // how many children it ever had; 0: not more than it has
     bool sequence_waits;         // that is to be sent
-    bool batch_open;             // ... which holds more than a heartbeat
-    bool in_flight, again;       // `outgoing` waits for its confirm; or for being sent once more
+    bool as_of_waits;            // ... and so is the zxid as of which the chunk at hand was read
+    int64_t as_of;
+    bool batch_open;       // ... which holds more than a heartbeat
+    bool in_flight, again; // `outgoing` waits for its confirm; or for being sent once more
     int64_t run;
     bool named; // the destination has said that it is taking it
     bool sent;  // `run` is with the broker, and the destination has not told that it has it

@@ -13,7 +13,10 @@
 
 #include "zs_utf8.h"
 
-enum { HEADER_BYTES = 32, DIGEST_BYTES = 12, OPEN_PERMS = 31 };
+enum { HEADER_BYTES = 32, DIGEST_BYTES = 12 };
+
+static const struct zs_acl open_entry = {.perms = ZS_PERMS_ALL, .scheme = "world", .id = "anyone"};
+const struct zs_acls zs_acls_open = {.count = 1, .entries = &open_entry};
 
 enum jute_type { // org.apache.zookeeper.ZooDefs.OpCode
     JUTE_ERROR = -1,
@@ -164,13 +167,12 @@ static bool read_acl_text(struct cursor *c, const char *what, const char **out) 
 }
 
 static bool read_acls(struct cursor *c, struct zs_acls *out) {
-    static const struct zs_acl open = {OPEN_PERMS, "world", "anyone"};
     bool null = false;
     size_t count = 0;
     if (!read_count(c, "ACL", 12, &null, &count))
         return false;
     if (null) { // what DataTree makes of it
-        *out = (struct zs_acls){1, &open};
+        *out = zs_acls_open;
         return true;
     }
     struct zs_acl *entries = zs_arena_take(c->arena, count, sizeof *entries);
@@ -439,6 +441,24 @@ bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b) {
     for (uint32_t i = 0; i < a->count; i++) {
         const struct zs_acl *x = &a->entries[i], *y = &b->entries[i];
         if (x->perms != y->perms || strcmp(x->scheme, y->scheme) != 0 || strcmp(x->id, y->id) != 0)
+            return false;
+    }
+    return true;
+}
+
+static uint32_t perms_of(const struct zs_acls *acls, const struct zs_acl *whom) {
+    uint32_t perms = 0;
+    for (uint32_t i = 0; i < acls->count; i++) {
+        const struct zs_acl *entry = &acls->entries[i];
+        const bool same = strcmp(entry->scheme, whom->scheme) == 0 && strcmp(entry->id, whom->id) == 0;
+        perms |= same || strcmp(entry->scheme, "world") == 0 ? entry->perms : 0;
+    }
+    return perms;
+}
+
+bool zs_acls_within(const struct zs_acls *inner, const struct zs_acls *outer) {
+    for (uint32_t i = 0; i < inner->count; i++) {
+        if (inner->entries[i].perms & ~perms_of(outer, &inner->entries[i]))
             return false;
     }
     return true;

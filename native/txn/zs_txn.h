@@ -22,7 +22,11 @@ struct zs_acls {
     uint32_t count;
     const struct zs_acl *entries;
 };
+enum { ZS_PERMS_ALL = 31 };
+extern const struct zs_acls zs_acls_open;                             // world:anyone, all permissions
 bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b); // entry by entry, in order
+// Whether nobody is let by `inner` who is not let by `outer`. What an id of a scheme matches is not known, so the same id or anyone.
+bool zs_acls_within(const struct zs_acls *inner, const struct zs_acls *outer);
 
 // How a znode lives; the values stand in the batch format.
 enum zs_kind { ZS_PERSISTENT = 0, ZS_EPHEMERAL = 1, ZS_CONTAINER = 2, ZS_TTL = 3 };

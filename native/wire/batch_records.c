@@ -447,6 +447,10 @@ static bool read_sequence(struct cursor *c, struct zs_record_sequence *sequence)
     return true;
 }
 
+static bool read_as_of(struct cursor *c, struct zs_record_as_of *as_of) {
+    return read_zxid(c, "zxid of a walk", &as_of->zxid);
+}
+
 static bool read_body(struct cursor *c, struct zs_record *record) {
     switch (record->type) {
     case ZS_RECORD_TXN:
@@ -475,12 +479,14 @@ static bool read_body(struct cursor *c, struct zs_record *record) {
         return read_dictionary(c, &record->dictionary);
     case ZS_RECORD_SEQUENCE:
         return read_sequence(c, &record->sequence);
+    case ZS_RECORD_AS_OF:
+        return read_as_of(c, &record->as_of);
     }
     return corrupt(c, "the record type is not known");
 }
 
 static bool may_skip(enum zs_record_type type) {
-    return (int)type >= ZS_RECORD_SKIPPABLE && type != ZS_RECORD_SEQUENCE;
+    return type > ZS_RECORD_AS_OF;
 }
 
 // A record that has its length: no more is read of it, and no less, if it is known.
@@ -537,6 +543,8 @@ static const char *record_name(enum zs_record_type type) {
         return "DICTIONARY";
     case ZS_RECORD_SEQUENCE:
         return "SEQUENCE";
+    case ZS_RECORD_AS_OF:
+        return "AS_OF";
     }
     return "unknown";
 }

@@ -365,6 +365,9 @@ static void put_body(struct zs_batch_writer *w, const struct zs_record *record) 
         put_path(w, record->sequence.path);
         zs_put_varint(&w->raw, record->sequence.created);
         return;
+    case ZS_RECORD_AS_OF:
+        zs_put_varint(&w->raw, (uint64_t)record->as_of.zxid);
+        return;
     }
 }
 

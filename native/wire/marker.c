@@ -5,7 +5,7 @@
 #include "wire_json.h"
 #include "zs_report.h"
 
-enum { FIXED_BYTES_MAX = 360, SESSION_BYTES_MAX = 22 };
+enum { FIXED_BYTES_MAX = 460, SESSION_BYTES_MAX = 22 };
 
 bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->session_count > ZS_SESSIONS_MAX)
@@ -36,6 +36,11 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->passed)
         len +=
             (size_t)snprintf(to + len, size - len, ",\"passed\":\"0x%" PRIx64 "\"", (uint64_t)marker->passed);
+    if (marker->bare.zxid)
+        len += (size_t)snprintf(
+            to + len, size - len,
+            ",\"bare\":{\"zxid\":\"0x%" PRIx64 "\",\"created\":\"0x%" PRIx64 "\",\"version\":%" PRId64 "}",
+            (uint64_t)marker->bare.zxid, (uint64_t)marker->bare.created, marker->bare.version);
     len += (size_t)snprintf(to + len, size - len, "}");
     out->len = len;
     return true;
@@ -63,6 +68,12 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
         read = zs_json_read_zxid(object, "fence", &out->fence, e);
     if (read && json_object_get(object, "passed"))
         read = zs_json_read_zxid(object, "passed", &out->passed, e);
+    const json_t *bare = json_object_get(object, "bare");
+    if (read && bare)
+        read = (json_is_object(bare) && zs_json_read_zxid(bare, "zxid", &out->bare.zxid, e) &&
+                zs_json_read_zxid(bare, "created", &out->bare.created, e) &&
+                zs_json_read_integer(bare, "version", &out->bare.version, e)) ||
+               zs_fail(e, ZS_CORRUPT, "bare is not what it should be");
     json_decref(object);
     return read || zs_error_context(e, "marker");
 }

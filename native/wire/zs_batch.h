@@ -42,6 +42,7 @@ enum zs_record_type { // the values stand in the format; an unknown one is an er
     ZS_RECORD_SKIPPABLE =
         64, // from here on only in version 2, and a reader that does not know a type leaves it out
     ZS_RECORD_SEQUENCE = 64,
+    ZS_RECORD_AS_OF = 65,
 };
 
 struct zs_record_txn { // a local txn of the origin, what the link's filter left of it; never without ops
@@ -146,6 +147,11 @@ struct zs_record_sequence {
     uint32_t created; // children, ever: ZooKeeper's own cversion, of which the next sequential name is made
 };
 
+// Of an image, for the nodes that follow: they were read when the tree was at this zxid, or behind it.
+struct zs_record_as_of {
+    int64_t zxid;
+};
+
 struct zs_record {
     enum zs_record_type type;
     union {
@@ -162,6 +168,7 @@ struct zs_record {
         struct zs_record_checkpoint checkpoint;
         struct zs_record_dictionary dictionary;
         struct zs_record_sequence sequence;
+        struct zs_record_as_of as_of;
     };
 };
 

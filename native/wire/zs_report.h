@@ -59,6 +59,14 @@ bool zs_report_decode(const uint8_t *json, size_t len, struct zs_report *out, st
 bool zs_report_of_other_life(const struct zs_report *report, const char *site,
                              const struct zs_history *history);
 
+// A write that goes without the marker, and is about to: as its node stood when it was read, so that whoever comes
+// after can tell whether it has been done.
+struct zs_bare {
+    int64_t zxid;    // of the origin's txn; 0: none
+    int64_t created; // the node's czxid
+    int64_t version; // of its data, or of its ACL (aversion), whichever the txn sets
+};
+
 struct zs_marker {
     struct zs_history history;
     int64_t zxid;
@@ -76,6 +84,7 @@ struct zs_marker {
     // The first of the origin's txns that was passed over (quarantine) and that nothing since has made good;
     // 0: none. From there on the marker does not say what this tree holds.
     int64_t passed;
+    struct zs_bare bare;
 };
 
 // The same for the marker. Written by hand into `out`, without allocation beyond the buffer's: it is on the hot path.

@@ -110,6 +110,9 @@ static void dump_record(struct zs_buffer *out, const struct zs_record *record) {
     case ZS_RECORD_SEQUENCE:
         dump_format(out, "SEQUENCE %s created=%" PRIu32, record->sequence.path, record->sequence.created);
         return;
+    case ZS_RECORD_AS_OF:
+        dump_format(out, "AS_OF 0x%" PRIx64, (uint64_t)record->as_of.zxid);
+        return;
     }
 }
 

@@ -231,6 +231,10 @@ class Batch:
         self.lines.append("SEQUENCE %s created=%d" % (path, created))
         return self.add(b"\x40" + self.put_path(path) + varint(created))
 
+    def as_of(self, zxid):
+        self.lines.append("AS_OF 0x%x" % zxid)
+        return self.add(b"\x41" + varint(zxid))
+
     def unknown(self, kind, body):
         self.skipped += 1
         return self.add(bytes([kind]) + body)
@@ -301,7 +305,7 @@ def image(version=1):
             "/a,/d/*", "/locks,/x\u00e9")
     b.node("/", b"", zxid=Z + 9, created=Z + 2, at_ms=(C >> 16) + 3)
     if version > 1:
-        b.sequence("/", 2147483647)
+        b.sequence("/", 2147483647).as_of(Z + 10)
     b.node("/a", b"1", DIGEST, write=(C + 9, "bj", 0x300000000, 2))
     b.node("/a/b", None, DIGEST, "EPHEMERAL", 0x7F, delete=(C + 8, "sh", Z + 3, 0))
     b.node("/a/c", b"c", OPEN, "TTL", 0, 5, (C + 8, "sh", Z + 3, 4294967295), (C + 7, "hk", 0x7FFFFFFFFFFFFFFF, 1))
@@ -315,10 +319,10 @@ def image(version=1):
 
 
 def skipped():
-    b = Batch(version=2).unknown(65, b"").unknown(255, bytes(200))
+    b = Batch(version=2).unknown(66, b"").unknown(255, bytes(200))
     b.txn(Z + 1, C + 1, C >> 16, 0, (Batch.create, "/a", b"x", DIGEST)).unknown(200, b"\1\2")
     b.node("/a", b"", DIGEST).unknown(70, b"?").sequence("/a", 7)
-    return b.heartbeat(C >> 16, [], []).unknown(65, b"\xff" * 127).unknown(65, b"\xff" * 128)
+    return b.heartbeat(C >> 16, [], []).unknown(66, b"\xff" * 127).unknown(66, b"\xff" * 128)
 
 
 def small():

@@ -87,6 +87,48 @@ static void both_have_the_node(void **state) {
     }
 }
 
+// Nobody knows whether a client has closed it here a moment ago or one of the origin has opened it there, until the next image.
+static void an_image_opens_only_what_has_stood_still(void **state) {
+    (void)state;
+    struct zs_image_stand stand = STAND;
+    const struct zs_record_node node = {.zxid = 40, .created = 1, .time_ms = 1};
+    for (int bits = 0; bits < 32; bits++) {
+        const bool seen = bits & 1;
+        const struct zs_image_here here = {.created = 1,
+                                           .changed = seen ? 100 : 101,
+                                           .changed_ms = 9,
+                                           .opens = bits & 2,
+                                           .settled = bits & 4,
+                                           .closed = bits & 8};
+        stand.acls_stay = bits & 16;
+        const struct zs_image_verdict verdict = zs_image_judge_acl(&stand, &node, &here);
+        assert_true(verdict.doubt);
+        assert_int_equal(verdict.take,
+                         here.closed || (seen && !stand.acls_stay && (!here.opens || here.settled)));
+    }
+}
+
+// Where an applier could not set the ACL of a txn it has closed its copy, and the site that the txn is of keeps what its clients set.
+static void what_was_closed_elsewhere_stays_as_it_is_here(void **state) {
+    (void)state;
+    struct zs_image_stand stand = STAND;
+    const struct zs_acl none = {.perms = 0, .scheme = "world", .id = "anyone"};
+    struct zs_record_node node = {.zxid = 40,
+                                  .created = 1,
+                                  .time_ms = 1,
+                                  .copy = true,
+                                  .data = {.at = (const uint8_t *)"x", .len = 1},
+                                  .acls = {.count = 1, .entries = &none}};
+    const struct zs_image_here here = {.created = 1, .changed = 100, .changed_ms = 9};
+    for (int life = ZS_LIFE_FOLLOWED; life <= ZS_LIFE_NEW; life++) {
+        stand.life = (enum zs_image_life)life;
+        expect("closed there", zs_image_judge_acl(&stand, &node, &here), STAYS);
+    }
+    node.copy = false;
+    stand.life = ZS_LIFE_FOLLOWED;
+    expect("closed by a client there", zs_image_judge_acl(&stand, &node, &here), TAKE_IN_DOUBT);
+}
+
 // Both sites walk, and then both take what the other had: without a rule the ACLs change places for ever.
 static void acls_do_not_change_places(void **state) {
     (void)state;
@@ -367,6 +409,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_have_the_node),
         cmocka_unit_test(a_site_that_begins_anew),
+        cmocka_unit_test(an_image_opens_only_what_has_stood_still),
+        cmocka_unit_test(what_was_closed_elsewhere_stays_as_it_is_here),
         cmocka_unit_test(acls_do_not_change_places),
         cmocka_unit_test(an_acl_does_not_stay_for_ever),
         cmocka_unit_test(only_the_image_has_it),

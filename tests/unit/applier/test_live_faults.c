@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client.h"
 
@@ -103,6 +104,56 @@ static void killed_at_every_step(void **state) {
     die_at(live, "marker_reset=kill:1", ",applier_marker_version_max=limit:1");
     live_start_applier(live, 0);
     expect_stream(live, POINTS * EACH);
+}
+#endif
+
+#ifdef ZS_FAILPOINTS
+static void expect_perms(struct live *live, const char *path, int32_t perms) {
+    struct ACL_vector acls;
+    struct Stat stat;
+    assert_int_equal(zoo_get_acl(live->zk, path, &acls, &stat), ZOK);
+    assert_int_equal(acls.data[0].perms, perms);
+    deallocate_ACL_vector(&acls);
+}
+
+// An ACL, or data that leaves a multi no room for the marker: killed before it or behind it, and a client writes before the next applier
+// comes. What has landed is in effect, so what the client wrote is the later one.
+static void what_has_landed_is_not_written_again(void **state) {
+    enum { BYTES = 62000, CLIENTS = 29, ORIGINS = 27 };
+    static const struct zs_acl given = {.perms = ORIGINS, .scheme = "world", .id = "anyone"};
+    struct ACL entry = {.perms = CLIENTS, .id = {.scheme = "world", .id = "anyone"}};
+    const struct ACL_vector clients = {.count = 1, .data = &entry};
+    static char large[BYTES + 1];
+    struct live *live = *state;
+    memset(large, 'x', BYTES);
+    snprintf(live->extra, sizeof live->extra,
+             "zoospan.jute_maxbuffer = 64K\nzoospan.multi_bytes_max = 32K\n");
+    for (int i = 0; i < 4; i++) {
+        const bool landed = i & 1, data = i & 2;
+        const char *path = live_path("%s/bare-%d", live->root, i);
+        const struct zs_op create = live_create(path, "");
+        const struct zs_op change = data ? live_set(path, large)
+                                         : (struct zs_op){.type = ZS_OP_SET_ACL,
+                                                          .path = path,
+                                                          .acls = {.count = 1, .entries = &given}};
+        live_publish(live, &create, 1);
+        live_start_applier(live, 0);
+        live_expect_applied(live);
+        live_signal_applier(live, 0, SIGKILL);
+        live_publish(live, &change, 1);
+        die_at(live, landed ? "bare_written=kill:1" : "bare_write=kill:1", "");
+        if (landed)
+            assert_int_equal(data ? zoo_set(live->zk, path, "client's", 8, -1)
+                                  : zoo_set_acl(live->zk, path, -1, &clients),
+                             ZOK);
+        live_start_applier(live, 0);
+        live_expect_applied(live);
+        if (data)
+            live_expect_data(live, path, landed ? "client's" : large);
+        else
+            expect_perms(live, path, landed ? CLIENTS : ORIGINS);
+        live_signal_applier(live, 0, SIGKILL);
+    }
 }
 #endif
 
@@ -290,6 +341,7 @@ int run_fault_tests(void) {
         cmocka_unit_test_setup_teardown(killed_again_and_again, live_setup, live_teardown),
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test_setup_teardown(killed_at_every_step, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(what_has_landed_is_not_written_again, live_setup, live_teardown),
 #endif
 #ifdef ZS_FAILPOINTS
         cmocka_unit_test_setup_teardown(a_session_that_begins_while_no_server_answers_has_credentials,

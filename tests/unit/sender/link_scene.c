@@ -253,6 +253,7 @@ bool scene_put_nodes(const struct zs_image_wish *wish, int count, size_t data_le
     struct zs_buffer chunk;
     zs_buffer_init(&chunk, 64 << 20);
     zs_put_u8(&chunk, ZS_CHUNK_NODES);
+    zs_put_u64(&chunk, (uint64_t)BASE + 1);
     for (int i = 0; i < count; i++) {
         char path[32];
         snprintf(path, sizeof path, "/a/%d", i);

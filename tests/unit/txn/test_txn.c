@@ -219,6 +219,30 @@ static void utf8(void **state) {
     }
 }
 
+static void who_is_let_by_an_acl(void **state) {
+    (void)state;
+    const struct zs_acl none = {0, "world", "anyone"}, read = {1, "world", "anyone"},
+                        alice = {31, "digest", "alice:x"}, alices_read = {1, "digest", "alice:x"},
+                        bob = {1, "digest", "bob:y"}, net = {1, "ip", "10.0.0.0/8"};
+    const struct zs_acl both[] = {alices_read, bob},
+                        halves[] = {{30, "digest", "alice:x"}, {1, "world", "anyone"}};
+    const struct {
+        struct zs_acls inner, outer;
+        bool within, reverse;
+    } rows[] = {
+        {{1, &none}, {1, &alice}, true, false},       {{1, &alices_read}, {1, &alice}, true, false},
+        {{1, &alices_read}, {1, &read}, true, false}, {{1, &alice}, {1, &read}, false, false},
+        {{1, &bob}, {1, &alice}, false, false},       {{1, &bob}, {2, both}, true, false},
+        {{1, &alice}, {2, halves}, true, false},      {{1, &net}, {1, &read}, true, false},
+        {{1, &net}, {1, &alice}, false, false},       {{0, NULL}, {1, &none}, true, true},
+        {{2, both}, zs_acls_open, true, false},       {zs_acls_open, zs_acls_open, true, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(zs_acls_within(&rows[i].inner, &rows[i].outer), rows[i].within);
+        assert_int_equal(zs_acls_within(&rows[i].outer, &rows[i].inner), rows[i].reverse);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_of_real_servers),
@@ -228,6 +252,7 @@ int main(void) {
         cmocka_unit_test(data_of_a_megabyte_is_borrowed),
         cmocka_unit_test(a_full_arena_is_fatal_and_not_corrupt),
         cmocka_unit_test(a_nul_in_an_acl_does_not_stop_the_stream),
+        cmocka_unit_test(who_is_let_by_an_acl),
         cmocka_unit_test(paths),
         cmocka_unit_test(utf8),
     };

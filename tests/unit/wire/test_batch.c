@@ -82,12 +82,13 @@ static void batches_of_another_encoder(void **state) {
 }
 
 // What a reader of version 1 does not know is left out where it may be.
-static void a_batch_of_version_1_has_no_sequences(void **state) {
+static void a_batch_of_version_1_lacks_what_may_be_skipped(void **state) {
     (void)state;
     struct zs_arena *arena = zs_arena_new(zs_batch_arena_bytes(&LIMITS));
     const struct zs_record records[] = {
         {.type = ZS_RECORD_NODE, .node = {.path = "/a"}},
         {.type = ZS_RECORD_SEQUENCE, .sequence = {.path = "/a", .created = 3}},
+        {.type = ZS_RECORD_AS_OF, .as_of = {.zxid = INT64_MAX}},
         {.type = ZS_RECORD_NODE, .node = {.path = "/a/b"}},
     };
     for (unsigned version = 1; version <= ZS_BATCH_VERSION; version++) {
@@ -96,14 +97,16 @@ static void a_batch_of_version_1_has_no_sequences(void **state) {
         struct zs_slice message;
         struct zs_batch batch;
         zs_batch_writer_begin(writer, &head);
-        for (int i = 0; i < 3; i++)
+        for (size_t i = 0; i < sizeof records / sizeof *records; i++)
             assert_int_equal(zs_batch_writer_add(writer, &records[i]), ZS_ADDED);
         assert_true(zs_batch_writer_finish(writer, 0, 0, &message, NULL, NULL));
         read_back(message, arena, &batch);
         assert_int_equal(batch.head.version, version);
-        assert_int_equal(batch.head.records, version == 1 ? 2 : 3);
-        if (version > 1)
+        assert_int_equal(batch.head.records, version == 1 ? 2 : 4);
+        if (version > 1) {
             assert_int_equal(batch.records[1].sequence.created, 3);
+            assert_int_equal(batch.records[2].as_of.zxid, INT64_MAX);
+        }
         zs_batch_writer_free(writer);
     }
     zs_arena_free(arena);
@@ -494,7 +497,7 @@ int batch_tests(void) {
     know_the_golden_dictionary();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_of_another_encoder),
-        cmocka_unit_test(a_batch_of_version_1_has_no_sequences),
+        cmocka_unit_test(a_batch_of_version_1_lacks_what_may_be_skipped),
         cmocka_unit_test(damaged_batches),
         cmocka_unit_test(every_cut_and_every_flipped_bit_shows),
         cmocka_unit_test(a_megabyte_of_noise_goes_round),

@@ -231,13 +231,31 @@ public class WalkTest {
         assertTrue(taker.failed && !taker.ended);
     }
 
+    /** However large the tree is: chunk by chunk, what the tree held before the first node of it was read. */
+    @Test
+    public void eachChunkTellsHowFarTheTreeWas() throws Exception {
+        DataTree tree = chain.tree();
+        for (int i = 0; i < 20; i++) {
+            tree.createNode("/n" + i, new byte[100_000], acl("one:x"), 0, -1, 7, 1700000000000L);
+        }
+        tree.lastProcessedZxid = 7;
+        taker.behindChunk = () -> tree.lastProcessedZxid++;
+        walk();
+        assertTrue(taker.asOf.size() > 2);
+        for (int i = 0; i < taker.asOf.size(); i++) {
+            assertEquals(7 + 1 + i, (long) taker.asOf.get(i)); // behind the HEAD's chunk
+        }
+    }
+
     /** Links that take what walks hand over. */
     private static final class Taker implements Images {
         final List<String> asked = new ArrayList<>();
         final List<String> paths = new ArrayList<>();
+        final List<Long> asOf = new ArrayList<>();
         final Map<String, String> data = new HashMap<>();
         final Map<String, String> ids = new HashMap<>();
         final Map<String, Integer> carried = new HashMap<>();
+        Runnable behindChunk = () -> { };
         boolean ended;
         boolean failed;
         boolean outOfMemory;
@@ -307,6 +325,7 @@ public class WalkTest {
                     throw new OutOfMemoryError("on purpose");
                 }
                 take(id, ByteBuffer.wrap(bytes, 0, len));
+                behindChunk.run();
                 return true;
             }
         }
@@ -314,6 +333,7 @@ public class WalkTest {
         private void take(long id, ByteBuffer chunk) {
             switch (chunk.get()) {
                 case 1:
+                    asOf.add(chunk.getLong());
                     while (chunk.hasRemaining()) {
                         node(chunk);
                     }

@@ -155,7 +155,7 @@ final class Walk implements Runnable {
             return true;
         }
         Copies copies = new Copies(tree);
-        out.writeByte(NODES);
+        beginNodes(tap, tree);
         Deque<Level> levels = new ArrayDeque<>();
         String at = path;
         while (at != null) {
@@ -184,7 +184,7 @@ final class Walk implements Runnable {
                 if (moved(tap, tree)) {
                     return false;
                 }
-                out.writeByte(NODES);
+                beginNodes(tap, tree);
             }
             at = next(levels);
         }
@@ -199,6 +199,11 @@ final class Walk implements Runnable {
         out.writeLong(tap.treeZxid(tree));
         hand();
         return true;
+    }
+
+    private void beginNodes(CaptureProcessor tap, DataTree tree) throws IOException {
+        out.writeByte(NODES);
+        out.writeLong(tap.treeZxid(tree));
     }
 
     /**
