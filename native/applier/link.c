@@ -117,6 +117,12 @@ void zs_link_set_flow_state(struct zs_link *link) {
                  link->settings.origin, link->settings.silence_ms / 1000);
         zs_link_set_state(link, ZS_APPLY_SILENT, reason);
     } else {
+        if (image->wanted && image->noted)
+            snprintf(
+                reason, sizeof reason,
+                "has asked %s for an image of %.200s; what is written there meanwhile comes behind it: for "
+                "what it waits the link of the plugin there tells (SNAPSHOT)",
+                link->settings.origin, image->path);
         zs_link_set_state(link, ZS_APPLY_LIVE, reason);
     }
 }

@@ -94,6 +94,7 @@ def test_an_image_does_not_open_what_was_closed_here(world, clients, origin, des
     taken = images_of(target, path)
     with watched(nobody, [path]):
         asks = resync(target, origin, path)
+        eventually(lambda: f"an image of {path}" in target.applier.status()["links"][0]["detail"], what="what the link waits for")
         eventually(lambda: images_of(target, path) > taken, 90, what="an image")
         here.set(path, b"secret")
         away.applier.start()
