@@ -185,8 +185,10 @@ static bool lower_seen(struct zs_link *link, const char *origin, int64_t has, in
     snprintf(path, sizeof path, "%s/%.15s", ZS_APPLIED_PATH, origin);
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
     const enum zs_outcome outcome = zs_client_ask(&link->client, &read);
-    if (outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL) &&
-        zs_history_known(&marker.history) && marker.zxid > (has < 0 ? 0 : has) && as_of < *seen)
+    const bool known = outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL) &&
+                       zs_history_known(&marker.history);
+    const int64_t here = !known ? 0 : marker.shown > marker.zxid ? marker.shown : marker.zxid;
+    if (here > (has < 0 ? 0 : has) && as_of < *seen)
         *seen = as_of < 0 ? 0 : as_of; // of a site that this one follows no more nobody knows when what came
     zs_request_clear(&read);
     return outcome != ZS_UNKNOWN;
@@ -360,6 +362,7 @@ static bool move_place(struct zs_link *link) {
     if (!zs_history_equal(&marker->history, &image->history)) {
         marker->session_count = 0;
         marker->reborn = marker->reborn || zs_history_known(&marker->history);
+        marker->shown = image->ahead.until; // zxids of the earlier one say nothing
     }
     marker->history = image->history;
     marker->since = image->zxid;

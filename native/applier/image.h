@@ -212,8 +212,12 @@ enum zs_progress zs_extra_delete(struct zs_link *link);
 // --- image_ahead.c ---------------------------------------------------------------------------------------------------
 
 void zs_ahead_forget(struct zs_ahead *ahead);
-// A node, read when the origin's tree was at `as_of` or behind that. `stream`: from where on the stream goes on.
-void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node, int64_t as_of, int64_t stream);
+// Up to where a node shows the origin's txns that the stream has not come to, as zs_ahead_note has it; 0: it shows none.
+int64_t zs_ahead_of(const struct zs_record_node *node, int64_t changed, int64_t as_of, int64_t stream);
+// A node in the state that it had at `changed`, read when the origin's tree was at `as_of` or behind that. `stream`: from where on the
+// stream goes on.
+void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node, int64_t changed, int64_t as_of,
+                   int64_t stream);
 // Leaves out the ops of a txn that are in what was shown; what is left lives in the arena. False: no memory.
 bool zs_ahead_leave_out(struct zs_ahead *ahead, int64_t zxid, struct zs_arena *arena,
                         const struct zs_op **ops, uint32_t *count);

@@ -8,7 +8,9 @@
 //
 // A node does not tell when its ACL was set, but the origin tells how far its tree was when it was read.
 //
-// It is only remembered: who is restarted meanwhile applies all of it, as it comes.
+// Which nodes these are is only remembered: who is restarted meanwhile applies all of it, as it comes. That there are some is in the
+// marker (`shown`): what this site has of the origin it has up to there, in whatever order, and an image of a third site that is not as
+// far is older.
 #include "link.h"
 
 void zs_ahead_forget(struct zs_ahead *ahead) {
@@ -21,16 +23,21 @@ static bool is_guarded(const struct zs_record_node *node) {
     return !zs_acls_within(&zs_acls_open, &node->acls);
 }
 
-void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node, int64_t as_of, int64_t stream) {
-    if (node->zxid <= stream && (as_of <= stream || !is_guarded(node)))
-        return; // the stream repeats nothing of it
-    struct zs_node_note *note = zs_node_notes_put(&ahead->nodes, node->path);
+int64_t zs_ahead_of(const struct zs_record_node *node, int64_t changed, int64_t as_of, int64_t stream) {
+    if (changed <= stream && (as_of <= stream || !is_guarded(node)))
+        return 0;
+    return changed > as_of ? changed : as_of;
+}
+
+void zs_ahead_note(struct zs_ahead *ahead, const struct zs_record_node *node, int64_t changed, int64_t as_of,
+                   int64_t stream) {
+    const int64_t until = zs_ahead_of(node, changed, as_of, stream);
+    struct zs_node_note *note = until ? zs_node_notes_put(&ahead->nodes, node->path) : NULL;
     if (!note)
-        return; // the stream repeats it: as it was before there was this
+        return; // the stream repeats nothing of it; or there are too many: it does, as it was before there was this
     note->created = node->created;
-    note->changed = node->zxid;
+    note->changed = changed;
     note->as_of = as_of;
-    const int64_t until = node->zxid > as_of ? node->zxid : as_of;
     ahead->until = until > ahead->until ? until : ahead->until;
 }
 

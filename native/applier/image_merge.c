@@ -15,6 +15,7 @@ struct item {
     uint32_t level;  // how many of its ancestors are in the slice
     bool bare;       // it is not carried, and only stands above what is
     bool maybe;      // it may be here: it was read
+    bool created;    // as it is in the image
     struct zs_request data, about, kids;
 };
 
@@ -385,7 +386,8 @@ static int64_t changed_above(const struct zs_branch *parent, const char *path) {
     return known ? parent->children_changed : INT64_MAX;
 }
 
-static bool merge_absent(struct zs_link *link, const struct zs_record_node *node) {
+static bool merge_absent(struct zs_link *link, struct item *item) {
+    const struct zs_record_node *node = item->node;
     struct zs_branch *parent = link->image.top;
     struct zs_image_verdict verdict = {.take = true};
     if (parent->state == ZS_BRANCH_BARRED) {
@@ -393,7 +395,7 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
         zs_link_pass_over(link, node->zxid);
         return zs_branch_push(link, node->path, ZS_BRANCH_BARRED) != NULL;
     }
-    if (parent->state != ZS_BRANCH_NEW)
+    if (parent->state != ZS_BRANCH_NEW || node->created > link->image.zxid)
         verdict = zs_image_judge_absent(&link->image.stand, node, changed_above(parent, node->path));
     weigh(link, node->path, &verdict);
     if (!verdict.take)
@@ -406,6 +408,7 @@ static bool merge_absent(struct zs_link *link, const struct zs_record_node *node
     }
     if (known != ZS_COPY_NONE && !drop_record(link, node))
         return false;
+    item->created = true;
     return create_waiting(link, parent) && create(link, node) &&
            zs_branch_push(link, node->path, ZS_BRANCH_NEW) != NULL;
 }
@@ -445,20 +448,46 @@ static bool merge_item(struct zs_link *link, struct item *item) {
         zs_branch_mark(parent, strrchr(path, '/') + 1);
     if (item->bare)
         return merge_bare(link, item);
-    return is_here(item) ? merge_present(link, item) : merge_absent(link, item->node);
+    return is_here(item) ? merge_present(link, item) : merge_absent(link, item);
 }
 
 // --- slices ----------------------------------------------------------------------------------------------------------
 
+static int64_t stream_goes_on(const struct zs_link *link) {
+    return link->image.path[1] ? link->position : link->image.zxid;
+}
+
+// In the marker before anything of it is in effect.
+static void raise_shown(struct zs_link *link, const struct item *items, uint32_t count) {
+    int64_t *shown = &link->marker.shown;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct zs_record_node *node = items[i].node;
+        const int64_t until = zs_ahead_of(node, node->zxid, items[i].as_of, link->position);
+        if (!items[i].bare && node->created <= link->image.zxid && until > *shown)
+            *shown = until;
+    }
+}
+
+// What of a node is in effect here although the stream has not come to it.
+static void note_shown(struct zs_link *link, const struct item *item) {
+    const struct zs_record_node *node = item->node;
+    const int64_t walked_from = link->image.zxid;
+    if (node->created > walked_from)
+        return; // nothing: see zs_image_rules.h
+    const bool all = item->created || node->zxid <= walked_from;
+    zs_ahead_note(&link->image.ahead, node, all ? node->zxid : walked_from, item->as_of,
+                  stream_goes_on(link));
+}
+
 static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count) {
     bool fine = read_items(link, items, count);
+    raise_shown(link, items, count);
     for (uint32_t i = 0; fine && i < count; i++)
         fine = merge_item(link, &items[i]);
     fine = fine && zs_image_flush(link);
-    const int64_t stream = link->image.path[1] ? link->position : link->image.zxid; // goes on behind it
     for (uint32_t i = 0; fine && i < count; i++) {
         if (!items[i].bare)
-            zs_ahead_note(&link->image.ahead, items[i].node, items[i].as_of, stream);
+            note_shown(link, &items[i]);
     }
     for (uint32_t i = 0; i < count; i++) {
         zs_request_clear(&items[i].data);

@@ -26,11 +26,9 @@ static bool is_closed_there(const struct zs_record_node *node) {
     return node->copy && node->acls.count == 1 && node->acls.entries->perms == 0;
 }
 
-// Whether the origin itself has it from somebody else, or from before it was restored. What it was told while the tree was
-// walked is not known as a copy yet; if a client wrote it, the stream brings it.
-static bool is_borrowed(const struct zs_image_stand *stand, const struct zs_record_node *node) {
-    return node->copy || node->time_ms == 0 ||
-           (stand->life == ZS_LIFE_NEW && node->zxid > stand->walked_from);
+// Whether the origin itself has it from somebody else, or from before it was restored.
+static bool is_borrowed(const struct zs_record_node *node) {
+    return node->copy || node->time_ms == 0;
 }
 
 // Nothing of the origin was here before. Times are compared where both are of writes, or where ours is of an
@@ -39,9 +37,9 @@ static bool is_first_better(const struct zs_image_stand *stand, const struct zs_
                             const struct zs_image_here *here) {
     if (node->copy && stand->copies_of_us)
         return false;
-    if (here->copied && !is_borrowed(stand, node))
+    if (here->copied && !is_borrowed(node))
         return true;
-    return (here->old || !is_borrowed(stand, node)) && origin_is_later(stand, node, here);
+    return (here->old || !is_borrowed(node)) && origin_is_later(stand, node, here);
 }
 
 // Whether the origin has a copy of what this site had in a former life. To the origin what stands here is of a new life, and it goes by
@@ -55,20 +53,20 @@ static bool is_news(const struct zs_image_stand *stand, const struct zs_record_n
                     const struct zs_image_here *here) {
     switch (stand->life) {
     case ZS_LIFE_FOLLOWED:
-        return !is_borrowed(stand, node) && node->zxid > stand->applied && origin_is_later(stand, node, here);
+        return !is_borrowed(node) && node->zxid > stand->applied && origin_is_later(stand, node, here);
     case ZS_LIFE_FIRST:
         return is_first_better(stand, node, here) ||
                (is_of_former_life(stand, node) && origin_is_later(stand, node, here));
     case ZS_LIFE_NEW:
         break;
     }
-    return !is_borrowed(stand, node) && origin_is_later(stand, node, here);
+    return !is_borrowed(node) && origin_is_later(stand, node, here);
 }
 
 struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
                                             const struct zs_record_node *node,
                                             const struct zs_image_here *here) {
-    if (is_stand_in(node))
+    if (is_stand_in(node) || node->zxid > stand->walked_from)
         return KEEP;
     if (stand->life == ZS_LIFE_NEW)
         return is_news(stand, node, here) ? TAKE : KEEP;
@@ -91,13 +89,16 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here) {
     bool later = here->ours || origin_is_later(stand, node, here);
-    if (is_stand_in(node) || is_closed_there(node))
+    if (is_stand_in(node) || is_closed_there(node) || node->created > stand->walked_from)
         return KEEP;
+    const bool newer = node->zxid > stand->walked_from; // and so are the times that would decide
     if (stand->life == ZS_LIFE_NEW)
-        return later && !is_borrowed(stand, node) ? TAKE : KEEP;
+        return later && !newer && !is_borrowed(node) ? TAKE : KEEP;
+    if (!stand->seen_known && newer)
+        return (struct zs_image_verdict){.take = false, .doubt = true};
     if (!stand->seen_known)
         return here->ours || (stand->life == ZS_LIFE_FIRST ? is_first_better(stand, node, here)
-                                                           : later && !is_borrowed(stand, node))
+                                                           : later && !is_borrowed(node))
                    ? TAKE
                    : KEEP;
     bool known = here->ours || here->changed <= stand->seen;
@@ -107,8 +108,11 @@ struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
 
 struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,
                                               const struct zs_record_node *node, int64_t children_changed) {
-    bool deleted = stand->copies_of_us && node->copy; // it is there only because it was here once
-    if (stand->life != ZS_LIFE_FIRST && (deleted || is_borrowed(stand, node)))
+    if (node->created > stand->walked_from)
+        return KEEP;
+    // Whether it is there only because it was here once.
+    bool deleted = stand->copies_of_us && node->copy, unsure = node->zxid > stand->walked_from;
+    if (stand->life != ZS_LIFE_FIRST && (deleted || is_borrowed(node)))
         return stand->life == ZS_LIFE_NEW || stand->copies_of_us ? KEEP : TAKE;
     if (stand->life == ZS_LIFE_NEW)
         return TAKE;
@@ -121,7 +125,7 @@ struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand
     // Something was created or deleted there that the origin has not seen. Perhaps this node: we had it
     // before the image if the origin created it at or before `applied`.
     bool had = node->created <= stand->applied;
-    return (struct zs_image_verdict){.take = !had, .doubt = true};
+    return (struct zs_image_verdict){.take = !had && !unsure, .doubt = true};
 }
 
 bool zs_image_may_delete(const struct zs_image_stand *stand) {

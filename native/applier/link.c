@@ -173,7 +173,9 @@ static int64_t lag_of(const struct zs_link *link) {
 // The marker is known to have been written at `marker_changed` for `durable`. Whatever takes either back
 // makes all of them void.
 static void note_moment(struct zs_link *link) {
-    const struct zs_moment now = {.own = link->marker_changed, .position = link->durable};
+    const int64_t shown = link->marker.shown;
+    const struct zs_moment now = {.own = link->marker_changed,
+                                  .position = shown > link->durable ? shown : link->durable};
     struct zs_moment *newest = link->moment_count ? &link->moments[link->moment_count - 1] : NULL;
     if (newest && (now.own < newest->own || now.position < newest->position))
         link->moment_count = 0;
@@ -281,6 +283,8 @@ bool zs_link_encode_marker(struct zs_link *link, int64_t zxid, zs_clock clock, i
     link->marker.zxid = zxid;
     link->marker.clock = clock;
     link->marker.fence = fence;
+    if (zxid >= link->marker.shown)
+        link->marker.shown = 0;
     if (zxid >= link->marker.bare.zxid)
         link->marker.bare = (struct zs_bare){.zxid = 0};
     link->marker.time_ms = zs_wall_ms();

@@ -394,6 +394,8 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->marker.session = found->session;
         link->marker.passed = found->passed;
         link->marker.reborn = found->reborn;
+        link->marker.shown = found->shown;
+        link->marker.bare = found->bare;
     } else {
         link->marker = *found;
     }

@@ -23,6 +23,9 @@
 // A site that was restored does not know exactly what its clients have written since, and the others have copies of what it has lost: of
 // those two the later one stays, at both sites, though a copy bears the time of the copying.
 //
+// What is newer than the beginning of the walk may be a copy that the origin was just told of, and nobody knows it for one. If it is a write
+// of one of the origin's clients, the stream brings it. So it is none of the image's business.
+//
 // What was known of a tree ends with the tree. An origin that was wiped or restored has another history than
 // the one that we have followed, and holds what it has got back from others and old copies, but nothing can
 // be said of what it lacks. So only what its clients have written since is taken; nothing is deleted, and
@@ -52,8 +55,9 @@ enum zs_image_life {
 
 struct zs_image_stand {
     enum zs_image_life life;
-    int64_t walked_from; // the origin's zxid before the walk: of what is newer it does not tell who wrote it
-    int64_t applied;     // the origin's zxid up to which this site had its txns; 0: nothing of this history
+    int64_t
+        walked_from; // the origin's zxid before the walk, behind which the stream tells all that its clients write
+    int64_t applied;   // the origin's zxid up to which this site had its txns; 0: nothing of this history
     bool copies_of_us; // the origin has followed this history of ours: its copies are of what we have, or had
     bool seen_known;
     int64_t seen;      // our zxid up to which the image contains our txns, and what we had of others then

@@ -5,7 +5,7 @@
 #include "wire_json.h"
 #include "zs_report.h"
 
-enum { FIXED_BYTES_MAX = 460, SESSION_BYTES_MAX = 22 };
+enum { FIXED_BYTES_MAX = 500, SESSION_BYTES_MAX = 22 };
 
 bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->session_count > ZS_SESSIONS_MAX)
@@ -36,6 +36,9 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->passed)
         len +=
             (size_t)snprintf(to + len, size - len, ",\"passed\":\"0x%" PRIx64 "\"", (uint64_t)marker->passed);
+    if (marker->shown)
+        len +=
+            (size_t)snprintf(to + len, size - len, ",\"shown\":\"0x%" PRIx64 "\"", (uint64_t)marker->shown);
     if (marker->bare.zxid)
         len += (size_t)snprintf(
             to + len, size - len,
@@ -68,6 +71,8 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
         read = zs_json_read_zxid(object, "fence", &out->fence, e);
     if (read && json_object_get(object, "passed"))
         read = zs_json_read_zxid(object, "passed", &out->passed, e);
+    if (read && json_object_get(object, "shown"))
+        read = zs_json_read_zxid(object, "shown", &out->shown, e);
     const json_t *bare = json_object_get(object, "bare");
     if (read && bare)
         read = (json_is_object(bare) && zs_json_read_zxid(bare, "zxid", &out->bare.zxid, e) &&

@@ -84,6 +84,8 @@ struct zs_marker {
     // The first of the origin's txns that was passed over (quarantine) and that nothing since has made good;
     // 0: none. From there on the marker does not say what this tree holds.
     int64_t passed;
+    // The newest of the origin's txns of which an image may have shown something, if that is above zxid; 0: none is.
+    int64_t shown;
     struct zs_bare bare;
 };
 

@@ -199,7 +199,7 @@ static void a_multi_may_have_been_shown_half_done(void **state) {
         struct zs_ahead ahead = {.until = 0};
         const struct zs_op *ops = all;
         uint32_t count = rows[i].count;
-        zs_ahead_note(&ahead, &node, 1, 1);
+        zs_ahead_note(&ahead, &node, node.zxid, 1, 1);
         assert_true(zs_ahead_leave_out(&ahead, rows[i].zxid, arena, &ops, &count));
         assert_int_equal(count, rows[i].left);
         zs_ahead_forget(&ahead);
@@ -225,7 +225,7 @@ static void an_older_acl_is_not_set_again(void **state) {
         uint32_t count = 1;
         if (rows[i].guarded)
             node.acls = (struct zs_acls){.count = 1, .entries = &alice};
-        zs_ahead_note(&ahead, &node, 9, 7);
+        zs_ahead_note(&ahead, &node, node.zxid, 9, 7);
         assert_true(zs_ahead_leave_out(&ahead, rows[i].zxid, arena, &ops, &count));
         assert_int_equal(count, rows[i].left);
         zs_ahead_forget(&ahead);

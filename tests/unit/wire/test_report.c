@@ -292,12 +292,14 @@ static void markers_go_round(void **state) {
     marker.fence = 0x300000001;
     marker.passed = 0x300000002;
     marker.reborn = true;
+    marker.shown = 0x300000003;
     marker.bare = (struct zs_bare){.zxid = INT64_MAX, .created = INT64_MAX, .version = INT64_MIN};
     assert_true(zs_marker_encode(&marker, &json));
     assert_true(zs_marker_decode(json.at, json.len, &back, &e));
     assert_true(back.image);
     assert_int_equal(back.fence, 0x300000001);
     assert_int_equal(back.passed, 0x300000002);
+    assert_int_equal(back.shown, 0x300000003);
     assert_memory_equal(&back.bare, &marker.bare, sizeof back.bare);
     assert_true(back.reborn);
     assert_int_equal(back.since, 0x300000000);
