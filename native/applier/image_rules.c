@@ -116,15 +116,17 @@ struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand
         return stand->life == ZS_LIFE_NEW || stand->copies_of_us ? KEEP : TAKE;
     if (stand->life == ZS_LIFE_NEW)
         return TAKE;
+    const bool had = node->created <= stand->applied; // before the image, so it has been deleted here
+    if (!stand->seen_known && !deleted)
+        return (struct zs_image_verdict){.take = !had, .doubt = had};
     if (!stand->seen_known)
-        return deleted ? KEEP : TAKE;
+        return KEEP;
     if (children_changed <= stand->seen)
         return TAKE;
     if (deleted)
         return KEEP;
     // Something was created or deleted there that the origin has not seen. Perhaps this node: we had it
     // before the image if the origin created it at or before `applied`.
-    bool had = node->created <= stand->applied;
     return (struct zs_image_verdict){.take = !had && !unsure, .doubt = true};
 }
 

@@ -7,7 +7,7 @@
 //   - unless it was this very link that wrote it (`ours`, see journal.h): there the image decides. At or before `floor`
 //     that may not be known: ours stays, and is in doubt.
 // Where `seen` is not known (the origin never had anything of us, or lacks what we have of a third site)
-// nothing is deleted, and of two clients' writes the later one stays (at equal times that of the site whose
+// nothing is deleted, what we had and is not here is not made again, and of two clients' writes the later one stays (at equal times that of the site whose
 // name sorts first).
 //
 // A copy is not a write: a node that an applier wrote bears the time of the copying, and may be an old value.

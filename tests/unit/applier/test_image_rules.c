@@ -192,7 +192,8 @@ static void only_the_image_has_it(void **state) {
         {"we had it, so it was deleted here", STAND, 50, 101, STAYS_IN_DOUBT, false},
         {"we did not have it", STAND, 51, 101, TAKE_IN_DOUBT, false},
         {"beneath what is not here, and we had it", STAND, 50, INT64_MAX, STAYS_IN_DOUBT, false},
-        {"not known", UNKNOWN, 10, INT64_MAX, TAKE, false},
+        {"not known, and we had it", UNKNOWN, 50, INT64_MAX, STAYS_IN_DOUBT, false},
+        {"not known, and we did not have it", UNKNOWN, 51, INT64_MAX, TAKE, false},
         {"a copy: it was deleted here", STAND, 51, 101, STAYS, true},
         {"a copy, and nothing happened there since", STAND, 51, 100, STAYS, true},
         {"a copy of what we had before we were wiped", UNKNOWN, 51, 101, TAKE, true},
@@ -331,7 +332,9 @@ static void nothing_is_deleted_where_it_is_not_known(void **state) {
             continue;
         struct zs_image_verdict extra = zs_image_judge_extra(&all.stand, &all.here);
         assert_true(!extra.take && !extra.doubt);
-        assert_true(zs_image_judge_absent(&all.stand, &all.node, all.here.changed).take);
+        const struct zs_image_verdict absent = zs_image_judge_absent(&all.stand, &all.node, all.here.changed);
+        const bool had = all.node.created <= all.stand.applied; // then it was deleted here
+        assert_true(absent.take == !had && absent.doubt == had);
     }
 }
 

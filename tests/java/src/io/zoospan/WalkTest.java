@@ -231,6 +231,32 @@ public class WalkTest {
         assertTrue(taker.failed && !taker.ended);
     }
 
+    /** A server applies a multi node by node, and one that registers an applier sets its marker to nothing in between. */
+    @Test
+    public void aMarkerCountsWhenItsMultiIsOver() throws Exception {
+        DataTree tree = chain.tree();
+        String marker = "/zoospan/applied/bj";
+        for (String path : new String[] {"/zoospan", "/zoospan/applied", marker}) {
+            create(tree, path, acl("one:x"));
+        }
+        for (byte[] half : new byte[][] {new byte[0], "old".getBytes(StandardCharsets.UTF_8)}) {
+            tree.setData(marker, half, 1, tree.lastProcessedZxid + 1, 1700000000000L);
+            Thread rest = new Thread(() -> {
+                try {
+                    Thread.sleep(100);
+                    tree.setData(marker, "whole".getBytes(StandardCharsets.UTF_8), 2, tree.lastProcessedZxid + 1, 1700000000000L);
+                    tree.lastProcessedZxid++;
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            rest.start();
+            assertTrue(walk().head.contains("whole"));
+            rest.join();
+            taker = new Taker();
+        }
+    }
+
     /** However large the tree is: chunk by chunk, what the tree held before the first node of it was read. */
     @Test
     public void eachChunkTellsHowFarTheTreeWas() throws Exception {
@@ -255,6 +281,7 @@ public class WalkTest {
         final Map<String, String> data = new HashMap<>();
         final Map<String, String> ids = new HashMap<>();
         final Map<String, Integer> carried = new HashMap<>();
+        String head = "";
         Runnable behindChunk = () -> { };
         boolean ended;
         boolean failed;
@@ -332,6 +359,9 @@ public class WalkTest {
 
         private void take(long id, ByteBuffer chunk) {
             switch (chunk.get()) {
+                case 0:
+                    head = Engine.text(Arrays.copyOfRange(chunk.array(), chunk.position(), chunk.limit()));
+                    break;
                 case 1:
                     asOf.add(chunk.getLong());
                     while (chunk.hasRemaining()) {
