@@ -373,48 +373,54 @@ static void copies_that_were_not_met_go_together(void **state) {
 
 // --- many parts ------------------------------------------------------------------------------------------------------
 
-// What came while the applier was busy makes few multis, whatever the parts; and what is there already is
-// found beneath all of them. A walk sees nodes of different moments, and the stream goes on from where it
-// began. A client that has seen what the image brought, and has written since, does not find older states
-// upon its own.
+// A walk sees nodes of different moments, and the stream goes on from where it began: it brings what was created or changed since. Only
+// what was missing here is made as it was seen: a client that has seen that, and has written since, does not find older states upon its
+// own.
 static void what_an_image_showed_ahead_is_not_repeated(void **state) {
     struct live *live = *state;
     struct zs_report report;
-    const char *path = live_path("%s/node", live->root), *gone = live_path("%s/gone", live->root);
-    const char *other = live_path("%s/other", live->root);
+    const char *here = live_path("%s/here", live->root), *missing = live_path("%s/missing", live->root);
+    const char *late = live_path("%s/late", live->root);
     live_start_applier(live, 0);
-    publish_and_wait(live, live_create(path, "old"));
-    publish_and_wait(live, live_create(gone, "old"));
-    publish_and_wait(live, live_create(other, "old"));
+    publish_and_wait(live, live_create(here, "old"));
     image_broken(live, live->zxid);
     image_expect_wish(live, "/", &report);
     struct image image = image_new(live, image_site_zxid(live));
     image_begin(&image);
     image_put(&image, live->root, "");
-    struct zs_record_node node = image_node(&image, gone, "made anew");
-    node.zxid = node.created = image.zxid + 4;
+    struct zs_record_node node = image_node(&image, here, "newer");
+    node.zxid = image.zxid + 4;
     image_add(&image, &node);
-    node = image_node(&image, path, "newer");
+    node = image_node(&image, late, "late");
+    node.zxid = node.created = image.zxid + 5;
+    image_add(&image, &node);
+    node = image_node(&image, missing, "newer");
     node.zxid = image.zxid + 3;
     image_add(&image, &node);
-    image_put(&image, other, "old");
     image_end(&image);
     image_expect_taken(live, image.zxid);
-    live_expect_data(live, path, "newer");
-    assert_int_equal(zoo_set(live->zk, path, "client", 6, -1), ZOK);
-    struct zs_op ops[] = {live_set(path, "older"), live_set(other, "newer")};
-    live_publish(live, ops, 2);                                                 // + 1
-    publish_and_wait(live, (struct zs_op){.type = ZS_OP_DELETE, .path = gone}); // + 2
-    live_expect_data(live, other, "newer");
-    publish_and_wait(live, live_set(path, "newer")); // + 3
-    publish_and_wait(live, live_create(gone, "made anew"));
-    live_expect_data(live, path, "client");
-    live_expect_data(live, gone, "made anew");
-    publish_and_wait(live, live_set(path, "latest"));
-    live_expect_data(live, path, "latest");
+    live_expect_data(live, here, "old");
+    live_expect_data(live, missing, "newer");
+    live_expect_absent(live, late);
+    assert_int_equal(zoo_set(live->zk, missing, "client", 6, -1), ZOK);
+    struct zs_op older[] = {live_set(missing, "older"), live_set(here, "older")};
+    live_publish(live, older, 2); // + 1
+    publish_and_wait(live,
+                     (struct zs_op){.type = ZS_OP_DELETE, .path = late}); // + 2: an earlier one of that name
+    live_expect_data(live, here, "older");
+    live_expect_data(live, missing, "client");
+    publish_and_wait(live, live_set(missing, "newer")); // + 3
+    publish_and_wait(live, live_set(here, "newer"));    // + 4
+    publish_and_wait(live, live_create(late, "late"));  // + 5
+    live_expect_data(live, here, "newer");
+    live_expect_data(live, missing, "client");
+    live_expect_data(live, late, "late");
+    publish_and_wait(live, live_set(missing, "latest"));
+    live_expect_data(live, missing, "latest");
     assert_int_equal(live_counter(live, 0, "gaps"), 0);
 }
 
+// What came while the applier was busy makes few multis, whatever the parts; and what is there already is found beneath all of them.
 static void parts_that_wait_are_taken_together(void **state) {
     enum { PARTS = 24, NODES = 20 };
     struct live *live = *state;
