@@ -278,6 +278,11 @@ static void weigh(struct zs_link *link, const char *path, const struct zs_image_
         zs_image_doubt(link, path);
 }
 
+static void raise_shown(struct zs_link *link, int64_t zxid) {
+    if (zxid > link->position && zxid > link->marker.shown)
+        link->marker.shown = zxid;
+}
+
 static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
     const struct zs_image_stand *stand = &link->image.stand;
     const struct zs_record_node *node = item->node;
@@ -303,6 +308,8 @@ static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
         if (!acl.take && acl.doubt && here.opens)
             note_closed(link, item);
     }
+    if (acl.take)
+        raise_shown(link, item->as_of);
     // Neither may the new data be read by whom the old ACL lets, nor the old data by whom the new one does. ZooKeeper changes no ACL
     // in a multi. Where the new one is in doubt the next image opens the node again.
     const bool closes = data.take && (acl.take || (acl.doubt && !zs_acls_within(ours, theirs)));
@@ -457,14 +464,13 @@ static int64_t stream_goes_on(const struct zs_link *link) {
     return link->image.path[1] ? link->position : link->image.zxid;
 }
 
-// In the marker before anything of it is in effect.
-static void raise_shown(struct zs_link *link, const struct item *items, uint32_t count) {
-    int64_t *shown = &link->marker.shown;
+// In the marker before anything of it is in effect. (An ACL that is set here raises it by itself.)
+static void note_ahead(struct zs_link *link, const struct item *items, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const struct zs_record_node *node = items[i].node;
-        const int64_t until = zs_ahead_of(node, node->zxid, items[i].as_of, link->position);
-        if (!items[i].bare && node->created <= link->image.zxid && until > *shown)
-            *shown = until;
+        const int64_t as_of = is_here(&items[i]) ? 0 : items[i].as_of;
+        if (!items[i].bare && node->created <= link->image.zxid)
+            raise_shown(link, zs_ahead_of(node, node->zxid, as_of, link->position));
     }
 }
 
@@ -481,7 +487,7 @@ static void note_shown(struct zs_link *link, const struct item *item) {
 
 static bool merge_slice(struct zs_link *link, struct item *items, uint32_t count) {
     bool fine = read_items(link, items, count);
-    raise_shown(link, items, count);
+    note_ahead(link, items, count);
     for (uint32_t i = 0; fine && i < count; i++)
         fine = merge_item(link, &items[i]);
     fine = fine && zs_image_flush(link);

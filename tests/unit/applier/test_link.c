@@ -207,6 +207,40 @@ static void a_multi_may_have_been_shown_half_done(void **state) {
     zs_arena_free(arena);
 }
 
+static int64_t as_of_now(struct fake *fake, int64_t position) {
+    fake->link->moment_at = 0;
+    zs_link_publish_status(fake->link);
+    return zs_link_as_of(fake->link, position);
+}
+
+// An image of a third site that is only as far as our stream has not what an image has shown here: it is older.
+static void what_an_image_has_shown_is_held_too(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    fake_open_link(&fake, &store);
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    struct zs_link *link = fake.link;
+    const int64_t before = as_of_now(&fake, link->position), shown = link->position + 3;
+    assert_true(before > 0);
+    link->marker.shown = shown;
+    fake_deliver_ops(&fake, &set, 1);
+    fake_turn_until_done(&fake);
+    struct zs_marker marker;
+    assert_true(zs_marker_decode(store.json, store.json_len, &marker, NULL));
+    assert_int_equal(marker.shown, shown);
+    assert_int_equal(as_of_now(&fake, link->position), before);
+    assert_true(as_of_now(&fake, shown) > before);
+    while (link->position < shown) {
+        fake_deliver_ops(&fake, &set, 1);
+        fake_turn_until_done(&fake);
+    }
+    assert_int_equal(link->marker.shown, 0);
+    fake_close_link(&fake);
+}
+
 // A node tells nothing of when its ACL was set, but no ACL that was set before it was read is newer. What is open anyway needs no note.
 static void an_older_acl_is_not_set_again(void **state) {
     (void)state;
@@ -931,6 +965,7 @@ int main(void) {
         cmocka_unit_test(a_server_that_lags_is_no_other_life),
         cmocka_unit_test(a_multi_may_have_been_shown_half_done),
         cmocka_unit_test(an_older_acl_is_not_set_again),
+        cmocka_unit_test(what_an_image_has_shown_is_held_too),
         cmocka_unit_test(an_op_that_does_not_fit_takes_the_slow_path),
         cmocka_unit_test(an_unknown_outcome_is_looked_up),
         cmocka_unit_test(what_has_no_effect_writes_a_checkpoint_only),
