@@ -125,7 +125,8 @@ static void what_is_left_out_of_a_txn_can_be_retried(void **state) {
     read_record(live, live->zxid, arena, &record);
     assert_int_equal(live_counter(live, 0, "quarantined"), 1);
     assert_int_equal(zoo_delete(live->zk, eph, -1), ZOK);
-    live_client_create(live, eph, "", 0); // without it an image is asked for, and that wish stands in the marker
+    live_client_create(live, eph, "",
+                       0); // without it an image is asked for, and that wish stands in the marker
     const char *marker = live_path("%s/%s", ZS_APPLIED_PATH, live->origin);
     assert_true(live_exists(live, marker, &before));
     ask_for_retry(live, live->zxid);
