@@ -149,9 +149,10 @@ static void look_now(struct zs_link *link) {
     struct zs_taking *image = &link->image;
     if (!image->later[0] || image->wanted || zs_journal_seen(link) < image->later_zxid)
         return;
-    if (!zs_image_request_again(link, image->later))
+    if (zs_image_request_again(link, image->later))
+        image->later[0] = '\0';
+    else
         zs_link_lose_place(link);
-    image->later[0] = '\0';
 }
 
 void zs_image_tick(struct zs_link *link) {

@@ -68,8 +68,8 @@ struct zs_taking {
     int64_t looked_at;     // monotonic: when to look for a request
     int64_t turn_at;       // monotonic: the stream goes on until then; 0: it need not
     char path[ZS_IMAGE_PATH];
-    char later
-        [ZS_IMAGE_PATH]; // what to ask for once the origin has seen us up to `later_zxid`; empty: nothing
+    // What to ask for once the origin has seen us up to `later_zxid`; empty: nothing.
+    char later[ZS_IMAGE_PATH];
     int64_t later_zxid;
     uint64_t brake_deletes, brake_nodes; // what the brake holds back, and of how many
 

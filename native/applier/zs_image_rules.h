@@ -7,8 +7,8 @@
 //   - unless it was this very link that wrote it (`ours`, see journal.h): there the image decides. At or before `floor`
 //     that may not be known: ours stays, and is in doubt.
 // Where `seen` is not known (the origin never had anything of us, or lacks what we have of a third site)
-// nothing is deleted, what we had and is not here is not made again, and of two clients' writes the later one stays (at equal times that of the site whose
-// name sorts first).
+// nothing is deleted, what we had and is not here is not made again, and of two clients' writes the later one
+// stays (at equal times that of the site whose name sorts first).
 //
 // A copy is not a write: a node that an applier wrote bears the time of the copying, and may be an old value.
 // So nodes of an image tell: of what it has from this site (`copy`), which is never news here; and of what it
@@ -55,9 +55,8 @@ enum zs_image_life {
 
 struct zs_image_stand {
     enum zs_image_life life;
-    int64_t
-        walked_from; // the origin's zxid before the walk, behind which the stream tells all that its clients write
-    int64_t applied;   // the origin's zxid up to which this site had its txns; 0: nothing of this history
+    int64_t walked_from; // the origin's zxid before the walk; what is newer comes with the stream
+    int64_t applied;     // the origin's zxid up to which this site had its txns; 0: nothing of this history
     bool copies_of_us; // the origin has followed this history of ours: its copies are of what we have, or had
     bool seen_known;
     int64_t seen;      // our zxid up to which the image contains our txns, and what we had of others then
@@ -74,10 +73,9 @@ struct zs_image_here {
     bool copied; // another link of this site did; only looked for where nothing of the origin was here
     bool old;    // this site was restored, and it may be from before that
     // For the ACL alone:
-    bool opens; // the image's lets somebody do what ours does not
-    bool
-        settled; // ours stands since before the image was asked for, and the origin has seen all that was done here until then
-    bool closed; // ours is what an applier gives a node whose ACL is not known (closed.c)
+    bool opens;   // the image's lets somebody do what ours does not
+    bool settled; // ours stood when the image was asked for, and the origin has seen all of us until then
+    bool closed;  // ours is what an applier gives a node whose ACL is not known (closed.c)
 };
 
 struct zs_image_verdict {

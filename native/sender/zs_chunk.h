@@ -4,8 +4,8 @@
 //          text site, text data; text data of /zoospan/history; text data of /zoospan/restored; int count of the
 //          applier's journals, each: text site, text data of its folder; int count of its nodes, each: long mzxid,
 //          text data
-//   NODES  u8 1; long zxid of the tree before the first of them was read; until the chunk's end nodes (with those that the link does not carry and that stand above some that it does: with
-//          their ACL, and without data), each: text path; int length of data, -1 for null, bytes; int count of ACL
+//   NODES  u8 1; long zxid of the tree before the first of them was read; until the chunk's end nodes (with those
+//          that the link does not carry and that stand above some that it does: with their ACL, and without data), each: text path; int length of data, -1 for null, bytes; int count of ACL
 //          entries, each: int perms, text scheme, text id; u8 kind (enum zs_kind); long session or TTL in ms, or 0;
 //          long mzxid; long czxid; long mtime; int how many children it ever had, or 0 if these are there
 //   END    u8 2; long zxid of the tree behind the walk
