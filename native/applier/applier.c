@@ -108,7 +108,7 @@ static uint32_t positions_of_others(void *self, const char *except,
     return count;
 }
 
-static int64_t as_of(void *self, const char *origin, int64_t position) {
+static int64_t as_of(void *self, const char *origin, int64_t position, int64_t in_tree) {
     struct zs_applier *applier = self;
     struct zs_apply_status status;
     int64_t own = -1;
@@ -116,7 +116,7 @@ static int64_t as_of(void *self, const char *origin, int64_t position) {
     for (size_t i = 0; i < applier->link_count; i++) {
         zs_link_status(applier->links[i], &status);
         if (strcmp(status.origin, origin) == 0)
-            own = zs_link_as_of(applier->links[i], position);
+            own = zs_link_as_of(applier->links[i], position, in_tree);
     }
     pthread_mutex_unlock(&applier->links_lock);
     return own;

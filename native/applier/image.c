@@ -178,18 +178,17 @@ void zs_image_tick(struct zs_link *link) {
 // a thread has not heard of yet.
 static bool lower_seen(struct zs_link *link, const char *origin, int64_t has, int64_t *seen) {
     const struct zs_siblings *siblings = &link->settings.siblings;
-    const int64_t as_of = siblings->as_of ? siblings->as_of(siblings->self, origin, has) : -1;
     char path[sizeof ZS_APPLIED_PATH + ZS_SITE_MAX + 2];
     struct zs_marker marker;
-    if (as_of < 0 && has < 0)
-        return true; // a site that neither follows
     snprintf(path, sizeof path, "%s/%.15s", ZS_APPLIED_PATH, origin);
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = path};
     const enum zs_outcome outcome = zs_client_ask(&link->client, &read);
     const bool known = outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL) &&
                        zs_history_known(&marker.history);
     const int64_t here = !known ? 0 : marker.shown > marker.zxid ? marker.shown : marker.zxid;
-    if (here > (has < 0 ? 0 : has) && as_of < *seen)
+    const int64_t as_of = siblings->as_of ? siblings->as_of(siblings->self, origin, has, here) : -1;
+    bool followed = as_of >= 0 || has >= 0; // by one of the two sites at least
+    if (followed && here > (has < 0 ? 0 : has) && as_of < *seen)
         *seen = as_of < 0 ? 0 : as_of; // of a site that this one follows no more nobody knows when what came
     zs_request_clear(&read);
     return outcome != ZS_UNKNOWN;

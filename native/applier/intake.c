@@ -430,9 +430,12 @@ static bool hear_broken(struct zs_link *link, const struct zs_batch *batch) {
 // The first batch ever. False: the place is lost, and the batch stays.
 static bool adopt(struct zs_link *link, struct zs_held *held, bool *done) {
     const struct zs_batch_head *head = &held->batch.head;
-    *done = head->prev > 0; // only a batch that covers the origin from its beginning may be the first
+    // Only a batch that covers the origin from its beginning may be the first. A mere sign of life covers nothing: it tells where the
+    // sender stands, which may wait for something else than a place in the stream.
+    *done = head->prev > 0 || head->last == 0;
     if (*done) {
-        open_gap(link, head);
+        if (head->prev > 0)
+            open_gap(link, head);
         discard(link, held);
         return true;
     }

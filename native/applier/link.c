@@ -173,9 +173,10 @@ static int64_t lag_of(const struct zs_link *link) {
 // The marker is known to have been written at `marker_changed` for `durable`. Whatever takes either back
 // makes all of them void.
 static void note_moment(struct zs_link *link) {
-    const int64_t shown = link->marker.shown;
+    const int64_t shown = link->marker.shown, effective = link->counters.effective;
+    const int64_t stream = effective < link->durable ? effective : link->durable;
     const struct zs_moment now = {.own = link->marker_changed,
-                                  .position = shown > link->durable ? shown : link->durable};
+                                  .position = shown > link->durable ? shown : stream};
     struct zs_moment *newest = link->moment_count ? &link->moments[link->moment_count - 1] : NULL;
     if (newest && (now.own < newest->own || now.position < newest->position))
         link->moment_count = 0;
@@ -214,15 +215,16 @@ void zs_link_publish_status(struct zs_link *link) {
     pthread_mutex_unlock(&link->status_lock);
 }
 
-int64_t zs_link_as_of(struct zs_link *link, int64_t position) {
+int64_t zs_link_as_of(struct zs_link *link, int64_t position, int64_t in_tree) {
     int64_t own = 0;
     pthread_mutex_lock(&link->status_lock);
+    bool no_more = link->status.effective <= position && link->status.applied >= in_tree;
     for (uint32_t i = 0; i < link->moment_count; i++) {
         if (link->moments[i].position <= position)
             own = link->moments[i].own;
     }
     pthread_mutex_unlock(&link->status_lock);
-    return own;
+    return no_more ? INT64_MAX : own;
 }
 
 void zs_link_status(struct zs_link *link, struct zs_apply_status *out) {

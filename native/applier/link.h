@@ -59,9 +59,9 @@
 struct zs_siblings {
     uint32_t (*positions)(void *self, const char *except, struct zs_position out[static ZS_VECTOR_MAX],
                           struct zs_history *lives);
-    // The newest own zxid at which no more of an origin than `position` was in this site's tree; 0: not
-    // known; -1: there is no link from that origin.
-    int64_t (*as_of)(void *self, const char *origin, int64_t position);
+    // The newest own zxid at which no more of an origin than `position` was in effect in this site's tree, whose marker has just been
+    // read and shows `in_tree`: INT64_MAX if that is still so; 0: not known; -1: there is no link from that origin.
+    int64_t (*as_of)(void *self, const char *origin, int64_t position, int64_t in_tree);
     int64_t (*seen)(void *self);  // the least zs_journal_seen
     int64_t (*found)(void *self); // the newest marker_found
     void *self;
@@ -141,8 +141,8 @@ struct zs_skew {
     int64_t best_ms[2];
 };
 
-// Where the marker stood at some of this site's own zxids, the oldest first: now and then one, for some while
-// back.
+// What of the origin was in effect at some of this site's own zxids, the oldest first: now and then one, for some
+// while back.
 enum { ZS_MOMENTS = 256, ZS_MOMENT_MS = 250 };
 struct zs_moment {
     int64_t own, position;
@@ -318,9 +318,8 @@ struct zs_link *zs_link_new(struct zs_link_settings *settings, struct zs_target 
 void zs_link_ask_to_stop(struct zs_link *link); // thread: any
 void zs_link_free(struct zs_link *link);        // joins; all requests must be able to come back
 void zs_link_status(struct zs_link *link, struct zs_apply_status *out); // thread: any
-// The newest own zxid at which the marker stood no further than `position`, of those that are remembered; 0:
-// of none. Thread: any.
-int64_t zs_link_as_of(struct zs_link *link, int64_t position);
+// As in zs_siblings, of those that are remembered. Thread: any.
+int64_t zs_link_as_of(struct zs_link *link, int64_t position, int64_t in_tree);
 
 // The only way to change the state; logs old -> new with the reason. Same state, other reason: only the detail changes.
 void zs_link_set_state(struct zs_link *link, enum zs_apply_state state, const char *reason);

@@ -278,12 +278,16 @@ static void decide_start(struct zs_sender *s, bool *more) {
     }
 }
 
+static bool lacks_image(const struct zs_sender *s) {
+    return s->has_marker && zs_start_lacks_image(&s->report, &s->marker.history, s->marker.reborn);
+}
+
 // What the newest report asks of a link that streams. False if it does so no more.
 static bool obey_report(struct zs_sender *s, bool *more) {
     const struct zs_report *report = &s->report;
     if (!s->reported || zs_image_awaited(s))
         return true;
-    if (report->need == ZS_NEED_IMAGE ||
+    if (report->need == ZS_NEED_IMAGE || lacks_image(s) ||
         (zs_history_known(&report->history) && !zs_history_equal(&report->history, &s->history))) {
         s->resumes = false;
         decide_start(s, more);

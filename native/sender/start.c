@@ -14,20 +14,28 @@ static void decide(struct zs_start *start, enum zs_start_verdict verdict, const 
     va_end(args);
 }
 
-// A destination that has nothing of this site, of whose earlier life this site holds writes: they are in no
-// txn that the link could carry, and its clients' newest values are there only.
-static bool had_another_life(const struct zs_start_facts *facts) {
-    return zs_history_known(&facts->followed) &&
-           (facts->reborn || !zs_history_equal(&facts->followed, &facts->report.own));
+// This site holds writes of an earlier life of the destination: they are in no txn that the link could carry, and its
+// clients' newest values are there only.
+static bool had_another_life(const struct zs_report *report, const struct zs_history *followed, bool reborn) {
+    return report->takes_images && zs_history_known(followed) &&
+           (reborn || !zs_history_equal(followed, &report->own));
+}
+
+static void ask_for_image_of_former_life(const struct zs_start_facts *facts, struct zs_start *start) {
+    decide(start, ZS_START_GAP,
+           "%s has nothing of this site, but this site holds what it wrote before it was wiped or restored: "
+           "it needs an image of the tree",
+           facts->report.destination);
+}
+
+bool zs_start_lacks_image(const struct zs_report *report, const struct zs_history *followed, bool reborn) {
+    bool from_beginning = zs_history_known(&report->history) && report->since == 0;
+    return from_beginning && zs_history_known(&report->own) && had_another_life(report, followed, reborn);
 }
 
 static void start_new_destination(const struct zs_start_facts *facts, struct zs_start *start) {
-    if (facts->report.takes_images && had_another_life(facts)) {
-        decide(
-            start, ZS_START_GAP,
-            "%s has nothing of this site, but this site holds what it wrote before it was wiped or restored: "
-            "it needs an image of the tree",
-            facts->report.destination);
+    if (had_another_life(&facts->report, &facts->followed, facts->reborn)) {
+        ask_for_image_of_former_life(facts, start);
         return;
     }
     if (facts->beginning < 0) {
@@ -98,6 +106,8 @@ void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start)
         decide(start, ZS_START_GAP,
                "%s follows history %s, but this ensemble's is %s: it was wiped or restored",
                report->destination, theirs, ours);
+    } else if (zs_start_lacks_image(report, &facts->followed, facts->reborn)) {
+        ask_for_image_of_former_life(facts, start);
     } else {
         start->verdict = ZS_START_AT;
         start->at = (struct zs_checkpoint){.zxid = report->applied, .clock = report->clock};

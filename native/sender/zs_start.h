@@ -47,6 +47,10 @@ struct zs_start {
 // Never "from now": without a report the link waits, because only the destination knows what it has applied.
 void zs_start_decide(const struct zs_start_facts *facts, struct zs_start *start);
 
+// Whether the destination follows this site from its beginning, and this site holds what it wrote in a former life: then the batch that
+// it has begun with was sent to that one. `followed`, `reborn`: as above.
+bool zs_start_lacks_image(const struct zs_report *report, const struct zs_history *followed, bool reborn);
+
 // Whether a local txn of this ensemble is not the one that the destination had applied under its zxid, or
 // something before: the destination has come that far, has counted all from there on into its clock, and the
 // clock had not reached the txn's time.

@@ -210,7 +210,8 @@ static void a_multi_may_have_been_shown_half_done(void **state) {
 static int64_t as_of_now(struct fake *fake, int64_t position) {
     fake->link->moment_at = 0;
     zs_link_publish_status(fake->link);
-    return zs_link_as_of(fake->link, position);
+    return zs_link_as_of(fake->link, position,
+                         fake->link->position + 1); // the tree has more than the link knows
 }
 
 // An image of a third site that is only as far as our stream has not what an image has shown here: it is older.
@@ -238,6 +239,32 @@ static void what_an_image_has_shown_is_held_too(void **state) {
         fake_turn_until_done(&fake);
     }
     assert_int_equal(link->marker.shown, 0);
+    fake_close_link(&fake);
+}
+
+// What had no effect here is lacked by nobody: a site whose marker has not moved for it has as much as this one.
+static void what_has_no_effect_makes_no_moment(void **state) {
+    (void)state;
+    struct store store = {.marker = false};
+    struct fake fake;
+    struct zs_op create = fake_op(ZS_OP_CREATE, "/a");
+    fake_open_link(&fake, &store);
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    struct zs_link *link = fake.link;
+    const int64_t has = link->position, before = as_of_now(&fake, has);
+    fake.zxid++;
+    fake_deliver_ops(&fake, NULL, 0);
+    fake_turn_until_done(&fake);
+    assert_true(link->position > has);
+    assert_int_equal(zs_link_as_of(link, has, link->position), before); // the newest status is an old one
+    assert_int_equal(as_of_now(&fake, has), before);
+    assert_int_equal(zs_link_as_of(link, has, link->position), INT64_MAX);
+    assert_int_equal(zs_link_as_of(link, has - 1, link->position), 0);
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    zs_link_publish_status(link);
+    assert_int_equal(zs_link_as_of(link, has, link->position), before);
     fake_close_link(&fake);
 }
 
@@ -966,6 +993,7 @@ int main(void) {
         cmocka_unit_test(a_multi_may_have_been_shown_half_done),
         cmocka_unit_test(an_older_acl_is_not_set_again),
         cmocka_unit_test(what_an_image_has_shown_is_held_too),
+        cmocka_unit_test(what_has_no_effect_makes_no_moment),
         cmocka_unit_test(an_op_that_does_not_fit_takes_the_slow_path),
         cmocka_unit_test(an_unknown_outcome_is_looked_up),
         cmocka_unit_test(what_has_no_effect_writes_a_checkpoint_only),

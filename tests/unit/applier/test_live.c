@@ -343,6 +343,36 @@ static void a_gap_is_reported_and_closes(void **state) {
     free(copy);
 }
 
+// A sender that waits for something tells so, though it stands nowhere: that is no promise of what comes next.
+static void a_sign_of_life_is_no_beginning(void **state) {
+    struct live *live = *state;
+    const char *a = live_path("%s/a", live->root);
+    const struct zs_op create = live_create(a, "0"), set = live_set(a, "1");
+    const struct zs_record heartbeat = {.type = ZS_RECORD_HEARTBEAT, .heartbeat = {.time_ms = zs_wall_ms()}};
+    const int64_t first = live->zxid;
+    struct zs_slice message;
+    struct zs_report report;
+    live_go_back(live, 0);
+    live_begin(live);
+    live_record(live, &heartbeat);
+    live_end(live, &message);
+    live_send(live, message);
+    live_go_back(live, first + 1);
+    live_publish(live, &set, 1);
+    live_start_applier(live, 0);
+    live_expect_report(live, ZS_NEED_FROM, &report);
+    assert_false(zs_history_known(&report.history));
+    assert_int_equal(report.applied, 0);
+    live->zxid = first;
+    live->head.prev = 0;
+    live_publish(live, &create, 1);
+    live_publish(live, &set, 1);
+    live_expect_applied(live);
+    live_expect_data(live, a, "1");
+    live_expect_report(live, ZS_NEED_NONE, &report);
+    assert_int_equal(live_counter(live, 0, "set_missing"), 0);
+}
+
 static void what_comes_twice_takes_effect_once(void **state) {
     struct live *live = *state;
     const char *a = live_path("%s/a", live->root);
@@ -495,6 +525,7 @@ int main(void) {
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_session_ends_with_very_many_ephemerals, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_gap_is_reported_and_closes, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(a_sign_of_life_is_no_beginning, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_comes_twice_takes_effect_once, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_batch_is_rejected_and_asked_for, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(another_history_is_not_applied, live_setup, live_teardown),

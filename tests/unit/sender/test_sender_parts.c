@@ -92,6 +92,23 @@ static void a_destination_that_was_wiped_needs_an_image(void **state) {
     assert_int_equal(decide(f).verdict, ZS_START_AT);
 }
 
+// What was on its way to the life before made it follow this site from the beginning.
+static void a_destination_that_begins_with_what_was_sent_to_its_former_life_needs_an_image(void **state) {
+    (void)state;
+    static const struct zs_history before = {{7}}, after = {{8}};
+    struct zs_start_facts f = facts();
+    f.report.own = after;
+    f.report.takes_images = true;
+    assert_int_equal(decide(f).verdict, ZS_START_AT); // nothing has come from there
+    f.followed = before;
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.followed = after;
+    f.reborn = true;
+    assert_int_equal(decide(f).verdict, ZS_START_GAP);
+    f.report.since = 0x100000003; // where an image has brought it
+    assert_int_equal(decide(f).verdict, ZS_START_AT);
+}
+
 static void another_history_is_a_gap(void **state) {
     (void)state;
     struct zs_start_facts f = facts();
@@ -400,6 +417,7 @@ int main(void) {
         cmocka_unit_test(waits_for_what_it_does_not_know),
         cmocka_unit_test(a_new_destination_needs_the_beginning),
         cmocka_unit_test(a_destination_that_was_wiped_needs_an_image),
+        cmocka_unit_test(a_destination_that_begins_with_what_was_sent_to_its_former_life_needs_an_image),
         cmocka_unit_test(another_history_is_a_gap),
         cmocka_unit_test(a_txn_later_than_the_clock_at_its_place_is_of_another_life),
         cmocka_unit_test(zxids_that_are_given_twice_are_a_gap),
