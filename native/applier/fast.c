@@ -35,6 +35,7 @@ static void land_first(struct zs_link *link) {
     link->counters.multis++;
     link->counters.ops += flight->ops;
     link->durable = flight->zxid;
+    zs_recover_wrote(link);
     link->marker_fence = flight->request.changed;
     zs_history_wrote(link, flight->theirs, flight->request.changed);
     zs_journal_landed(&link->journal, flight->request.changed);

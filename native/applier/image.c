@@ -227,12 +227,6 @@ static bool read_restored(struct zs_link *link) {
     return fine;
 }
 
-// The origin's zxid up to which all its txns have come here: what was passed over never did.
-static int64_t whole_up_to(const struct zs_link *link) {
-    const int64_t passed = link->marker.passed;
-    return passed && passed <= link->position ? passed - 1 : link->position;
-}
-
 // How image and site stand to each other. `seen`: 0 if what the image has of others is not known for any
 // moment.
 static struct zs_image_stand stand_of(const struct zs_link *link, const struct zs_batch_head *head,
@@ -246,7 +240,7 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
                                            : followed ? ZS_LIFE_NEW
                                                       : ZS_LIFE_FIRST,
                                    .walked_from = begin->zxid,
-                                   .applied = same ? whole_up_to(link) : 0,
+                                   .applied = same ? zs_marker_holds(&link->marker, link->position) : 0,
                                    .copies_of_us = of_us,
                                    .seen_known = of_us && (seen > 0 || begin->seen == 0),
                                    .seen = seen,
@@ -368,6 +362,7 @@ static bool move_place(struct zs_link *link) {
     marker->since = image->zxid;
     marker->image = false;
     marker->passed = image->passed; // what was passed over before has come with it
+    marker->unsettled = image->again ? image->stand.applied + 1 : 0;
     ZS_FAILPOINT("applier_image_end");
     if (zs_slow_write_marker(link, image->zxid, image->clock) != ZS_DONE)
         return false;
@@ -389,10 +384,18 @@ static void look_later(struct zs_taking *image) {
         snprintf(image->later, sizeof image->later, "%s", image->doubt);
 }
 
+// Nothing is asked for again: the place is believed.
+static bool note_settled(struct zs_link *link) {
+    struct zs_step step;
+    link->marker.unsettled = 0;
+    return zs_recover_register(link) && zs_recover_touch(link, &step, 0);
+}
+
 // The request that this image has served goes; what was in doubt is asked for again, in its place. False: the place is lost.
 static bool settle_doubt(struct zs_link *link) {
     struct zs_taking *image = &link->image;
-    if (image->doubtful && ++image->rounds < ROUNDS_MAX) {
+    image->again = image->doubtful && ++image->rounds < ROUNDS_MAX;
+    if (image->again) {
         image->looked_at = zs_mono_ms() + (int64_t)ROUND_MS * image->rounds;
         return zs_image_request_again(link, image->doubt);
     }
@@ -434,8 +437,10 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
         return ZS_PROGRESS_DONE;
     }
     // The doubt is written down before the place moves: whoever dies between the two takes the image once more.
-    if (progress == ZS_PROGRESS_LOST || !zs_lift_all(link) || !settle_doubt(link) ||
-        (!image->path[1] && !move_place(link)))
+    if (progress == ZS_PROGRESS_LOST || !zs_lift_all(link) || !settle_doubt(link))
+        return ZS_PROGRESS_LOST;
+    bool noted = image->again || !link->marker.unsettled;
+    if (image->path[1] ? !noted && !note_settled(link) : !move_place(link))
         return ZS_PROGRESS_LOST;
     zs_logf(link->log, ZS_LEVEL_INFO,
             "%s: the image of %s is taken: %" PRIu64 " nodes, %" PRIu64 " created, %" PRIu64 " set, %" PRIu64

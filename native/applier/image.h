@@ -85,6 +85,7 @@ struct zs_taking {
     struct zs_filter *rules; // the origin's
     struct zs_image_stand stand;
     bool shown;       // a node has come of which there is a branch
+    bool again;       // it was in doubt, and is asked for once more
     int64_t restored; // up to here this site's tree may be from before a restoration
     struct zs_branch *top;
     char **extras; // paths whose parents are in the image, and they are not

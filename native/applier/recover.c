@@ -123,6 +123,7 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
             zs_history_wrote(link, theirs, request.changed);
         link->marker_exists = link->registered = true;
         link->durable = link->marker.zxid;
+        zs_recover_wrote(link);
         link->turn.session = link->marker.session;
     } else if (request.outcome == ZS_REFUSED &&
                (request.rc == ZBADVERSION || request.rc == ZNONODE || request.rc == ZNODEEXISTS)) {
@@ -137,12 +138,33 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
 
 void zs_recover_later(struct zs_link *link) {
     zs_link_lose_place(link);
+    link->write_failed = true;
     zs_backoff_fail(&link->recover_backoff);
 }
 
+void zs_recover_wrote(struct zs_link *link) {
+    link->write_failed = false;
+    zs_backoff_reset(&link->recover_backoff);
+}
+
+// Each server answers reads from its own tree; whether a write may be is for the leader's.
+static const char *cause_of(int rc) {
+    if (!rc)
+        return "";
+    if (rc != ZBADVERSION && rc != ZNONODE && rc != ZNODEEXISTS)
+        return zs_rc_text(rc);
+    return "the leader refuses what was just read (another applier writes there; if it repeats, the tree of "
+           "this "
+           "server differs from the leader's)";
+}
+
 static bool open_journal(struct zs_link *link, int64_t floor, struct zs_error *e) {
-    return link->journal.open || zs_journal_open(link, floor) ||
-           zs_fail(e, ZS_RETRY, "cannot open the journal %s", link->journal_path);
+    link->touch_rc = 0;
+    if (link->journal.open || zs_journal_open(link, floor))
+        return true;
+    const char *cause = cause_of(link->touch_rc);
+    return zs_fail(e, ZS_RETRY, "cannot open the journal %s%s%s", link->journal_path, *cause ? ": " : "",
+                   cause);
 }
 
 bool zs_recover_register(struct zs_link *link) {
@@ -171,7 +193,9 @@ bool zs_recover_touch(struct zs_link *link, struct zs_step *steps, uint32_t coun
     struct zs_request request = {.type = ZS_REQUEST_STEPS, .steps = steps, .step_count = count};
     const int64_t theirs = zs_history_theirs(link);
     bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
+    link->touch_rc = fine ? 0 : request.rc;
     if (fine) {
+        zs_recover_wrote(link);
         link->marker_version++;
         link->durable = link->position;
         zs_history_wrote(link, theirs, request.changed);
@@ -185,7 +209,7 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     link->marker.history = head->history;
     link->marker.image = false;
     link->marker.zxid = link->position;
-    link->marker.since = 0;
+    link->marker.since = link->marker.unsettled = 0;
     link->marker.session_count = 0;
     ZS_FAILPOINT("applier_adopt");
     const int64_t before = link->marker_exists ? link->marker_changed : 0;
@@ -393,6 +417,7 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->marker.since = found->since;
         link->marker.session = found->session;
         link->marker.passed = found->passed;
+        link->marker.unsettled = found->unsettled;
         link->marker.reborn = found->reborn;
         link->marker.shown = found->shown;
         link->marker.bare = found->bare;
@@ -477,7 +502,8 @@ bool zs_recover(struct zs_link *link) {
         link->flight_count--;
     }
     if (recover(link, &e)) {
-        zs_backoff_reset(&link->recover_backoff);
+        if (!link->write_failed)
+            zs_backoff_reset(&link->recover_backoff);
         link->positioned = true;
         zs_logf(link->log, ZS_LEVEL_INFO, "%s: stands at 0x%" PRIx64 ", %zu copies of ephemerals",
                 link->names.link, (uint64_t)link->position, zs_copies_count(link->copies));

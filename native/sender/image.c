@@ -148,7 +148,7 @@ static void read_markers(struct zs_sender *s, const struct zs_chunk_head *head) 
         memcpy(position->site, head->markers[i].site, sizeof position->site);
         position->zxid = marker.zxid;
         image->holds[image->vector_count] = *position;
-        image->holds[image->vector_count++].zxid = zs_ready_holds(&marker);
+        image->holds[image->vector_count++].zxid = zs_marker_holds(&marker, marker.zxid);
     }
 }
 
@@ -335,16 +335,17 @@ static bool open_batch(struct zs_sender *s, struct zs_error *e) {
                                .part = {.run = image->run, .index = image->part}};
     bool seen = image->has_marker && zs_ready_counts(&image->marker);
     if (image->part == 0)
-        record = (struct zs_record){.type = ZS_RECORD_SNAPSHOT_BEGIN,
-                                    .begin = {.run = image->run,
-                                              .path = image->path,
-                                              .zxid = image->at.zxid,
-                                              .seen = seen ? zs_ready_holds(&image->marker) : 0,
-                                              .seen_history = image->marker.history,
-                                              .vector_count = image->vector_count,
-                                              .vector = image->holds,
-                                              .include = zs_filter_include(s->settings.filter),
-                                              .exclude = exclude}};
+        record = (struct zs_record){
+            .type = ZS_RECORD_SNAPSHOT_BEGIN,
+            .begin = {.run = image->run,
+                      .path = image->path,
+                      .zxid = image->at.zxid,
+                      .seen = seen ? zs_marker_holds(&image->marker, image->marker.zxid) : 0,
+                      .seen_history = image->marker.history,
+                      .vector_count = image->vector_count,
+                      .vector = image->holds,
+                      .include = zs_filter_include(s->settings.filter),
+                      .exclude = exclude}};
     image->part++;
     image->batch_open = true;
     bool taken = zs_outbound_add(s->outbound, &record, e) == ZS_TAKEN;

@@ -35,10 +35,6 @@ bool zs_ready_counts(const struct zs_marker *marker) {
     return zs_history_known(&marker->history);
 }
 
-int64_t zs_ready_holds(const struct zs_marker *marker) {
-    return marker->passed && marker->passed <= marker->zxid ? marker->passed - 1 : marker->zxid;
-}
-
 static const struct zs_position *find(const struct zs_ready_facts *facts, const char *site) {
     for (uint32_t i = 0; i < facts->vector_count; i++) {
         if (strcmp(facts->vector[i].site, site) == 0)

@@ -35,7 +35,4 @@ bool zs_ready_is_news_only(const struct zs_history *history, const struct zs_rep
 // Whether a marker says how much of a site has been applied: one without a history says nothing.
 bool zs_ready_counts(const struct zs_marker *marker);
 
-// Up to which zxid of a site this tree holds what the site wrote, by the marker for it.
-int64_t zs_ready_holds(const struct zs_marker *marker);
-
 #endif

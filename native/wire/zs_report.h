@@ -84,6 +84,9 @@ struct zs_marker {
     // The first of the origin's txns that was passed over (quarantine) and that nothing since has made good;
     // 0: none. From there on the marker does not say what this tree holds.
     int64_t passed;
+    // The first of the origin's txns of which an image may have left out something that is asked for again, because it was in doubt;
+    // 0: none. The same is true from there on.
+    int64_t unsettled;
     // The newest of the origin's txns of which an image may have shown something, if that is above zxid; 0: none is.
     int64_t shown;
     struct zs_bare bare;
@@ -92,5 +95,7 @@ struct zs_marker {
 // The same for the marker. Written by hand into `out`, without allocation beyond the buffer's: it is on the hot path.
 bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out);
 bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, struct zs_error *e);
+// Up to which of the origin's txns this tree holds all, where the marker's place is `zxid`.
+int64_t zs_marker_holds(const struct zs_marker *marker, int64_t zxid);
 
 #endif

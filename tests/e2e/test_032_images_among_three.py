@@ -14,6 +14,7 @@ WAYS = {}
 def prepare(world):
     WAYS["bj->sh"] = world.way("bj", "sh")
     WAYS["sh->gz"] = world.way("sh", "gz")
+    WAYS["gz->sh"] = world.way("gz", "sh")
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,44 @@ def test_what_a_third_site_wrote_since_the_wish_stays(world, clients):
     privileged.stop()
     privileged.close()
     assert sorted(sh.get_children("/stream")) == sorted(gz.get_children("/stream")) == sorted(bj.get_children("/stream"))
+
+
+def follow(site, *origins):
+    """The applier is started anew with links from these sites only. Returns what it had."""
+    applier = site.applier
+    before = dict(applier.options)
+    applier.stop()
+    applier.options["links"] = ",".join(origins)
+    for name in before:
+        if name.startswith("link.") and name.split(".")[1] not in origins:
+            del applier.options[name]
+    applier.write_config()
+    applier.start()
+    applier.wait_ready()
+    return before
+
+
+def test_what_came_from_who_is_followed_no_more_stays(world, clients):
+    """Nobody knows any more when it came, so an image of a site that does not have it yet says nothing of it."""
+    sh, bj, gz = (clients(site) for site in world.sites)
+    WAYS["gz->sh"].hole(True)
+    try:
+        gz.create("/of-gz", b"x")
+        wait_seen(bj, "/of-gz")
+        before = follow(world["bj"], "sh")
+        bj.create("/of-bj", b"x")
+        wait_seen(sh, "/of-bj")
+        resync(world["bj"], "sh")
+        assert sh.exists("/of-gz") is None
+        assert bj.exists("/of-gz") is not None
+    finally:
+        WAYS["gz->sh"].hole(False)
+    wait_seen(sh, "/of-gz", timeout_s=60)
+    applier = world["bj"].applier
+    applier.stop()
+    applier.options.clear()
+    applier.options.update(before)
+    applier.write_config()
+    applier.start()
+    wait_live(world, 60)
+    assert bj.exists("/of-gz") is not None

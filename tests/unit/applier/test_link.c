@@ -185,6 +185,39 @@ static void a_server_that_lags_is_no_other_life(void **state) {
     fake_close_link(&fake);
 }
 
+// A server whose tree is not the leader's lets us read, and then the leader refuses what we write: that is said, and tried more and more
+// seldom until something has been written.
+static void who_can_only_read_tries_more_and_more_seldom(void **state) {
+    (void)state;
+    enum { TURNS = 8 };
+    struct store store = {.marker = false};
+    struct fake fake;
+    const struct zs_op create = fake_op(ZS_OP_CREATE, "/a"), set = fake_op(ZS_OP_SET, "/a");
+    fake_open_link(&fake, &store);
+    fake_deliver_ops(&fake, &create, 1);
+    fake_turn_until_done(&fake);
+    struct zs_link *link = fake.link;
+    link->recover_backoff.max_ms = 1 << (TURNS - 2);
+    store.lags = 1;
+    zs_link_lose_place(link);
+    fake_deliver_ops(&fake, &set, 1);
+    int64_t pause = 0;
+    for (int i = 0; i < TURNS; i++) {
+        fake_turn(&fake);
+        assert_false(link->positioned);
+        assert_int_equal(link->counters.state, ZS_APPLY_RECOVER);
+        assert_non_null(strstr(link->counters.detail, "the leader refuses what was just read"));
+        assert_true(link->recover_backoff.now_ms >= pause);
+        pause = link->recover_backoff.now_ms;
+    }
+    assert_int_equal(pause, link->recover_backoff.max_ms);
+    store.lags = 0;
+    fake_turn_until_done(&fake);
+    assert_int_equal(link->position, fake.zxid);
+    assert_int_equal(link->recover_backoff.now_ms, 0);
+    fake_close_link(&fake);
+}
+
 // The walk sees a node between two ops of a multi, which both bear its zxid.
 static void a_multi_may_have_been_shown_half_done(void **state) {
     (void)state;
@@ -990,6 +1023,7 @@ int main(void) {
         cmocka_unit_test(a_marker_that_has_gone_back_is_of_another_life),
         cmocka_unit_test(a_snapshot_that_is_restored_while_it_runs_is_no_other_life),
         cmocka_unit_test(a_server_that_lags_is_no_other_life),
+        cmocka_unit_test(who_can_only_read_tries_more_and_more_seldom),
         cmocka_unit_test(a_multi_may_have_been_shown_half_done),
         cmocka_unit_test(an_older_acl_is_not_set_again),
         cmocka_unit_test(what_an_image_has_shown_is_held_too),

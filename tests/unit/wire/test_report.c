@@ -291,6 +291,7 @@ static void markers_go_round(void **state) {
     marker.image = true;
     marker.fence = 0x300000001;
     marker.passed = 0x300000002;
+    marker.unsettled = 0x300000004;
     marker.reborn = true;
     marker.shown = 0x300000003;
     marker.bare = (struct zs_bare){.zxid = INT64_MAX, .created = INT64_MAX, .version = INT64_MIN};
@@ -299,6 +300,7 @@ static void markers_go_round(void **state) {
     assert_true(back.image);
     assert_int_equal(back.fence, 0x300000001);
     assert_int_equal(back.passed, 0x300000002);
+    assert_int_equal(back.unsettled, 0x300000004);
     assert_int_equal(back.shown, 0x300000003);
     assert_memory_equal(&back.bare, &marker.bare, sizeof back.bare);
     assert_true(back.reborn);
@@ -308,6 +310,18 @@ static void markers_go_round(void **state) {
     assert_true(zs_marker_decode((const uint8_t *)earlier, sizeof earlier - 1, &back, &e));
     assert_int_equal(back.since, 7); // of an earlier version: its clock proves nothing
     zs_buffer_free(&json);
+}
+
+// Whatever comes first: what was passed over, or what an image left in doubt.
+static void a_marker_says_what_the_tree_holds(void **state) {
+    (void)state;
+    static const struct {
+        int64_t passed, unsettled, holds;
+    } rows[] = {{0, 0, 9}, {5, 0, 4}, {0, 5, 4}, {5, 3, 2}, {3, 5, 2}, {10, 11, 9}, {9, 10, 8}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct zs_marker marker = {.zxid = 9, .passed = rows[i].passed, .unsettled = rows[i].unsettled};
+        assert_int_equal(zs_marker_holds(&marker, marker.zxid), rows[i].holds);
+    }
 }
 
 static void markers_that_do_not_fit(void **state) {
@@ -358,6 +372,7 @@ int report_tests(void) {
         cmocka_unit_test(bad_reports),
         cmocka_unit_test(lists_that_are_too_long),
         cmocka_unit_test(markers_go_round),
+        cmocka_unit_test(a_marker_says_what_the_tree_holds),
         cmocka_unit_test(markers_that_do_not_fit),
         cmocka_unit_test(bad_markers),
     };
