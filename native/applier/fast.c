@@ -35,9 +35,8 @@ static void land_first(struct zs_link *link) {
     link->counters.multis++;
     link->counters.ops += flight->ops;
     link->durable = flight->zxid;
-    zs_recover_wrote(link);
     link->marker_fence = flight->request.changed;
-    zs_history_wrote(link, flight->theirs, flight->request.changed);
+    zs_recover_wrote(link, flight->theirs, flight->request.changed);
     zs_journal_landed(&link->journal, flight->request.changed);
     note_copies(link, flight);
     ZS_FAILPOINT("applier_landed");

@@ -241,6 +241,7 @@ static struct zs_image_stand stand_of(const struct zs_link *link, const struct z
                                                       : ZS_LIFE_FIRST,
                                    .walked_from = begin->zxid,
                                    .applied = same ? zs_marker_holds(&link->marker, link->position) : 0,
+                                   .reached = same ? link->position : 0,
                                    .copies_of_us = of_us,
                                    .seen_known = of_us && (seen > 0 || begin->seen == 0),
                                    .seen = seen,
@@ -385,7 +386,7 @@ static void look_later(struct zs_taking *image) {
 }
 
 // Nothing is asked for again: the place is believed.
-static bool note_settled(struct zs_link *link) {
+bool zs_image_note_settled(struct zs_link *link) {
     struct zs_step step;
     link->marker.unsettled = 0;
     return zs_recover_register(link) && zs_recover_touch(link, &step, 0);
@@ -440,7 +441,7 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
     if (progress == ZS_PROGRESS_LOST || !zs_lift_all(link) || !settle_doubt(link))
         return ZS_PROGRESS_LOST;
     bool noted = image->again || !link->marker.unsettled;
-    if (image->path[1] ? !noted && !note_settled(link) : !move_place(link))
+    if (image->path[1] ? !noted && !zs_image_note_settled(link) : !move_place(link))
         return ZS_PROGRESS_LOST;
     zs_logf(link->log, ZS_LEVEL_INFO,
             "%s: the image of %s is taken: %" PRIu64 " nodes, %" PRIu64 " created, %" PRIu64 " set, %" PRIu64

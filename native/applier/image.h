@@ -58,7 +58,8 @@ struct zs_taking {
     bool allowed;          // ... which allows this very image any number of deletes
     bool braked;           // nothing is asked for until that is allowed
     bool doubtful;         // of the run: see `doubt`
-    int32_t asked_version; // of that znode: what is asked later is another request
+    int32_t asked_version; // of that znode: what is asked later is another request ...
+    int64_t asked_created; // ... or another znode
     int rounds;            // in a row, because of doubts
     uint32_t other_count;  // what this site has of other origins, as of the wish
     int64_t fence;
@@ -127,6 +128,8 @@ bool zs_image_is(const struct zs_batch *batch);
 enum zs_progress zs_image_take(struct zs_link *link, const struct zs_held *held, uint32_t *taken);
 void zs_image_fill_report(const struct zs_link *link, struct zs_report *report);
 void zs_image_doubt(struct zs_link *link, const char *path);
+// What was in doubt is asked for no more, and the place is believed: written into the marker. With nothing in flight. False: the place is lost.
+bool zs_image_note_settled(struct zs_link *link);
 // Whether both sites carry a path, or may carry one beneath it.
 bool zs_image_carries(const struct zs_link *link, const char *path);
 bool zs_image_may_carry_below(const struct zs_link *link, const char *path);

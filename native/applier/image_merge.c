@@ -259,8 +259,9 @@ static bool stands_closed(const struct zs_link *link, const struct item *item) {
 static bool is_settled(const struct zs_link *link, const struct item *item) {
     const struct zs_taking *image = &link->image;
     const struct zs_node_note *note = zs_node_notes_find(&image->closed, item->node->path);
-    return note && note->created == item->about.created && note->changed == item->about.aversion &&
-           note->as_of < image->wishes && image->stand.seen >= image->wish_zxid;
+    return image->stand.seen_known && note && note->created == item->about.created &&
+           note->changed == item->about.aversion && note->as_of < image->wishes &&
+           image->stand.seen >= image->wish_zxid;
 }
 
 static void note_closed(struct zs_link *link, const struct item *item) {
@@ -287,27 +288,32 @@ static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
     const struct zs_image_stand *stand = &link->image.stand;
     const struct zs_record_node *node = item->node;
     const struct zs_acls *theirs = &node->acls, *ours = &item->about.acls;
-    const struct zs_image_here here = {.created = item->data.created,
-                                       .changed = item->data.changed,
-                                       .changed_ms = item->data.changed_ms,
-                                       .ours = zs_journal_holds(link, item->data.changed),
-                                       .copied = zs_journal_others_hold(link, item->data.changed),
-                                       .old = item->data.changed <= link->image.restored,
-                                       .opens = !zs_acls_within(theirs, ours),
-                                       .settled = is_settled(link, item),
-                                       .closed = stands_closed(link, item)};
+    struct zs_image_here here = {.created = item->data.created,
+                                 .changed = item->data.changed,
+                                 .changed_ms = item->data.changed_ms,
+                                 .ours = zs_journal_holds(link, item->data.changed),
+                                 .copied = zs_journal_others_hold(link, item->data.changed),
+                                 .old = item->data.changed <= link->image.restored,
+                                 .opens = !zs_acls_within(theirs, ours),
+                                 .settled = is_settled(link, item)};
     struct zs_image_verdict data = {.take = false}, acl = {.take = false};
     const bool other_acl = !zs_acls_equal(theirs, ours);
-    if (!same_data(&node->data, &item->data.data)) {
+    const bool other_data = !same_data(&node->data, &item->data.data);
+    if (other_data)
         data = zs_image_judge_data(stand, node, &here);
-        weigh(link, node->path, &data);
-    }
-    if (other_acl) {
+    here.closed = here.ours && stands_closed(link, item);
+    here.other_data = other_data;
+    here.data_taken = data.take;
+    if (other_acl)
         acl = zs_image_judge_acl(stand, node, &here);
+    if (data.take && other_acl && !acl.take && !acl.doubt && !zs_acls_within(ours, theirs))
+        data = (struct zs_image_verdict){.take = false, .doubt = true}; // not under an ACL that lets too much
+    if (other_data)
+        weigh(link, node->path, &data);
+    if (other_acl)
         weigh(link, node->path, &acl);
-        if (!acl.take && acl.doubt && here.opens)
-            note_closed(link, item);
-    }
+    if (other_acl && !acl.take && acl.doubt && here.opens)
+        note_closed(link, item);
     if (acl.take)
         raise_shown(link, item->as_of);
     // Neither may the new data be read by whom the old ACL lets, nor the old data by whom the new one does. ZooKeeper changes no ACL

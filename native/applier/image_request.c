@@ -11,12 +11,21 @@ enum { LOOK_MS = 2000, TRIES = 3, JSON_BYTES_MAX = 8 * 1024 };
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
+static bool is_served(const struct zs_taking *image, const struct zs_request *read) {
+    return image->asked && image->asked_version == read->version && image->asked_created == read->created;
+}
+
+static void note_asked(struct zs_taking *image, const struct zs_request *read) {
+    image->asked = true;
+    image->asked_version = read->version;
+    image->asked_created = read->created;
+}
+
 static void take_undecodable(struct zs_link *link, const struct zs_request *read, const struct zs_error *e) {
     struct zs_taking *image = &link->image;
-    if (!image->asked || image->asked_version != read->version)
+    if (!is_served(image, read))
         zs_logf(link->log, ZS_LEVEL_ERROR, "%s: %s: %s", link->names.link, link->resync_path, e->text);
-    image->asked = true; // so that it goes with the next image, at least
-    image->asked_version = read->version;
+    note_asked(image, read); // so that it goes with the next image, at least
 }
 
 // What a request means beside the wish that is there. Without one it is the wish. One that comes while the
@@ -28,7 +37,7 @@ static void take(struct zs_link *link, const struct zs_request *read) {
     char path[ZS_IMAGE_PATH];
     bool allowed;
     struct zs_error e;
-    if (!read->data.len || (image->asked && image->asked_version == read->version && image->wanted))
+    if (!read->data.len || (is_served(image, read) && image->wanted))
         return; // empty: it was made a moment ago, and is about to be written
     if (!zs_resync_decode(read->data.at, read->data.len, path, sizeof path, &allowed, &e)) {
         take_undecodable(link, read, &e);
@@ -43,8 +52,7 @@ static void take(struct zs_link *link, const struct zs_request *read) {
         image->wanted = image->braked = false;
     if (!image->wanted)
         zs_image_want(link, path, false, "it is requested");
-    image->asked = true;
-    image->asked_version = read->version;
+    note_asked(image, read);
     image->allowed = allowed && zs_path_covers(path, image->path);
     if (!image->allowed)
         return;
@@ -56,6 +64,20 @@ static void take(struct zs_link *link, const struct zs_request *read) {
     }
 }
 
+// Somebody has taken it away: it is asked for no more, and no doubt is settled that way. False: the place is lost.
+static bool forget_request(struct zs_link *link) {
+    struct zs_taking *image = &link->image;
+    if (image->asked && image->wanted && !image->broken) {
+        zs_logf(link->log, ZS_LEVEL_WARN, "%s: the request %s was deleted: asks for no image of %s",
+                link->names.link, link->resync_path, image->path);
+        image->wanted = image->noted = image->braked = false;
+        link->feedback.due = true;
+    }
+    image->asked = image->allowed = false;
+    const bool busy = image->wanted || link->first || link->flight_count;
+    return busy || !link->marker.unsettled || zs_image_note_settled(link);
+}
+
 void zs_image_look_for_request(struct zs_link *link) {
     struct zs_taking *image = &link->image;
     if (image->run || zs_mono_ms() < image->looked_at)
@@ -64,7 +86,10 @@ void zs_image_look_for_request(struct zs_link *link) {
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = link->resync_path};
     if (zs_client_ask(&link->client, &read) == ZS_DONE)
         take(link, &read);
+    bool gone = read.outcome == ZS_REFUSED && read.rc == ZNONODE;
     zs_request_clear(&read);
+    if (gone && !forget_request(link))
+        zs_link_lose_place(link);
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------------
@@ -91,7 +116,7 @@ static enum zs_outcome replace(struct zs_link *link, const char *path, const str
                                struct zs_buffer *json) {
     const struct zs_taking *image = &link->image;
     bool there = read->outcome == ZS_DONE, allowed = false;
-    bool served = image->asked && image->asked_version == read->version;
+    const bool served = is_served(image, read);
     char other[ZS_IMAGE_PATH], both[ZS_IMAGE_PATH];
     snprintf(both, sizeof both, "%s", path);
     if (there && !served && read->data.len &&
@@ -123,6 +148,7 @@ bool zs_image_request_again(struct zs_link *link, const char *path) {
     }
     zs_buffer_free(&json);
     link->image.asked = link->image.allowed = false;
+    link->image.again = outcome == ZS_DONE;
     if (outcome == ZS_REFUSED) // rather than the same image for ever
         zs_logf(link->log, ZS_LEVEL_ERROR,
                 "%s: cannot write %s: what is in doubt beneath %s is not looked at again", link->names.link,

@@ -31,13 +31,20 @@ static bool is_borrowed(const struct zs_record_node *node) {
     return node->copy || node->time_ms == 0;
 }
 
+// Where a site begins anew: a client of the origin wrote what has come here as a copy with the image of another site, which may lag. No
+// stream of ours carries that to the origin, so that it has not seen it means nothing.
+static bool is_our_copy_of(const struct zs_image_stand *stand, const struct zs_record_node *node,
+                           const struct zs_image_here *here) {
+    return stand->life == ZS_LIFE_FIRST && here->copied && !is_borrowed(node);
+}
+
 // Nothing of the origin was here before. Times are compared where both are of writes, or where ours is of an
 // older state of everything.
 static bool is_first_better(const struct zs_image_stand *stand, const struct zs_record_node *node,
                             const struct zs_image_here *here) {
     if (node->copy && stand->copies_of_us)
         return false;
-    if (here->copied && !is_borrowed(node))
+    if (is_our_copy_of(stand, node, here))
         return true;
     return (here->old || !is_borrowed(node)) && origin_is_later(stand, node, here);
 }
@@ -53,7 +60,7 @@ static bool is_news(const struct zs_image_stand *stand, const struct zs_record_n
                     const struct zs_image_here *here) {
     switch (stand->life) {
     case ZS_LIFE_FOLLOWED:
-        return !is_borrowed(node) && node->zxid > stand->applied && origin_is_later(stand, node, here);
+        return !is_borrowed(node) && node->zxid > stand->reached && origin_is_later(stand, node, here);
     case ZS_LIFE_FIRST:
         return is_first_better(stand, node, here) ||
                (is_of_former_life(stand, node) && origin_is_later(stand, node, here));
@@ -70,13 +77,15 @@ struct zs_image_verdict zs_image_judge_data(const struct zs_image_stand *stand,
         return KEEP;
     if (stand->life == ZS_LIFE_NEW)
         return is_news(stand, node, here) ? TAKE : KEEP;
-    if (here->ours)
+    if (here->ours || is_our_copy_of(stand, node, here))
         return TAKE;
-    if (!stand->seen_known)
-        return is_news(stand, node, here) ? TAKE : KEEP;
+    if (!stand->seen_known) {
+        const bool missed = node->zxid > stand->applied && node->zxid <= stand->reached;
+        return is_news(stand, node, here) ? TAKE : (struct zs_image_verdict){.take = false, .doubt = missed};
+    }
     if (here->changed <= stand->seen)
         return TAKE;
-    bool sure = unseen(stand, here->changed) || node->zxid <= stand->applied;
+    bool sure = (unseen(stand, here->changed) && !here->copied) || node->zxid <= stand->applied;
     return (struct zs_image_verdict){.take = false, .doubt = !sure};
 }
 
@@ -85,25 +94,41 @@ bool zs_image_acls_stay(bool origin_first, int rounds) {
     return !origin_first && rounds > 0 && rounds <= ROUNDS;
 }
 
+// Whether the image's ACL is the later one, before it is asked what it lets whom do.
+static bool acl_is_better(const struct zs_image_stand *stand, const struct zs_record_node *node,
+                          const struct zs_image_here *here) {
+    const bool later = origin_is_later(stand, node, here);
+    if (here->other_data && (stand->life != ZS_LIFE_FOLLOWED || !stand->seen_known))
+        return here->data_taken; // nothing comes under an ACL that it was not written under
+    if (stand->life == ZS_LIFE_NEW)
+        return (here->ours || later) && node->zxid <= stand->walked_from && !is_borrowed(node);
+    if (here->ours || is_our_copy_of(stand, node, here))
+        return true;
+    if (stand->seen_known)
+        return here->changed <= stand->seen;
+    if (stand->life == ZS_LIFE_FIRST)
+        return is_first_better(stand, node, here);
+    return later && !is_borrowed(node) && node->zxid > stand->reached;
+}
+
 struct zs_image_verdict zs_image_judge_acl(const struct zs_image_stand *stand,
                                            const struct zs_record_node *node,
                                            const struct zs_image_here *here) {
-    bool later = here->ours || origin_is_later(stand, node, here);
+    static const struct zs_image_verdict doubt = {.take = false, .doubt = true};
     if (is_stand_in(node) || is_closed_there(node) || node->created > stand->walked_from)
         return KEEP;
-    const bool newer = node->zxid > stand->walked_from; // and so are the times that would decide
-    if (stand->life == ZS_LIFE_NEW)
-        return later && !newer && !is_borrowed(node) ? TAKE : KEEP;
-    if (!stand->seen_known && newer)
-        return (struct zs_image_verdict){.take = false, .doubt = true};
-    if (!stand->seen_known)
-        return here->ours || (stand->life == ZS_LIFE_FIRST ? is_first_better(stand, node, here)
-                                                           : later && !is_borrowed(node))
-                   ? TAKE
-                   : KEEP;
-    bool known = here->ours || here->changed <= stand->seen;
-    bool take = here->closed || (!stand->acls_stay && known && (!here->opens || here->settled));
-    return (struct zs_image_verdict){.take = take, .doubt = true};
+    const bool known = stand->seen_known && stand->life != ZS_LIFE_NEW;
+    if (stand->life != ZS_LIFE_NEW && here->closed)
+        return (struct zs_image_verdict){.take = true, .doubt = known};
+    const bool better = acl_is_better(stand, node, here);
+    if (known && (!better || stand->acls_stay))
+        return doubt;
+    if (!better) // who followed the origin before may have its ACL or a later one
+        return stand->life == ZS_LIFE_FOLLOWED && origin_is_later(stand, node, here) ? doubt : KEEP;
+    // What is newer than the walk has no time that would decide.
+    if ((here->opens && !here->settled) || (!known && node->zxid > stand->walked_from))
+        return doubt;
+    return (struct zs_image_verdict){.take = true, .doubt = known};
 }
 
 struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand,
@@ -116,7 +141,7 @@ struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand
         return stand->life == ZS_LIFE_NEW || stand->copies_of_us ? KEEP : TAKE;
     if (stand->life == ZS_LIFE_NEW)
         return TAKE;
-    const bool had = node->created <= stand->applied; // before the image, so it has been deleted here
+    const bool had = node->created <= stand->reached; // before the image, so it has been deleted here
     if (!stand->seen_known && !deleted)
         return (struct zs_image_verdict){.take = !had, .doubt = had};
     if (!stand->seen_known)
@@ -126,7 +151,7 @@ struct zs_image_verdict zs_image_judge_absent(const struct zs_image_stand *stand
     if (deleted)
         return KEEP;
     // Something was created or deleted there that the origin has not seen. Perhaps this node: we had it
-    // before the image if the origin created it at or before `applied`.
+    // before the image if the origin created it at or before `reached`.
     return (struct zs_image_verdict){.take = !had && !unsure, .doubt = true};
 }
 

@@ -124,7 +124,7 @@ static void land_first(struct sending *s) {
     if (s->outcome != ZS_DONE)
         return;
     // Nothing is heard while runs are sent.
-    zs_history_wrote(s->link, zs_history_theirs(s->link), group->request.changed);
+    zs_recover_wrote(s->link, zs_history_theirs(s->link), group->request.changed);
     zs_journal_landed(&s->link->journal, group->request.changed);
     note_copies(s->link, s->steps + s->done, group->count, group->request.changed);
     s->done += group->count;
@@ -227,7 +227,7 @@ static bool write_one(struct zs_link *link, const struct zs_step *steps, uint32_
     bool fenced = outcome == ZS_REFUSED && request.failed_step >= count;
     if (outcome == ZS_DONE) {
         note_copies(link, steps, count, request.changed);
-        zs_history_wrote(link, zs_history_theirs(link), request.changed);
+        zs_recover_wrote(link, zs_history_theirs(link), request.changed);
         zs_journal_landed(&link->journal, request.changed);
     } else {
         zs_journal_failed(&link->journal);

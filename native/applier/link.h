@@ -242,10 +242,10 @@ struct zs_link {
     bool ahead;        // what came last has a clock too far ahead of ours
     bool marker_back;  // what was found of the marker is older than marker_newest; nothing was written since
     bool hears_others; // what was decoded last is no batch of this link
-    int32_t marker_version; // that the next multi expects
+    int32_t marker_version;            // that the next multi expects
     struct zs_backoff recover_backoff; // grows until something is written: to be able to read is no success
     bool write_failed;
-    int touch_rc; // of the newest zs_recover_touch
+    int touch_rc;            // of the newest zs_recover_touch
     struct zs_marker marker; // as we last wrote or read it
     int64_t marker_changed;  // its mzxid, as far as we know ...
     int64_t marker_fence;    // ... and the one of its newest write with effects
@@ -371,7 +371,8 @@ bool zs_recover(struct zs_link *link);          // true: positioned
 bool zs_recover_register(struct zs_link *link); // before every write; true: may write
 // The place is lost, and recovered after a moment: what fails again and again must not do so as fast as it goes.
 void zs_recover_later(struct zs_link *link);
-void zs_recover_wrote(struct zs_link *link); // a multi with the marker has landed
+// A write with the marker has landed: at `zxid`, 0 if that is not told; `theirs` as in zs_history_wrote.
+void zs_recover_wrote(struct zs_link *link, int64_t theirs, int64_t zxid);
 // The marker's version is so high that its node has to be made anew, which registering does.
 bool zs_recover_version_exhausted(const struct zs_link *link);
 // Steps that set a marker and let its version leap by more than anybody can have in flight (see above, 3.). `version`: what

@@ -56,7 +56,9 @@ bool zs_recover_look(struct zs_link *link) {
     struct zs_request read = {.type = ZS_REQUEST_READ, .path = link->marker_path};
     struct zs_marker marker;
     enum zs_outcome outcome = zs_client_ask(&link->client, &read);
-    bool looked = outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL);
+    bool looked =
+        outcome == ZS_DONE && zs_marker_decode(read.data.at, read.data.len, &marker, NULL) &&
+        marker.zxid <= link->durable; // else another applier has gone on, and what we know is of before
     if (looked) {
         link->marker_changed = read.changed;
         link->marker_fence = marker.fence ? marker.fence : read.changed;
@@ -119,11 +121,10 @@ static bool register_session(struct zs_link *link, struct zs_error *e) {
     ZS_FAILPOINT("applier_registered");
     if (fine) {
         link->marker_version = leaps ? link->marker_version + ZS_RECOVER_LEAP : 0;
-        if (leaps) // of a node that is made, no zxid is told
-            zs_history_wrote(link, theirs, request.changed);
+        zs_recover_wrote(link, theirs,
+                         leaps ? request.changed : 0); // of a node that is made, no zxid is told
         link->marker_exists = link->registered = true;
         link->durable = link->marker.zxid;
-        zs_recover_wrote(link);
         link->turn.session = link->marker.session;
     } else if (request.outcome == ZS_REFUSED &&
                (request.rc == ZBADVERSION || request.rc == ZNONODE || request.rc == ZNODEEXISTS)) {
@@ -142,9 +143,11 @@ void zs_recover_later(struct zs_link *link) {
     zs_backoff_fail(&link->recover_backoff);
 }
 
-void zs_recover_wrote(struct zs_link *link) {
+void zs_recover_wrote(struct zs_link *link, int64_t theirs, int64_t zxid) {
     link->write_failed = false;
     zs_backoff_reset(&link->recover_backoff);
+    if (zxid)
+        zs_history_wrote(link, theirs, zxid);
 }
 
 // Each server answers reads from its own tree; whether a write may be is for the leader's.
@@ -195,10 +198,9 @@ bool zs_recover_touch(struct zs_link *link, struct zs_step *steps, uint32_t coun
     bool fine = zs_client_ask(&link->client, &request) == ZS_DONE;
     link->touch_rc = fine ? 0 : request.rc;
     if (fine) {
-        zs_recover_wrote(link);
         link->marker_version++;
         link->durable = link->position;
-        zs_history_wrote(link, theirs, request.changed);
+        zs_recover_wrote(link, theirs, request.changed);
     }
     zs_request_clear(&request);
     return fine;

@@ -244,7 +244,7 @@ static enum written write_with_marker(struct work *w, const struct zs_step *step
         failed < count ? judge_steps(w, &request, steps) : judge(w, &request, link->marker_path);
     if (result == WRITTEN) {
         note_copies(w, steps, count, request.changed);
-        zs_history_wrote(link, theirs, request.changed);
+        zs_recover_wrote(link, theirs, request.changed);
         zs_journal_landed(&link->journal, request.changed);
         link->marker_fence = link->image.run ? link->marker_fence : request.changed;
         link->marker_version++;

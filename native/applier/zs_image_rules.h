@@ -34,6 +34,8 @@
 // A walk takes a while, and a client of this site may undo here what the image still shows. So a verdict may be in doubt: then
 // the part of the tree that it belongs to is asked for once more when all this has settled.
 //
+// ("Here once" is what `reached` says: what is not here although it should be may have come and gone.)
+//
 // A change of an ACL leaves no zxid behind: whether a client of this site has just closed a node, or one of the origin has opened it,
 // cannot be told. An image that would open a node is in doubt, and the next one decides, if ours has stood still since, and the
 // origin has seen all that was done here until then.
@@ -56,7 +58,9 @@ enum zs_image_life {
 struct zs_image_stand {
     enum zs_image_life life;
     int64_t walked_from; // the origin's zxid before the walk; what is newer comes with the stream
-    int64_t applied;     // the origin's zxid up to which this site had its txns; 0: nothing of this history
+    // The origin's zxid up to which this site had its txns; 0: nothing of this history. `applied`: all of them, `reached`: but for what
+    // was passed over, or left in doubt by an image before. What the origin had copied from here until then it may not know for a copy any more.
+    int64_t applied, reached;
     bool copies_of_us; // the origin has followed this history of ours: its copies are of what we have, or had
     bool seen_known;
     int64_t seen;      // our zxid up to which the image contains our txns, and what we had of others then
@@ -73,9 +77,11 @@ struct zs_image_here {
     bool copied; // another link of this site did; only looked for where nothing of the origin was here
     bool old;    // this site was restored, and it may be from before that
     // For the ACL alone:
-    bool opens;   // the image's lets somebody do what ours does not
+    bool other_data, data_taken; // the image has other data; they are taken
+    bool opens;                  // the image's lets somebody do what ours does not
     bool settled; // ours stood when the image was asked for, and the origin has seen all of us until then
-    bool closed;  // ours is what an applier gives a node whose ACL is not known (closed.c)
+    bool
+        closed; // this link changed it last, and ours is what it gives a node whose ACL is not known (closed.c)
 };
 
 struct zs_image_verdict {

@@ -100,11 +100,20 @@ int cli_connect_for(struct cli *cli, const char *origin) {
     return status;
 }
 
+// Whether it does no harm that it is done twice, and who asks can bear the second answer.
+static bool may_be_repeated(const struct zs_request *request) {
+    if (request->type != ZS_REQUEST_STEPS && request->type != ZS_REQUEST_BARE)
+        return true;
+    const struct zs_step *step = request->steps;
+    return request->step_count == 1 &&
+           (step->type == ZS_STEP_CREATE || (step->type == ZS_STEP_SET && step->version == -1));
+}
+
 enum zs_outcome cli_ask(struct cli *cli, struct zs_request *request) {
     int64_t until = zs_mono_ms() + AGAIN_MS;
-    bool writes = request->type == ZS_REQUEST_STEPS || request->type == ZS_REQUEST_BARE;
+    const bool repeated = may_be_repeated(request);
     const struct zs_request asked = *request;
-    while (zs_client_ask(&cli->client, request) == ZS_UNKNOWN && !writes && zs_mono_ms() < until) {
+    while (zs_client_ask(&cli->client, request) == ZS_UNKNOWN && repeated && zs_mono_ms() < until) {
         if (!wait_for_session(cli, until))
             break;
         zs_request_clear(request);

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from kazoo.security import make_digest_acl
+from kazoo.security import make_acl, make_digest_acl
 
 from helpers import eventually, wait_live, wait_seen
 from zoosites import build, files
@@ -83,3 +83,23 @@ def test_nor_when_its_record_is_dropped(world, sh, bj):
     world["bj"].applier.wait_ready()
     resync(world["sh"], "bj")
     assert sh.exists("/held/big") is not None and sh.get("/held/theirs")[0] == b"1"
+
+
+def test_equal_sites_are_left_alone_by_who_has_no_rights(world, sh, bj, clients):
+    """To who may not change an ACL ZooKeeper shows no hash of a digest: that is no other ACL."""
+    anybody, owners = clients(world["bj"]), make_digest_acl("bob", "secret", all=True)
+    paths = {"/held/read": make_acl("world", "anyone", read=True),
+             "/held/write": make_acl("world", "anyone", read=True, write=True, create=True, delete=True)}
+    for path, everybody in paths.items():
+        sh.create(path, b"1", acl=[everybody, owners])
+        wait_seen(bj, path, b"1")
+    before = {path: (bj.exists(path), bj.get_acls(path)) for path in paths}
+    read = []
+
+    def look():
+        read.append({path: anybody.get(path)[0] for path in paths})
+        return asks.poll() is not None
+    asks = subprocess.Popen([build.cli_program(), "--config", world["bj"].applier.config, "resync", "sh", "--path", "/held"],
+                            stdout=subprocess.DEVNULL)
+    eventually(look, 120, 0.02, what="the end of the command")
+    assert {path: (bj.exists(path), bj.get_acls(path)) for path in paths} == before

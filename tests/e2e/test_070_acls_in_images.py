@@ -3,6 +3,7 @@ node tells, so what is in doubt stays closed until it is known."""
 
 import contextlib
 import os
+import shutil
 import subprocess
 import threading
 
@@ -10,8 +11,8 @@ import pytest
 from kazoo.exceptions import NoAuthError, NoNodeError
 from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, make_digest_acl
 
-from helpers import QUICK, eventually, wait_live, wait_seen, wait_state
-from zoosites import build
+from helpers import QUICK, eventually, wait_confirmed, wait_live, wait_seen, wait_state
+from zoosites import build, wire
 
 ALICES = [make_digest_acl("alice", "wonder", all=True)]
 SASL = [ACL(31, Id("sasl", "somebody"))]
@@ -69,7 +70,7 @@ def watched(client, paths, secret=b"secret"):
     def watch():
         while not over.is_set():
             for path in paths:
-                with contextlib.suppress(NoAuthError, NoNodeError):
+                with contextlib.suppress(NoAuthError, NoNodeError, *wire.INTERRUPTED):
                     if client.get(path)[0] == secret:
                         read.append(path)
     thread = threading.Thread(target=watch)
@@ -176,3 +177,45 @@ def test_what_was_closed_in_quarantine_stays_open_where_it_comes_from(world, sh,
     assert acl_of(bj, "/scheme")[0].perms == 0
     assert resync(world["sh"], "bj").wait(180) == 0
     assert acl_of(sh, "/scheme") == SASL and sh.get("/scheme")[0] == b"y"
+
+
+def test_a_wiped_site_gets_a_secret_of_its_former_life_with_its_acl(world, clients):
+    """The other site hears late of what was written in that life, later than of anything else of it, and not of the new life at all: so
+    its copy counts as the later one. Data and ACL are of one write."""
+    lost, other = world["bj"], world["sh"]
+    before, owner = other.client(), lost.client()
+    owner.create("/former", b"public")
+    wait_seen(before, "/former")
+    other.applier.stop()
+    owner.set_acls("/former", ALICES)
+    owner.set("/former", b"secret")
+    wait_confirmed(lost, other.name)
+    owner.stop()
+    owner.close()
+    lost.applier.stop()
+    lost.zk.stop()
+    for directory in (server.data_dir for server in lost.zk.servers):
+        shutil.rmtree(os.path.join(directory, "version-2"))
+    lost.zk.start()
+    lost.zk.wait_serving()
+    anybody = clients(lost)
+    anybody.create("/former", b"new life")
+    newer = other.zk.zxid()
+    other.applier.start()
+    wait_seen(before, "/former", b"secret", 60)
+    other.applier.stop()
+    assert other.zk.zxid() > newer
+    with watched(anybody, ["/former"]):
+        lost.applier.start()
+        eventually(lambda: images_of(lost, "/") > 0, 60, what="an image")
+        other.applier.start()
+        wait_live(world, 90)
+        eventually(lambda: lost.applier.status()["links"][0]["state"] == other.applier.status()["links"][0]["state"] == "LIVE", 60,
+                   what="both links LIVE")
+    now = [site.client() for site in (lost, other)]
+    eventually(lambda: acl_of(now[0], "/former") == acl_of(now[1], "/former") and now[0].get("/former")[0] == now[1].get("/former")[0],
+               60, what="the same at both sites")
+    assert acl_of(now[0], "/former") == ALICES or now[0].get("/former")[0] == b"new life"
+    for client in (*now, before):
+        client.stop()
+        client.close()

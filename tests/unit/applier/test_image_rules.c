@@ -25,13 +25,16 @@ static void expect(const char *name, struct zs_image_verdict found, enum verdict
 // The origin had us up to 100, we had it up to 50, and the newest write of the link is our 200.
 #define STAND                                                                                                \
     {                                                                                                        \
-        .walked_from = 1000, .applied = 50, .copies_of_us = true, .seen_known = true, .seen = 100,           \
-        .floor = 200                                                                                         \
+        .walked_from = 1000, .applied = 50, .reached = 50, .copies_of_us = true, .seen_known = true,         \
+        .seen = 100, .floor = 200                                                                            \
     }
 #define UNKNOWN                                                                                              \
-    { .walked_from = 1000, .applied = 50, .seen = 100, .floor = 200 }
+    { .walked_from = 1000, .applied = 50, .reached = 50, .seen = 100, .floor = 200 }
 #define FIRST(...)                                                                                           \
-    { .walked_from = 1000, .applied = 50, .seen = 100, .floor = 200, .origin_first = true, __VA_ARGS__ }
+    {                                                                                                        \
+        .walked_from = 1000, .applied = 50, .reached = 50, .seen = 100, .floor = 200, .origin_first = true,  \
+        __VA_ARGS__                                                                                          \
+    }
 // Two filled sites meet; and an origin that was wiped or restored.
 #define MEET(...)                                                                                            \
     { .life = ZS_LIFE_FIRST, .walked_from = 1000, .copies_of_us = true, __VA_ARGS__ }
@@ -64,7 +67,7 @@ static void both_have_the_node(void **state) {
         {"the newest write of the link", STAND, 51, 9, 200, 1, STAYS_IN_DOUBT, STAYS_IN_DOUBT, false},
         {"of another life, and told while the tree was walked", WIPED, 1001, 9, 7, 1, STAYS, STAYS, false},
         {"not known, the origin's is later", UNKNOWN, 51, 9, 7, 1, TAKE, TAKE, false},
-        {"not known, and the origin wrote nothing new", UNKNOWN, 50, 9, 7, 1, STAYS, TAKE, false},
+        {"not known, and the origin wrote nothing new", UNKNOWN, 50, 9, 7, 1, STAYS, STAYS_IN_DOUBT, false},
         {"not known, ours is later", UNKNOWN, 60, 1, 7, 9, STAYS, STAYS, false},
         {"not known, the same time, we are first", UNKNOWN, 60, 5, 7, 5, STAYS, STAYS, false},
         {"not known, the same time, the origin is first", FIRST(.seen_known = false), 60, 5, 7, 5, TAKE, TAKE,
@@ -108,6 +111,65 @@ static void an_image_opens_only_what_has_stood_still(void **state) {
         assert_true(verdict.doubt);
         assert_int_equal(verdict.take,
                          here.closed || (seen && !stand.acls_stay && (!here.opens || here.settled)));
+    }
+}
+
+// The site has come to `reached`, but an earlier image has left something in doubt from `applied` on: what is missing here may have been
+// here and be deleted, and what the origin has may be a copy that it does not know for one any more.
+static void what_was_in_doubt_is_neither_had_nor_news(void **state) {
+    (void)state;
+    struct zs_image_stand stand = STAND;
+    const struct zs_record_node node = {.zxid = 40, .created = 40, .time_ms = 9};
+    const struct zs_image_here here = {.created = 1, .changed = 150, .changed_ms = 1};
+    stand.applied = 20;
+    expect("deleted here", zs_image_judge_absent(&stand, &node, 101), STAYS_IN_DOUBT);
+    expect("perhaps not known here", zs_image_judge_data(&stand, &node, &here), STAYS_IN_DOUBT);
+    stand.seen_known = false;
+    expect("deleted here, not known", zs_image_judge_absent(&stand, &node, 101), STAYS_IN_DOUBT);
+    expect("not known", zs_image_judge_data(&stand, &node, &here), STAYS_IN_DOUBT);
+}
+
+// What another site's image brought, which lags behind, gives way to what a client of the origin wrote, though the origin has not seen it:
+// no stream carries it there. Nor is it sure that another copy stays.
+static void a_copy_of_a_site_that_lags_gives_way(void **state) {
+    (void)state;
+    struct zs_image_stand stand = STAND;
+    stand.life = ZS_LIFE_FIRST;
+    stand.applied = stand.reached = 0;
+    struct zs_record_node node = {.zxid = 60, .created = 1, .time_ms = 1};
+    struct zs_image_here here = {.created = 1, .changed = 250, .changed_ms = 9, .copied = true};
+    expect("its own write", zs_image_judge_data(&stand, &node, &here), TAKE);
+    here.other_data = here.data_taken = true;
+    expect("... and its ACL", zs_image_judge_acl(&stand, &node, &here), TAKE_IN_DOUBT);
+    node.copy = true;
+    expect("a copy there too", zs_image_judge_data(&stand, &node, &here), STAYS_IN_DOUBT);
+    node.copy = here.copied = false;
+    expect("a client's write here", zs_image_judge_data(&stand, &node, &here), STAYS);
+}
+
+// Of a former life, or where it is not known what the origin has seen: data and ACL are of one write, and stay together.
+static void no_data_come_under_another_acl(void **state) {
+    (void)state;
+    static const enum zs_image_life lives[] = {ZS_LIFE_FOLLOWED, ZS_LIFE_FIRST, ZS_LIFE_NEW};
+    for (int bits = 0; bits < 64; bits++) {
+        for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
+            struct zs_image_stand stand = UNKNOWN;
+            stand.life = lives[i];
+            const struct zs_record_node node = {
+                .zxid = 60, .created = 1, .time_ms = bits & 1 ? 9 : 1, .copy = bits & 2};
+            struct zs_image_here here = {.created = 1,
+                                         .changed = 7,
+                                         .changed_ms = 5,
+                                         .ours = bits & 4,
+                                         .copied = bits & 8,
+                                         .old = bits & 16,
+                                         .opens = bits & 32,
+                                         .other_data = true};
+            here.data_taken = zs_image_judge_data(&stand, &node, &here).take;
+            const struct zs_image_verdict acl = zs_image_judge_acl(&stand, &node, &here);
+            assert_int_equal(acl.take, here.data_taken && !here.opens);
+            assert_int_equal(acl.doubt, here.data_taken ? here.opens : acl.doubt);
+        }
     }
 }
 
@@ -216,6 +278,7 @@ static void what_is_newer_than_the_walk_is_left_to_the_stream(void **state) {
         const struct zs_image_stand stand = {.life = (enum zs_image_life)(bits % 3),
                                              .walked_from = 100,
                                              .applied = 50,
+                                             .reached = 50,
                                              .copies_of_us = bits & 4,
                                              .seen_known = bits & 8,
                                              .seen = 70};
@@ -276,6 +339,7 @@ static bool next(struct all *all, int *number) {
         return false;
     *all = (struct all){.stand = {.walked_from = MOST,
                                   .applied = digits[0],
+                                  .reached = digits[0],
                                   .seen = digits[1],
                                   .floor = digits[2],
                                   .origin_first = left % 2},
@@ -302,7 +366,7 @@ static void what_the_origin_has_not_seen_stays(void **state) {
         }
         if (is_ours(&all, all.here.changed) || is_ours(&all, all.here.created))
             assert_false(zs_image_judge_extra(&all.stand, &all.here).take);
-        if (all.here.changed > all.stand.seen && all.node.created <= all.stand.applied) // perhaps a delete
+        if (all.here.changed > all.stand.seen && all.node.created <= all.stand.reached) // perhaps a delete
             assert_false(zs_image_judge_absent(&all.stand, &all.node, all.here.changed).take);
     }
 }
@@ -333,7 +397,7 @@ static void nothing_is_deleted_where_it_is_not_known(void **state) {
         struct zs_image_verdict extra = zs_image_judge_extra(&all.stand, &all.here);
         assert_true(!extra.take && !extra.doubt);
         const struct zs_image_verdict absent = zs_image_judge_absent(&all.stand, &all.node, all.here.changed);
-        const bool had = all.node.created <= all.stand.applied; // then it was deleted here
+        const bool had = all.node.created <= all.stand.reached; // then it was deleted here
         assert_true(absent.take == !had && absent.doubt == had);
     }
 }
@@ -389,6 +453,7 @@ static void both_sites_decide_alike(void **state) {
         const struct zs_image_stand stand = {.life = ZS_LIFE_FIRST,
                                              .walked_from = 1000,
                                              .applied = all.here.changed,
+                                             .reached = all.here.changed,
                                              .seen = all.node.zxid,
                                              .origin_first = !all.stand.origin_first};
         const struct zs_record_node node = {
@@ -440,6 +505,9 @@ static void a_restored_site_and_another_decide_alike(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_have_the_node),
+        cmocka_unit_test(what_was_in_doubt_is_neither_had_nor_news),
+        cmocka_unit_test(a_copy_of_a_site_that_lags_gives_way),
+        cmocka_unit_test(no_data_come_under_another_acl),
         cmocka_unit_test(a_site_that_begins_anew),
         cmocka_unit_test(what_is_newer_than_the_walk_is_left_to_the_stream),
         cmocka_unit_test(an_image_opens_only_what_has_stood_still),

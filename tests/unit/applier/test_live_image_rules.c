@@ -288,6 +288,28 @@ static void what_is_requested_next_takes_the_place_of_what_is_held(void **state)
     EXPECT_ALL(live, false, "a", "a/b", "a/c", "d");
 }
 
+// Who deletes the request by hand has withdrawn it; what is requested next is another one, though it looks the same.
+static void a_request_that_is_deleted_is_withdrawn(void **state) {
+    struct live *live = *state;
+    struct zs_report report;
+    struct image image;
+    const char *a = live_path("%s/a", live->root), *d = live_path("%s/d", live->root);
+    set_brake(live, "zoospan.resync_deletes = 1\nzoospan.resync_delete_percent = 0\n");
+    BEGIN_TREE(live, "a", "a/b", "a/c", "d", "d/e");
+    ask(live, live_path("--path %s --no-wait", a));
+    image_expect_wish(live, a, &report);
+    send_empty_of(live, &image, a);
+    live_expect_state(live, 0, "BRAKE");
+    assert_int_equal(zoo_delete(live->zk, live_path("%s/%s", ZS_RESYNC_PATH, live->origin), -1), ZOK);
+    live_expect_state(live, 0, "LIVE");
+    ask(live, live_path("--path %s --no-wait", d));
+    image_expect_wish(live, d, &report);
+    send_empty_of(live, &image, d);
+    expect_request_gone(live);
+    EXPECT_ALL(live, false, "d/e");
+    EXPECT_ALL(live, true, "a/b", "a/c");
+}
+
 // Of a large tree a small share is much; and the copy of an ephemeral is a node, too.
 static void the_brake_counts_copies_and_knows_a_most(void **state) {
     struct live *live = *state;
@@ -656,6 +678,7 @@ int run_image_rules_tests(void) {
         cmocka_unit_test_setup_teardown(an_allowance_is_for_its_own_path, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_is_requested_next_takes_the_place_of_what_is_held, image_setup,
                                         live_teardown),
+        cmocka_unit_test_setup_teardown(a_request_that_is_deleted_is_withdrawn, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_brake_counts_copies_and_knows_a_most, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(what_the_brake_lets_through, image_setup, live_teardown),
         cmocka_unit_test_setup_teardown(the_stream_goes_on_before_a_requested_image, image_setup,

@@ -243,8 +243,32 @@ static void who_is_let_by_an_acl(void **state) {
     }
 }
 
+// A server shows `user:x` to who may not change the ACL.
+static void a_hidden_hash_is_no_other_one(void **state) {
+    (void)state;
+    const struct zs_acl real = {31, "digest", "bob:kY2sXn0WbA1="}, other = {31, "digest", "bob:kY2sXn0WbA2="},
+                        hidden = {31, "digest", "bob:x"}, weaker = {1, "digest", "bob:x"},
+                        bobby = {31, "digest", "bobby:x"}, sasl = {31, "sasl", "bob:x"};
+    const struct {
+        const struct zs_acl *a, *b;
+        bool equal;
+    } rows[] = {{&real, &hidden, true},  {&hidden, &hidden, true}, {&real, &other, false},
+                {&real, &weaker, false}, {&real, &bobby, false},   {&hidden, &bobby, false},
+                {&real, &sasl, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct zs_acls a = {1, rows[i].a}, b = {1, rows[i].b};
+        assert_int_equal(zs_acls_equal(&a, &b), rows[i].equal);
+        assert_int_equal(zs_acls_equal(&b, &a), rows[i].equal);
+    }
+    const struct zs_acls all = {1, &real}, seen = {1, &hidden}, less = {1, &weaker};
+    assert_true(zs_acls_within(&all, &seen));
+    assert_true(zs_acls_within(&less, &all));
+    assert_false(zs_acls_within(&all, &less));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hidden_hash_is_no_other_one),
         cmocka_unit_test(entries_of_real_servers),
         cmocka_unit_test(damaged_entries),
         cmocka_unit_test(cut_entries),
