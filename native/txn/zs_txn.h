@@ -23,7 +23,7 @@ struct zs_acls {
     const struct zs_acl *entries;
 };
 enum { ZS_PERMS_ALL = 31 };
-extern const struct zs_acls zs_acls_open;                             // world:anyone, all permissions
+extern const struct zs_acls zs_acls_open; // world:anyone, all permissions
 // Entry by entry, in order. Of digests a server may show the user alone, as `user:x`: that is equal to any digest of the user.
 bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b);
 // Whether nobody is let by `inner` who is not let by `outer`. What an id of a scheme matches is not known, so the same id or anyone.

@@ -220,7 +220,8 @@ static void the_smallest_subtree_is_asked_for_again(void **state) {
     image_expect_taken(live, image.zxid);
     live_expect_absent(live, live_path("%s/set", root));
     live_expect_absent(live, gone);
-    image_expect_marker(live, &marker, &stat); // until then this site does not pass for one that has the range
+    image_expect_marker(live, &marker,
+                        &stat); // until then this site does not pass for one that has the range
     assert_int_equal(marker.unsettled, at + 1);
     image_expect_wish(live, gone, &report);
     image =
