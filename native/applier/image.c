@@ -363,7 +363,6 @@ static bool move_place(struct zs_link *link) {
     marker->since = image->zxid;
     marker->image = false;
     marker->passed = image->passed; // what was passed over before has come with it
-    marker->unsettled = image->again ? image->stand.applied + 1 : 0;
     ZS_FAILPOINT("applier_image_end");
     if (zs_slow_write_marker(link, image->zxid, image->clock) != ZS_DONE)
         return false;
@@ -385,18 +384,10 @@ static void look_later(struct zs_taking *image) {
         snprintf(image->later, sizeof image->later, "%s", image->doubt);
 }
 
-// Nothing is asked for again: the place is believed.
-bool zs_image_note_settled(struct zs_link *link) {
-    struct zs_step step;
-    link->marker.unsettled = 0;
-    return zs_recover_register(link) && zs_recover_touch(link, &step, 0);
-}
-
 // The request that this image has served goes; what was in doubt is asked for again, in its place. False: the place is lost.
 static bool settle_doubt(struct zs_link *link) {
     struct zs_taking *image = &link->image;
-    image->again = image->doubtful && ++image->rounds < ROUNDS_MAX;
-    if (image->again) {
+    if (image->doubtful && ++image->rounds < ROUNDS_MAX) {
         image->looked_at = zs_mono_ms() + (int64_t)ROUND_MS * image->rounds;
         return zs_image_request_again(link, image->doubt);
     }
@@ -438,10 +429,8 @@ static enum zs_progress end_run(struct zs_link *link, const struct zs_record_sna
         return ZS_PROGRESS_DONE;
     }
     // The doubt is written down before the place moves: whoever dies between the two takes the image once more.
-    if (progress == ZS_PROGRESS_LOST || !zs_lift_all(link) || !settle_doubt(link))
-        return ZS_PROGRESS_LOST;
-    bool noted = image->again || !link->marker.unsettled;
-    if (image->path[1] ? !noted && !zs_image_note_settled(link) : !move_place(link))
+    if (progress == ZS_PROGRESS_LOST || !zs_lift_all(link) || !settle_doubt(link) ||
+        (!image->path[1] && !move_place(link)))
         return ZS_PROGRESS_LOST;
     zs_logf(link->log, ZS_LEVEL_INFO,
             "%s: the image of %s is taken: %" PRIu64 " nodes, %" PRIu64 " created, %" PRIu64 " set, %" PRIu64

@@ -86,7 +86,6 @@ struct zs_taking {
     struct zs_filter *rules; // the origin's
     struct zs_image_stand stand;
     bool shown;       // a node has come of which there is a branch
-    bool again;       // it was in doubt, and is asked for once more
     int64_t restored; // up to here this site's tree may be from before a restoration
     struct zs_branch *top;
     char **extras; // paths whose parents are in the image, and they are not
@@ -128,8 +127,6 @@ bool zs_image_is(const struct zs_batch *batch);
 enum zs_progress zs_image_take(struct zs_link *link, const struct zs_held *held, uint32_t *taken);
 void zs_image_fill_report(const struct zs_link *link, struct zs_report *report);
 void zs_image_doubt(struct zs_link *link, const char *path);
-// What was in doubt is asked for no more, and the place is believed: written into the marker. With nothing in flight. False: the place is lost.
-bool zs_image_note_settled(struct zs_link *link);
 // Whether both sites carry a path, or may carry one beneath it.
 bool zs_image_carries(const struct zs_link *link, const char *path);
 bool zs_image_may_carry_below(const struct zs_link *link, const char *path);

@@ -64,8 +64,8 @@ static void take(struct zs_link *link, const struct zs_request *read) {
     }
 }
 
-// Somebody has taken it away: it is asked for no more, and no doubt is settled that way. False: the place is lost.
-static bool forget_request(struct zs_link *link) {
+// Somebody has taken it away: it is asked for no more.
+static void forget_request(struct zs_link *link) {
     struct zs_taking *image = &link->image;
     if (image->asked && image->wanted && !image->broken) {
         zs_logf(link->log, ZS_LEVEL_WARN, "%s: the request %s was deleted: asks for no image of %s",
@@ -74,8 +74,6 @@ static bool forget_request(struct zs_link *link) {
         link->feedback.due = true;
     }
     image->asked = image->allowed = false;
-    const bool busy = image->wanted || link->first || link->flight_count;
-    return busy || !link->marker.unsettled || zs_image_note_settled(link);
 }
 
 void zs_image_look_for_request(struct zs_link *link) {
@@ -88,8 +86,8 @@ void zs_image_look_for_request(struct zs_link *link) {
         take(link, &read);
     bool gone = read.outcome == ZS_REFUSED && read.rc == ZNONODE;
     zs_request_clear(&read);
-    if (gone && !forget_request(link))
-        zs_link_lose_place(link);
+    if (gone)
+        forget_request(link);
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------------
@@ -148,7 +146,6 @@ bool zs_image_request_again(struct zs_link *link, const char *path) {
     }
     zs_buffer_free(&json);
     link->image.asked = link->image.allowed = false;
-    link->image.again = outcome == ZS_DONE;
     if (outcome == ZS_REFUSED) // rather than the same image for ever
         zs_logf(link->log, ZS_LEVEL_ERROR,
                 "%s: cannot write %s: what is in doubt beneath %s is not looked at again", link->names.link,

@@ -211,7 +211,7 @@ bool zs_recover_adopt(struct zs_link *link, const struct zs_batch_head *head) {
     link->marker.history = head->history;
     link->marker.image = false;
     link->marker.zxid = link->position;
-    link->marker.since = link->marker.unsettled = 0;
+    link->marker.since = 0;
     link->marker.session_count = 0;
     ZS_FAILPOINT("applier_adopt");
     const int64_t before = link->marker_exists ? link->marker_changed : 0;
@@ -419,7 +419,6 @@ static void take_place(struct zs_link *link, const struct zs_marker *found, bool
         link->marker.since = found->since;
         link->marker.session = found->session;
         link->marker.passed = found->passed;
-        link->marker.unsettled = found->unsettled;
         link->marker.reborn = found->reborn;
         link->marker.shown = found->shown;
         link->marker.bare = found->bare;

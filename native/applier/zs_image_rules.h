@@ -59,7 +59,7 @@ struct zs_image_stand {
     enum zs_image_life life;
     int64_t walked_from; // the origin's zxid before the walk; what is newer comes with the stream
     // The origin's zxid up to which this site had its txns; 0: nothing of this history. `applied`: all of them, `reached`: but for what
-    // was passed over, or left in doubt by an image before. What the origin had copied from here until then it may not know for a copy any more.
+    // was passed over. What the origin had copied from here until then it may not know for a copy any more.
     int64_t applied, reached;
     bool copies_of_us; // the origin has followed this history of ours: its copies are of what we have, or had
     bool seen_known;

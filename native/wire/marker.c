@@ -36,9 +36,6 @@ bool zs_marker_encode(const struct zs_marker *marker, struct zs_buffer *out) {
     if (marker->passed)
         len +=
             (size_t)snprintf(to + len, size - len, ",\"passed\":\"0x%" PRIx64 "\"", (uint64_t)marker->passed);
-    if (marker->unsettled)
-        len += (size_t)snprintf(to + len, size - len, ",\"unsettled\":\"0x%" PRIx64 "\"",
-                                (uint64_t)marker->unsettled);
     if (marker->shown)
         len +=
             (size_t)snprintf(to + len, size - len, ",\"shown\":\"0x%" PRIx64 "\"", (uint64_t)marker->shown);
@@ -74,8 +71,6 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
         read = zs_json_read_zxid(object, "fence", &out->fence, e);
     if (read && json_object_get(object, "passed"))
         read = zs_json_read_zxid(object, "passed", &out->passed, e);
-    if (read && json_object_get(object, "unsettled"))
-        read = zs_json_read_zxid(object, "unsettled", &out->unsettled, e);
     if (read && json_object_get(object, "shown"))
         read = zs_json_read_zxid(object, "shown", &out->shown, e);
     const json_t *bare = json_object_get(object, "bare");
@@ -88,10 +83,6 @@ bool zs_marker_decode(const uint8_t *json, size_t len, struct zs_marker *out, st
     return read || zs_error_context(e, "marker");
 }
 
-static int64_t before(int64_t first, int64_t zxid) {
-    return first && first <= zxid ? first - 1 : zxid;
-}
-
 int64_t zs_marker_holds(const struct zs_marker *marker, int64_t zxid) {
-    return before(marker->unsettled, before(marker->passed, zxid));
+    return marker->passed && marker->passed <= zxid ? marker->passed - 1 : zxid;
 }

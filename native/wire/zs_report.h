@@ -84,9 +84,6 @@ struct zs_marker {
     // The first of the origin's txns that was passed over (quarantine) and that nothing since has made good;
     // 0: none. From there on the marker does not say what this tree holds.
     int64_t passed;
-    // The first of the origin's txns of which an image may have left out something that is asked for again, because it was in doubt;
-    // 0: none. The same is true from there on.
-    int64_t unsettled;
     // The newest of the origin's txns of which an image may have shown something, if that is above zxid; 0: none is.
     int64_t shown;
     struct zs_bare bare;

@@ -114,9 +114,9 @@ static void an_image_opens_only_what_has_stood_still(void **state) {
     }
 }
 
-// The site has come to `reached`, but an earlier image has left something in doubt from `applied` on: what is missing here may have been
-// here and be deleted, and what the origin has may be a copy that it does not know for one any more.
-static void what_was_in_doubt_is_neither_had_nor_news(void **state) {
+// The site has come to `reached`, but something was passed over behind `applied`: what is missing here may have been here and be deleted,
+// and what the origin has may be a copy that it does not know for one any more.
+static void what_was_passed_over_is_neither_had_nor_news(void **state) {
     (void)state;
     struct zs_image_stand stand = STAND;
     const struct zs_record_node node = {.zxid = 40, .created = 40, .time_ms = 9};
@@ -505,7 +505,7 @@ static void a_restored_site_and_another_decide_alike(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_have_the_node),
-        cmocka_unit_test(what_was_in_doubt_is_neither_had_nor_news),
+        cmocka_unit_test(what_was_passed_over_is_neither_had_nor_news),
         cmocka_unit_test(a_copy_of_a_site_that_lags_gives_way),
         cmocka_unit_test(no_data_come_under_another_acl),
         cmocka_unit_test(a_site_that_begins_anew),

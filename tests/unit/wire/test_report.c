@@ -291,7 +291,6 @@ static void markers_go_round(void **state) {
     marker.image = true;
     marker.fence = 0x300000001;
     marker.passed = 0x300000002;
-    marker.unsettled = 0x300000004;
     marker.reborn = true;
     marker.shown = 0x300000003;
     marker.bare = (struct zs_bare){.zxid = INT64_MAX, .created = INT64_MAX, .version = INT64_MIN};
@@ -300,7 +299,6 @@ static void markers_go_round(void **state) {
     assert_true(back.image);
     assert_int_equal(back.fence, 0x300000001);
     assert_int_equal(back.passed, 0x300000002);
-    assert_int_equal(back.unsettled, 0x300000004);
     assert_int_equal(back.shown, 0x300000003);
     assert_memory_equal(&back.bare, &marker.bare, sizeof back.bare);
     assert_true(back.reborn);
@@ -312,14 +310,11 @@ static void markers_go_round(void **state) {
     zs_buffer_free(&json);
 }
 
-// Whatever comes first: what was passed over, or what an image left in doubt.
 static void a_marker_says_what_the_tree_holds(void **state) {
     (void)state;
-    static const struct {
-        int64_t passed, unsettled, holds;
-    } rows[] = {{0, 0, 9}, {5, 0, 4}, {0, 5, 4}, {5, 3, 2}, {3, 5, 2}, {10, 11, 9}, {9, 10, 8}};
+    static const struct { int64_t passed, holds; } rows[] = {{0, 9}, {5, 4}, {9, 8}, {10, 9}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct zs_marker marker = {.zxid = 9, .passed = rows[i].passed, .unsettled = rows[i].unsettled};
+        const struct zs_marker marker = {.zxid = 9, .passed = rows[i].passed};
         assert_int_equal(zs_marker_holds(&marker, marker.zxid), rows[i].holds);
     }
 }
