@@ -156,9 +156,8 @@ static const char *cause_of(int rc) {
         return "";
     if (rc != ZBADVERSION && rc != ZNONODE && rc != ZNODEEXISTS)
         return zs_rc_text(rc);
-    return "the leader refuses what was just read (another applier writes there; if it repeats, the tree of "
-           "this "
-           "server differs from the leader's)";
+    return "the leader refuses what was just read (another applier writes there; "
+           "if it repeats, the tree of this server differs from the leader's)";
 }
 
 static bool open_journal(struct zs_link *link, int64_t floor, struct zs_error *e) {

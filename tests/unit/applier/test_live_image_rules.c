@@ -234,6 +234,16 @@ static void send_empty_of(struct live *live, struct image *image, const char *pa
     image_end(image);
 }
 
+// An image of `path` is requested, and would delete more than the brake lets.
+static void hold(struct live *live, const char *path) {
+    struct zs_report report;
+    struct image image;
+    ask(live, live_path("--path %s --no-wait", path));
+    image_expect_wish(live, path, &report);
+    send_empty_of(live, &image, path);
+    live_expect_state(live, 0, "BRAKE");
+}
+
 // What an operator allows for one path is not allowed for another one.
 static void an_allowance_is_for_its_own_path(void **state) {
     struct live *live = *state;
@@ -267,20 +277,14 @@ static void what_is_requested_next_takes_the_place_of_what_is_held(void **state)
     const char *a = live_path("%s/a", live->root), *d = live_path("%s/d", live->root);
     set_brake(live, "zoospan.resync_deletes = 1\nzoospan.resync_delete_percent = 0\n");
     BEGIN_TREE(live, "a", "a/b", "a/c", "d", "d/e");
-    ask(live, live_path("--path %s --no-wait", a));
-    image_expect_wish(live, a, &report);
-    send_empty_of(live, &image, a);
-    live_expect_state(live, 0, "BRAKE");
+    hold(live, a);
     ask(live, live_path("--path %s --allow-deletes --no-wait", d));
     image_expect_wish(live, d, &report);
     send_empty_of(live, &image, d);
     expect_request_gone(live);
     EXPECT_ALL(live, false, "d/e");
     EXPECT_ALL(live, true, "a/b", "a/c");
-    ask(live, live_path("--path %s --no-wait", a));
-    image_expect_wish(live, a, &report);
-    send_empty_of(live, &image, a);
-    live_expect_state(live, 0, "BRAKE");
+    hold(live, a);
     ask(live, "--allow-deletes --no-wait"); // all of it
     image_expect_wish(live, "/", &report);
     send_empty(live, &image);
@@ -296,10 +300,7 @@ static void a_request_that_is_deleted_is_withdrawn(void **state) {
     const char *a = live_path("%s/a", live->root), *d = live_path("%s/d", live->root);
     set_brake(live, "zoospan.resync_deletes = 1\nzoospan.resync_delete_percent = 0\n");
     BEGIN_TREE(live, "a", "a/b", "a/c", "d", "d/e");
-    ask(live, live_path("--path %s --no-wait", a));
-    image_expect_wish(live, a, &report);
-    send_empty_of(live, &image, a);
-    live_expect_state(live, 0, "BRAKE");
+    hold(live, a);
     assert_int_equal(zoo_delete(live->zk, live_path("%s/%s", ZS_RESYNC_PATH, live->origin), -1), ZOK);
     live_expect_state(live, 0, "LIVE");
     ask(live, live_path("--path %s --no-wait", d));
