@@ -297,7 +297,7 @@ static bool merge_data_and_acl(struct zs_link *link, const struct item *item) {
                                  .opens = !zs_acls_within(theirs, ours),
                                  .settled = is_settled(link, item)};
     struct zs_image_verdict data = {.take = false}, acl = {.take = false};
-    const bool other_acl = !zs_acls_equal(theirs, ours);
+    const bool other_acl = !zs_acls_equal(ours, theirs);
     const bool other_data = !same_data(&node->data, &item->data.data);
     if (other_data)
         data = zs_image_judge_data(stand, node, &here);

@@ -436,21 +436,25 @@ bool zs_txn_decode(const uint8_t *bytes, size_t len, struct zs_arena *arena, str
 }
 
 // Who may not change an ACL sees `user:x` for a digest's id. (No hash is an x.)
+static bool is_hidden(const struct zs_acl *entry) {
+    return strcmp(entry->scheme, "digest") == 0 && strcmp(entry->id + strcspn(entry->id, ":"), ":x") == 0;
+}
+
 static bool same_id(const struct zs_acl *a, const struct zs_acl *b) {
     if (strcmp(a->scheme, b->scheme) != 0)
         return false;
     const size_t user = strcspn(a->id, ":");
-    const bool hidden = strcmp(a->scheme, "digest") == 0 && user == strcspn(b->id, ":") &&
-                        (strcmp(a->id + user, ":x") == 0 || strcmp(b->id + user, ":x") == 0);
+    const bool hidden = user == strcspn(b->id, ":") && (is_hidden(a) || is_hidden(b));
     return hidden ? strncmp(a->id, b->id, user) == 0 : strcmp(a->id, b->id) == 0;
 }
 
-bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b) {
-    if (a->count != b->count)
+bool zs_acls_equal(const struct zs_acls *here, const struct zs_acls *there) {
+    if (here->count != there->count)
         return false;
-    for (uint32_t i = 0; i < a->count; i++) {
-        const struct zs_acl *x = &a->entries[i], *y = &b->entries[i];
-        if (x->perms != y->perms || !same_id(x, y))
+    for (uint32_t i = 0; i < here->count; i++) {
+        const struct zs_acl *x = &here->entries[i], *y = &there->entries[i];
+        const bool same = strcmp(x->id, y->id) == 0 || !is_hidden(y);
+        if (x->perms != y->perms || !same || !same_id(x, y))
             return false;
     }
     return true;

@@ -24,8 +24,9 @@ struct zs_acls {
 };
 enum { ZS_PERMS_ALL = 31 };
 extern const struct zs_acls zs_acls_open; // world:anyone, all permissions
-// Entry by entry, in order. Of digests a server may show the user alone, as `user:x`: that is equal to any digest of the user.
-bool zs_acls_equal(const struct zs_acls *a, const struct zs_acls *b);
+// Entry by entry, in order. `here`: as a server here shows it, which of a digest may be the user alone, `user:x`: that is equal to any
+// digest of the user. `there`: as it really is.
+bool zs_acls_equal(const struct zs_acls *here, const struct zs_acls *there);
 // Whether nobody is let by `inner` who is not let by `outer`. What an id of a scheme matches is not known, so the same id or anyone.
 bool zs_acls_within(const struct zs_acls *inner, const struct zs_acls *outer);
 

@@ -88,6 +88,7 @@ def test_nor_when_its_record_is_dropped(world, sh, bj):
 def test_equal_sites_are_left_alone_by_who_has_no_rights(world, sh, bj, clients):
     """To who may not change an ACL ZooKeeper shows no hash of a digest: that is no other ACL."""
     anybody, owners = clients(world["bj"]), make_digest_acl("bob", "secret", all=True)
+    sh.ensure_path("/held")
     paths = {"/held/read": make_acl("world", "anyone", read=True),
              "/held/write": make_acl("world", "anyone", read=True, write=True, create=True, delete=True)}
     for path, everybody in paths.items():
